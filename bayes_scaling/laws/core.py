@@ -1,0 +1,123 @@
+"""What a law is: a pure function with priors, declared once by `@law` and listed in `LAWS`."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Any
+
+from bayes_scaling.errors import InputError
+from bayes_scaling.priors import Prior
+
+COLUMNS = {"N": "params", "D": "tokens", "C": "flops"}
+"""The field's letter for an input -> the column of `Runs` that holds it; other inputs go by their own name."""
+
+LAWS: dict[str, "Law"] = {}
+"""Every law family, by name."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law family: loss as a pure function of the inputs of a run, with a prior for each parameter.
+
+    Attributes
+    ----------
+    name : str
+    function : callable
+        ``f(*inputs, **parameters)``, arithmetic on any array type. Inputs are multiples of the reference point.
+    priors : mapping of str to Prior
+        In the order of the function's keyword-only parameters.
+    formula, cite : str
+        For people: the formula and where it comes from.
+    power_terms : callable, optional
+        Parameters -> (A, alpha, B, beta) of the additive power law ``A N^-alpha + B D^-beta`` that is smallest
+        where the law is, for the closed form of the compute-optimal point.
+    constants : callable, optional
+        ``(reference, **parameters)`` -> dict of the constants that papers print, for the summary.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    priors: Mapping[str, Prior]
+    formula: str
+    cite: str
+    power_terms: Callable[..., tuple[Any, Any, Any, Any]] | None = None
+    constants: Callable[..., dict[str, Any]] | None = None
+    inputs: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        signature = inspect.signature(self.function).parameters.values()
+        inputs = tuple(p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD)
+        parameters = {p.name for p in signature if p.kind is p.KEYWORD_ONLY}
+        for name in sorted(parameters ^ set(self.priors)):
+            lacks = "a prior" if name in parameters else "a keyword-only parameter of the function"
+            raise InputError(f"law {self.name!r}: {name!r} has no {lacks.removeprefix('a ')}; declare both or neither")
+        object.__setattr__(self, "inputs", inputs)
+        # The function's order is the order in which people read the parameters.
+        ordered = {p.name: self.priors[p.name] for p in signature if p.kind is p.KEYWORD_ONLY}
+        object.__setattr__(self, "priors", ordered)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.function, tuple(self.priors.items())))
+
+    def __call__(self, *inputs: Any, **parameters: Any) -> Any:
+        return self.function(*inputs, **parameters)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters, in the function's order."""
+        return tuple(self.priors)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of `Runs` that the inputs are read from."""
+        return tuple(COLUMNS.get(name, name) for name in self.inputs)
+
+    @property
+    def allocates(self) -> bool:
+        """Whether a compute budget splits into an optimal N and D under this law."""
+        return {"params", "tokens"} <= set(self.columns)
+
+    def with_priors(self, priors: Mapping[str, Prior]) -> "Law":
+        """The same family with some priors replaced; `InputError` for a parameter that it does not have."""
+        for name in priors:
+            if name not in self.priors:
+                raise InputError(
+                    f"law {self.name!r} has no parameter {name!r}; its parameters are {', '.join(self.priors)}"
+                )
+        return replace(self, priors={**self.priors, **priors})
+
+
+def law(
+    *,
+    formula: str,
+    cite: str,
+    power_terms: Callable[..., tuple[Any, Any, Any, Any]] | None = None,
+    constants: Callable[..., dict[str, Any]] | None = None,
+    **priors: Prior,
+) -> Callable[[Callable[..., Any]], Law]:
+    """Register a function as a law family, under the function's name.
+
+    The keyword-only parameters of the function and the priors given here must be the same names; a difference
+    or a name that is taken raises `InputError`. See `Law` for the arguments.
+    """
+
+    def register(function: Callable[..., Any]) -> Law:
+        name = function.__name__
+        if name in LAWS:
+            raise InputError(f"a law named {name!r} is already registered; choose another name")
+        LAWS[name] = Law(name, function, priors, formula, cite, power_terms, constants)
+        return LAWS[name]
+
+    return register
+
+
+def get_law(law: str | Law) -> Law:
+    """The law of that name; `InputError` with the closest names where there is none."""
+    if isinstance(law, Law):
+        return law
+    if law not in LAWS:
+        close = get_close_matches(law, LAWS)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise InputError(f"unknown law {law!r}: {hint}the laws are {', '.join(sorted(LAWS))}")
+    return LAWS[law]

@@ -1,0 +1,194 @@
+"""The PyMC model of a table of runs: the only room that builds PyMC models.
+
+Every free variable is standard normal. For parameter k of group g, on the free scale of its prior,
+
+    theta[g, k] = location_k + spread_k * mean_k + tau_k * offset[g, k]
+
+with tau_k = 0 for complete pooling, tau_k half-normal for partial pooling, and mean_k = 0, tau_k = spread_k for no
+pooling. The columns of theta are the law's parameters and the noise's sigma; the noise's other parameters are shared.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from bayes_scaling.errors import InputError
+from bayes_scaling.laws.core import Law
+from bayes_scaling.noise import Noise, cluster_log_likelihood, run_scale, single_log_likelihood
+from bayes_scaling.priors import Prior
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+    from bayes_scaling.runs import Runs
+
+Pooling = Literal["complete", "partial", "none"]
+POOLINGS: tuple[Pooling, ...] = ("complete", "partial", "none")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """All that shapes a model but the data: two tables with equal structures share one compiled program."""
+
+    law: Law
+    noise: Noise
+    pooling: tuple[tuple[str, Pooling], ...]  # of every column of theta, in order
+    n_groups: int
+    n_rows: int
+    n_clusters: int  # equal to n_rows where no two rows share anything
+
+    @property
+    def clustered(self) -> bool:
+        return self.n_clusters < self.n_rows
+
+    @property
+    def priors(self) -> dict[str, Prior]:
+        """Prior of each column of theta."""
+        return {**self.law.priors, "sigma": self.noise.sigma}
+
+    @property
+    def global_priors(self) -> dict[str, Prior]:
+        return self.noise.global_priors(self.clustered)
+
+    def pooled(self, *kinds: Pooling) -> list[str]:
+        """The columns of theta that are pooled in one of these ways."""
+        return [name for name, kind in self.pooling if kind in kinds]
+
+
+def resolve_pooling(
+    law: Law, n_groups: int, pooling: Pooling | Mapping[str, Pooling] | None
+) -> tuple[tuple[str, Pooling], ...]:
+    """Pooling of every law parameter and of sigma: partial unless said otherwise, complete for a single group."""
+    names = (*law.parameters, "sigma")
+    chosen = dict.fromkeys(names, pooling) if isinstance(pooling, str) else dict(pooling or {})
+    for name, kind in chosen.items():
+        if name not in names:
+            raise InputError(f"pooling names {name!r}, which law {law.name!r} does not have; it has {', '.join(names)}")
+        if kind not in POOLINGS:
+            raise InputError(f"pooling of {name!r} is {kind!r}; expected one of {', '.join(POOLINGS)}")
+    default: Pooling = "partial"
+    return tuple((name, chosen.get(name, default) if n_groups > 1 else "complete") for name in names)
+
+
+def structure(runs: "Runs", law: Law, noise: Noise, pooling: Any = None) -> Structure:
+    """The structure of a model of these runs."""
+    groups = len(runs.groups)
+    clusters = int(runs.clusters.max()) + 1
+    return Structure(law, noise, resolve_pooling(law, groups, pooling), groups, len(runs), clusters)
+
+
+def model_data(runs: "Runs", law: Law, noise: Noise) -> dict[str, np.ndarray]:
+    """What of a table enters the model, by the names of the model's data variables."""
+    data = {
+        letter: runs.column(column) / runs.reference[column]
+        for letter, column in zip(law.inputs, law.columns, strict=True)
+    }
+    if noise.slope_in:
+        data["noise_covariate"] = np.log(runs.column(noise.slope_in) / runs.reference[noise.slope_in])
+    return data | {
+        "log_loss": runs.log_loss,
+        "measurement_variance": runs.measurement_sd**2,
+        "weight": np.ones(len(runs)),
+        "group_index": runs.group_index.astype(np.int32),
+        "cluster_index": runs.clusters.astype(np.int32),
+    }
+
+
+def build_model(runs: "Runs", law: Law, noise: Noise, pooling: Any = None) -> "pm.Model":
+    """The PyMC model of these runs.
+
+    Parameters
+    ----------
+    runs : Runs
+    law : Law
+    noise : Noise
+    pooling : {"partial", "complete", "none"} or mapping of parameter name to one of them, optional
+        Default: partial for every parameter where there is more than one group.
+
+    Returns
+    -------
+    pymc.Model
+        Free variables ``mean``, ``tau_offset``, ``offset`` and ``shared`` (those that the structure needs), data
+        variables as in `model_data`, deterministics ``theta`` and one per parameter, and the potential
+        ``log_likelihood`` (one value per cluster).
+    """
+    return build_structure(structure(runs, law, noise, pooling), model_data(runs, law, noise))
+
+
+def build_structure(s: Structure, data: Mapping[str, np.ndarray]) -> "pm.Model":
+    """`build_model` from its two halves."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    with pm.Model() as model:
+        d = {name: pm.Data(name, values) for name, values in data.items()}
+        theta = pm.Deterministic("theta", _theta(s))
+        shared = _named_normals("shared", s.global_priors)
+        values = {name: prior.forward(theta[:, i]) for i, (name, prior) in enumerate(s.priors.items())}
+        for name, value in values.items():
+            pm.Deterministic(name, value if name in s.pooled("partial", "none") else value[0])
+        for name, value in shared.items():
+            pm.Deterministic(name, value)
+
+        rows = {name: value[d["group_index"]] if s.n_groups > 1 else value[0] for name, value in values.items()}
+        sigma = rows.pop("sigma")
+        law_at = s.law(*(d[letter] for letter in s.law.inputs), **rows)
+        residual = d["log_loss"] - pt.log(law_at)
+        scale = run_scale(sigma, shared["slope"], d["noise_covariate"]) if s.noise.slope_in else sigma
+        variance = scale**2 + d["measurement_variance"]
+        if s.clustered:
+
+            def total(x: Any) -> Any:
+                return pt.inc_subtensor(pt.zeros(s.n_clusters)[d["cluster_index"]], x)
+
+            log_likelihood = cluster_log_likelihood(
+                pt.gammaln, total, residual, variance, shared["lack_of_fit"] ** 2, shared["nu"], d["weight"]
+            )
+        else:
+            log_likelihood = single_log_likelihood(pt.gammaln, residual, variance, shared["nu"], d["weight"])
+        pm.Potential("log_likelihood", log_likelihood)
+    return model
+
+
+def _named_normals(name: str, priors: Mapping[str, Prior]) -> dict[str, Any]:
+    """One standard-normal vector for these parameters, pushed forward to their natural scales."""
+    import pymc as pm
+
+    free = pm.Normal(name, 0.0, 1.0, shape=len(priors))
+    return {
+        key: prior.forward(prior.location + prior.spread * free[i]) for i, (key, prior) in enumerate(priors.items())
+    }
+
+
+def _theta(s: Structure) -> Any:
+    """Free-scale parameters by group, shape (n_groups, parameters)."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    means, partial, varying = s.pooled("complete", "partial"), s.pooled("partial"), s.pooled("partial", "none")
+    mean = pm.Normal("mean", 0.0, 1.0, shape=len(means)) if means else None
+    tau_offset = pm.Normal("tau_offset", 0.0, 1.0, shape=len(partial)) if partial else None
+    offset = pm.Normal("offset", 0.0, 1.0, shape=(s.n_groups, len(varying))) if varying else None
+    columns = []
+    for name, prior in s.priors.items():
+        column = pt.zeros(s.n_groups) + prior.location
+        if name in means:
+            column = column + prior.spread * mean[means.index(name)]
+        if name in partial:
+            tau = half_normal(pt, tau_offset[partial.index(name)], prior.group_spread)
+            pm.Deterministic(f"{name}_tau", tau)
+            column = column + tau * offset[:, varying.index(name)]
+        elif name in varying:
+            column = column + prior.spread * offset[:, varying.index(name)]
+        columns.append(column)
+    return pt.stack(columns, axis=1)
+
+
+def half_normal(pt: Any, offset: Any, scale: float) -> Any:
+    """Standard normal to half-normal, quantile by quantile.
+
+    Sampled so, tau reaches zero along a Gaussian tail and not along the long exponential tail of log tau.
+    """
+    return scale * np.sqrt(2.0) * pt.erfinv(0.5 * pt.erfc(-offset / np.sqrt(2.0)))

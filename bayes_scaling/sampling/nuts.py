@@ -1,0 +1,78 @@
+"""NUTS in round coordinates: one compiled program per structure, run chain by chain or all chains at once."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import blackjax
+import jax
+import jax.numpy as jnp
+import numpy as np
+from blackjax.adaptation.step_size import dual_averaging_adaptation
+
+from bayes_scaling.sampling.rounding import Data, Geometry, Rounding
+
+TARGET_ACCEPTANCE = 0.8
+MAX_DOUBLINGS = 10
+
+
+class ChainState(NamedTuple):
+    """A chain between two chunks."""
+
+    position: Any  # round coordinates, shape (n,)
+    log_step: Any
+    adaptation: Any  # dual averaging
+
+
+class Chunk(NamedTuple):
+    """What one chunk of draws leaves: arrays of leading shape (draws,)."""
+
+    position: Any
+    energy: Any
+    lp: Any
+    acceptance_rate: Any
+    n_steps: Any
+    diverging: Any
+    step_size: Any
+
+
+def make_chunk(geometry: Geometry, n_draws: int) -> Callable[..., tuple[ChainState, Chunk]]:
+    """``(key, state, adapt, rounding, data) -> (state, chunk)`` for one chain."""
+    init_da, update_da, _ = dual_averaging_adaptation(TARGET_ACCEPTANCE)
+    kernel = blackjax.nuts.build_kernel()
+    identity = jnp.ones(geometry.layout.n)
+
+    def run(key: Any, state: ChainState, adapt: Any, rounding: Rounding, data: Data) -> tuple[ChainState, Chunk]:
+        log_density = partial(geometry.log_density, rounding=rounding, data=data)
+
+        def one(carry: Any, key: Any) -> tuple[Any, Chunk]:
+            hmc, log_step, da = carry
+            step = jnp.exp(log_step)
+            hmc, info = kernel(key, hmc, log_density, step, identity, max_num_doublings=MAX_DOUBLINGS)
+            adapted = update_da(da, jnp.nan_to_num(info.acceptance_rate))
+            da = jax.tree.map(lambda new, old: jnp.where(adapt, new, old), adapted, da)
+            log_step = jnp.where(adapt, da.log_step_size, log_step)
+            out = Chunk(
+                hmc.position, info.energy, hmc.logdensity, info.acceptance_rate,
+                info.num_integration_steps, info.is_divergent, step,
+            )
+            return (hmc, log_step, da), out
+
+        hmc = blackjax.nuts.init(state.position, log_density)
+        (hmc, log_step, da), out = jax.lax.scan(
+            one, (hmc, state.log_step, state.adaptation), jax.random.split(key, n_draws)
+        )
+        return ChainState(hmc.position, log_step, da), out
+
+    return run
+
+
+def initial_state(position: np.ndarray, step_size: float) -> ChainState:
+    """A chain that starts here and adapts its step from this size."""
+    init_da, _, _ = dual_averaging_adaptation(TARGET_ACCEPTANCE)
+    return ChainState(position, np.log(step_size), init_da(step_size))
+
+
+def averaged(state: ChainState) -> ChainState:
+    """The chain with its step fixed at the average of its adaptation."""
+    return state._replace(log_step=state.adaptation.log_step_size_avg)

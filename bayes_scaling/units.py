@@ -1,0 +1,195 @@
+"""Quantities as people write them ("70B", "2T", "1e24") and as numbers; training FLOPs."""
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+
+from bayes_scaling.errors import InputError
+
+_SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12, "p": 1e15}  # no E: it reads as an exponent
+# A comma only where it separates thousands: "1,5" is a decimal comma somewhere, and must not become 15.
+_QUANTITY = re.compile(
+    r"\+?(?P<number>(?:\d{1,3}(?:,\d{3})+|\d+(?:_\d+)*)(?:\.\d*)?|\.\d+)(?P<exponent>e[+-]?\d+)?\s*(?P<suffix>[kmbgtp])?",
+    re.IGNORECASE,
+)
+
+
+def parse_quantity(value: Any, what: str = "value") -> float:
+    """Read one positive quantity.
+
+    Parameters
+    ----------
+    value : int, float, numpy number or str
+        A number, or text such as ``"70B"``, ``"2T"``, ``"1e24"``, ``"1.5 T"``, ``"1_000_000"`` or
+        ``"1,000"``. Suffixes, in either case: k (1e3), M (1e6), B or G (1e9), T (1e12), P (1e15).
+    what : str
+        What the quantity is, for the error message.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        If `value` is not a positive finite number.
+    """
+    number = math.nan
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, str):
+        match = _QUANTITY.fullmatch(value.strip())
+        if match:
+            digits = match["number"].replace(",", "").replace("_", "") + (match["exponent"] or "")
+            number = float(digits) * _SUFFIXES.get((match["suffix"] or "").lower(), 1.0)
+    elif isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+    if not (math.isfinite(number) and number > 0):
+        shown = value.item() if isinstance(value, np.generic) else value
+        raise InputError(f"{what} is {shown!r}; expected a positive number such as 7e10, or '70B'.")
+    return number
+
+
+def parse_quantities(value: Any, what: str = "value") -> np.ndarray:
+    """Read one or more positive quantities.
+
+    Parameters
+    ----------
+    value : number, str, or a sequence or array of them
+        See `parse_quantity`.
+    what : str
+        What the quantities are, for the error message.
+
+    Returns
+    -------
+    ndarray of float64
+        In the shape of `value`; 0-d for a single quantity.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one is not a positive finite number; the message gives its position.
+    """
+    if isinstance(value, str) or np.isscalar(value):
+        return np.asarray(parse_quantity(value, what))
+    try:
+        cells = np.asarray(value)
+        if cells.dtype.kind not in "iuf":
+            cells = np.asarray(value, dtype=object)  # so that ["70B", 7e10] keeps its numbers as numbers
+    except ValueError:
+        raise InputError(f"{what} is {value!r}; expected a number, or a plain sequence of numbers.") from None
+    if cells.size == 0:
+        raise InputError(f"{what} is empty; expected at least one positive number such as 7e10, or '70B'.")
+    if cells.ndim == 0:
+        return np.asarray(parse_quantity(cells.item(), what))
+    parsed = np.empty(cells.shape)
+    for position in np.ndindex(cells.shape):
+        label = ", ".join(str(i) for i in position)
+        parsed[position] = parse_quantity(cells[position], f"{what}[{label}]")
+    return parsed
+
+
+def _scientific(x: float, digits: int) -> str:
+    mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def format_quantity(x: float, digits: int = 3) -> str:
+    """Write a number of parameters or tokens with a suffix: ``7e10 -> "70B"``, ``1.234e9 -> "1.23B"``.
+
+    Parameters
+    ----------
+    x : float
+        The number.
+    digits : int
+        Significant digits to round to.
+
+    Returns
+    -------
+    str
+        With the suffix k, M, B or T; scientific, such as ``"5.88e23"``, from 1e15 on and below 1e-3.
+    """
+    x = float(x)
+    if not math.isfinite(x) or x == 0:
+        return f"{x:g}"
+    rounded = float(f"{x:.{digits - 1}e}")  # before the suffix is chosen: 999.9M is 1B
+    size = abs(rounded)
+    if size >= 1e15 or size < 1e-3:
+        return _scientific(x, digits)
+    for suffix, unit in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if size >= unit:
+            return f"{rounded / unit:.12g}{suffix}"
+    return f"{rounded:.12g}"
+
+
+def format_flops(x: float, digits: int = 3) -> str:
+    """Write a number of FLOPs: ``1e24 -> "1e24"``, ``5.88e23 -> "5.88e23"``.
+
+    Parameters
+    ----------
+    x : float
+        The number.
+    digits : int
+        Significant digits to round to.
+
+    Returns
+    -------
+    str
+    """
+    x = float(x)
+    return _scientific(x, digits) if math.isfinite(x) and x != 0 else f"{x:g}"
+
+
+def training_flops(params: Any, tokens: Any) -> Any:
+    """FLOPs to train a dense transformer, C = 6ND (Kaplan et al. 2020, section 2.1).
+
+    Parameters
+    ----------
+    params, tokens : float or array
+        Parameters N and training tokens D.
+
+    Returns
+    -------
+    float or array
+        FLOPs, in the broadcast shape.
+    """
+    return 6.0 * params * tokens  # 6.0 first: 6 N D overflows 64-bit integers
+
+
+def tokens_for(flops: Any, params: Any) -> Any:
+    """Tokens D = C / (6N) that a budget of `flops` buys a model of `params` parameters.
+
+    Parameters
+    ----------
+    flops, params : float or array
+        Training FLOPs C and parameters N.
+
+    Returns
+    -------
+    float or array
+        Tokens, in the broadcast shape.
+    """
+    return flops / (6.0 * params)
+
+
+def params_for(flops: Any, tokens: Any) -> Any:
+    """Parameters N = C / (6D) of the model that a budget of `flops` trains on `tokens` tokens.
+
+    Parameters
+    ----------
+    flops, tokens : float or array
+        Training FLOPs C and tokens D.
+
+    Returns
+    -------
+    float or array
+        Parameters, in the broadcast shape.
+    """
+    return flops / (6.0 * tokens)
