@@ -2,7 +2,7 @@
 
 Every free variable is standard normal. For parameter k of group g, on the free scale of its prior,
 
-    theta[g, k] = location_k + spread_k * mean_k + tau_k * offset[g, k]
+    theta[g, k] = mu_k + scale_k * offset[g, k],   mu_k = location_k + spread_k * mean_k,   scale_k = tau_k
 
 with tau_k = 0 for complete pooling, tau_k half-normal for partial pooling, and mean_k = 0, tau_k = spread_k for no
 pooling. The columns of theta are the law's parameters and the noise's sigma; the noise's other parameters are shared.
@@ -167,28 +167,37 @@ def _theta(s: Structure) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
+    priors, names = list(s.priors.values()), list(s.priors)
     means, partial, varying = s.pooled("complete", "partial"), s.pooled("partial"), s.pooled("partial", "none")
-    mean = pm.Normal("mean", 0.0, 1.0, shape=len(means)) if means else None
-    tau_offset = pm.Normal("tau_offset", 0.0, 1.0, shape=len(partial)) if partial else None
-    offset = pm.Normal("offset", 0.0, 1.0, shape=(s.n_groups, len(varying))) if varying else None
-    columns = []
-    for name, prior in s.priors.items():
-        column = pt.zeros(s.n_groups) + prior.location
-        if name in means:
-            column = column + prior.spread * mean[means.index(name)]
-        if name in partial:
-            tau = half_normal(pt, tau_offset[partial.index(name)], prior.group_spread)
-            pm.Deterministic(f"{name}_tau", tau)
-            column = column + tau * offset[:, varying.index(name)]
-        elif name in varying:
-            column = column + prior.spread * offset[:, varying.index(name)]
-        columns.append(column)
-    return pt.stack(columns, axis=1)
+    spread = np.array([prior.spread for prior in priors])
+    mu = pt.as_tensor(np.array([prior.location for prior in priors]))
+    if means:
+        mean = pm.Normal("mean", 0.0, 1.0, shape=len(means))
+        mu = mu + mean @ (_select(means, names) * spread)
+    mu = pm.Deterministic("mu", mu)
+    scale = pt.as_tensor(spread * [name in s.pooled("none") for name in names])
+    if partial:
+        tau = half_normal(pm.Normal("tau_offset", 0.0, 1.0, shape=len(partial)))
+        scale = scale + tau @ (_select(partial, names) * [prior.group_spread for prior in priors])
+        for name in partial:
+            pm.Deterministic(f"{name}_tau", scale[names.index(name)])
+    scale = pm.Deterministic("scale", scale)
+    if not varying:
+        return mu[None, :] + pt.zeros((s.n_groups, 1))
+    offset = pm.Normal("offset", 0.0, 1.0, shape=(s.n_groups, len(varying)))
+    return mu[None, :] + scale[None, :] * (offset @ _select(varying, names))
 
 
-def half_normal(pt: Any, offset: Any, scale: float) -> Any:
+def _select(chosen: list[str], names: list[str]) -> np.ndarray:
+    """Places values of the chosen columns among all columns: a 0-1 matrix, shape (chosen, names)."""
+    return np.array([[float(name == other) for other in names] for name in chosen])
+
+
+def half_normal(offset: Any) -> Any:
     """Standard normal to half-normal, quantile by quantile.
 
     Sampled so, tau reaches zero along a Gaussian tail and not along the long exponential tail of log tau.
     """
-    return scale * np.sqrt(2.0) * pt.erfinv(0.5 * pt.erfc(-offset / np.sqrt(2.0)))
+    import pytensor.tensor as pt
+
+    return np.sqrt(2.0) * pt.erfinv(0.5 * pt.erfc(-offset / np.sqrt(2.0)))

@@ -19,7 +19,7 @@ MAX_DOUBLINGS = 10
 class ChainState(NamedTuple):
     """A chain between two chunks."""
 
-    position: Any  # round coordinates, shape (n,)
+    hmc: Any  # position in round coordinates, log density and its gradient
     log_step: Any
     adaptation: Any  # dual averaging
 
@@ -58,19 +58,19 @@ def make_chunk(geometry: Geometry, n_draws: int) -> Callable[..., tuple[ChainSta
             )
             return (hmc, log_step, da), out
 
-        hmc = blackjax.nuts.init(state.position, log_density)
-        (hmc, log_step, da), out = jax.lax.scan(
-            one, (hmc, state.log_step, state.adaptation), jax.random.split(key, n_draws)
-        )
-        return ChainState(hmc.position, log_step, da), out
+        carry, out = jax.lax.scan(one, tuple(state), jax.random.split(key, n_draws))
+        return ChainState(*carry), out
 
     return run
 
 
-def initial_state(position: np.ndarray, step_size: float) -> ChainState:
+def initial_state(geometry: Geometry, position: Any, step_size: Any, rounding: Rounding, data: Data) -> ChainState:
     """A chain that starts here and adapts its step from this size."""
     init_da, _, _ = dual_averaging_adaptation(TARGET_ACCEPTANCE)
-    return ChainState(position, np.log(step_size), init_da(step_size))
+    value, gradient = geometry.value_and_grad(position, rounding, data)
+    hmc = blackjax.mcmc.hmc.HMCState(jnp.asarray(position), value, gradient)
+    step = jnp.asarray(step_size, float)
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), ChainState(hmc, jnp.log(step), init_da(step)))
 
 
 def averaged(state: ChainState) -> ChainState:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,27 +21,19 @@ class Program:
     ----------
     shapes : dict of str to tuple
         Shapes of the free variables, in the model's order.
-    log_density : callable
-        ``(free, data) -> scalar``, the PyMC model's joint log density.
-    theta : callable
-        ``(free, data) -> (n_groups, parameters)``, the free-scale parameters by group.
+    location_and_scale : callable
+        ``(free) -> (mu, scale)``, each of shape (parameters,), so that theta = mu + scale * offset.
     log_likelihood : callable
-        ``(theta, shared, data) -> (n_clusters,)``.
+        ``(theta, shared, data) -> (n_clusters,)``; theta has shape (n_groups, parameters).
     parameters : callable
-        ``(free, data) -> dict`` of the named quantities of the posterior.
+        ``(free) -> dict`` of the named quantities of the posterior.
     """
 
     structure: Structure
     shapes: dict[str, tuple[int, ...]]
-    log_density: Callable[[Free, Mapping[str, Any]], Any]
-    theta: Callable[[Free, Mapping[str, Any]], Any]
+    location_and_scale: Callable[[Free], tuple[Any, Any]]
     log_likelihood: Callable[[Any, Any, Mapping[str, Any]], Any]
-    parameters: Callable[[Free, Mapping[str, Any]], dict[str, Any]]
-
-    @cached_property
-    def compiled(self) -> dict[Any, Any]:
-        """Where the rooms that use this program keep what they compiled for it."""
-        return {}
+    parameters: Callable[[Free], dict[str, Any]]
 
 
 @lru_cache(maxsize=64)
@@ -50,36 +42,30 @@ def program(structure: Structure) -> Program:
     import pytensor.tensor as pt
     from pytensor.graph.replace import clone_replace
 
-    model = build_structure(structure, _blank_data(structure))
-    values = list(model.value_vars)
-    names = [value.name for value in values]
-    data = {name: model[name] for name in model.named_vars if name in _blank_data(structure)}
-    inputs = {name: shared.type() for name, shared in data.items()}
-    replace = {data[name]: inputs[name] for name in data}
+    blank = _blank_data(structure)
+    model = build_structure(structure, blank)
+    free = list(model.value_vars)
+    names = [value.name for value in free]
+    inputs = {name: model[name].type() for name in blank}
 
-    named = [v for v in model.deterministics if v.name != "theta"]
-    theta, likelihood, *parameters = model.replace_rvs_by_values([model["theta"], *model.potentials, *named])
-    arguments = [*values, *inputs.values()]
-    joint = _to_jax(arguments, clone_replace([model.logp(), theta, *parameters], replace=replace))
-
-    # The likelihood as a function of theta: what the curvature of each group is read from.
-    theta_in = pt.matrix("theta_in")
-    shared_in = values[names.index("shared")]
-    given_theta = clone_replace([likelihood], replace={theta: theta_in, **replace})
-    curvature = _to_jax([theta_in, shared_in, *inputs.values()], given_theta)
-
-    def call(free: Free, given: Mapping[str, Any]) -> Any:
-        return joint(*(free[name] for name in names), *(given[name] for name in inputs))
+    named = [v for v in model.deterministics if v.name not in ("theta", "mu", "scale")]
+    theta, likelihood, mu, scale, *parameters = model.replace_rvs_by_values(
+        [model["theta"], *model.potentials, model["mu"], model["scale"], *named]
+    )
+    theta_in, shared = pt.matrix("theta_in"), free[names.index("shared")]
+    data = {model[name]: variable for name, variable in inputs.items()}
+    given_theta = clone_replace([likelihood], replace={theta: theta_in, **data})
+    likelihood_of = _to_jax([theta_in, shared, *inputs.values()], given_theta)
+    without_offset = [value for value in free if value.name != "offset"]
+    scale_of = _to_jax(without_offset, [mu, scale])
+    parameters_of = _to_jax(free, parameters)
 
     return Program(
         structure=structure,
-        shapes={name: tuple(int(n) for n in model.initial_point()[name].shape) for name in names},
-        log_density=lambda free, given: call(free, given)[0],
-        theta=lambda free, given: call(free, given)[1],
-        log_likelihood=lambda theta, shared, given: curvature(theta, shared, *(given[n] for n in inputs))[0],
-        parameters=lambda free, given: dict(
-            zip((v.name for v in named), call(free, given)[2:], strict=True)
-        ),
+        shapes={name: tuple(int(n) for n in value.shape) for name, value in model.initial_point().items()},
+        location_and_scale=lambda at: scale_of(*(at[v.name] for v in without_offset)),
+        log_likelihood=lambda theta, shared, given: likelihood_of(theta, shared, *(given[n] for n in inputs))[0],
+        parameters=lambda at: dict(zip((v.name for v in named), parameters_of(*(at[n] for n in names)), strict=True)),
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 
 from bayes_scaling.sampling.program import Free, Program
@@ -25,6 +26,11 @@ from bayes_scaling.sampling.program import Free, Program
 Data = dict[str, Any]
 Rounding = dict[str, Any]
 """The arrays that define one map: center, factor, and per group theta, score and information."""
+
+_LOG_ROOT_TWO_PI = 0.5 * float(np.log(2 * np.pi))
+
+DENSE_LIMIT = 200
+"""Up to this many dimensions the map's linear part is a full matrix."""
 
 _GLOBALS = ("mean", "tau_offset", "shared")
 
@@ -51,14 +57,12 @@ class Layout:
     def n(self) -> int:
         return self.n_globals + self.offset[0] * self.offset[1]
 
-    def split(self, phi: Any, z: Any) -> Free:
-        """Free variables from flat globals and the groups' offsets."""
+    def split(self, phi: Any) -> Free:
+        """The globals by name."""
         free, start = {}, 0
         for name, size in self.sizes.items():
             free[name] = phi[start : start + size]
             start += size
-        if self.offset[1]:
-            free["offset"] = z
         return free
 
 
@@ -73,137 +77,163 @@ class Geometry:
         self.sigma = names.index("sigma")
         self.law = [i for i, name in enumerate(names) if name in varying and i != self.sigma]
         self.columns = [names.index(name) for name in varying]
-        self._value_and_grad = jax.jit(jax.value_and_grad(self._negative_flat))
-        self._marginal = jax.jit(jax.value_and_grad(self._negative_marginal))
-        self._marginal_hessian = jax.jit(jax.hessian(self._negative_marginal))
+        self.select = np.array([[float(i == j) for j in range(len(names))] for i in self.columns])
+        # One compiled gradient serves every search below: what differs is in the arrays of the map.
+        self.value_and_grad = jax.jit(jax.value_and_grad(self.log_density))
         self._local = jax.jit(self._local_quadratic)
 
     # -- the map ---------------------------------------------------------------------------------------------
 
-    def to_free(self, xi: Any, rounding: Rounding, data: Data) -> tuple[Free, Any]:
-        """Round coordinates, shape (n,), to free variables and the log determinant of the Jacobian."""
-        layout = self.layout
-        p = layout.n_globals
-        phi = rounding["center"] + rounding["factor"] @ xi[:p]
-        z, log_det = self._offsets(phi, xi[p:].reshape(layout.offset), rounding, data)
-        return layout.split(phi, z), log_det + rounding["log_det_factor"]
+    def to_free(self, xi: Any, rounding: Rounding) -> Free:
+        """Round coordinates, shape (n,), to free variables."""
+        return self.place(xi, rounding)[0]
+
+    def inner(self, xi: Any, rounding: Rounding) -> Any:
+        """Undoes the linear part of the map: globals, then offsets with the groups' curvature still in place."""
+        return rounding["center"] + _multiply(rounding["factor"], xi)
+
+    def outer(self, inner: np.ndarray, rounding: Rounding) -> np.ndarray:
+        """Inverse of `inner`."""
+        gap = np.asarray(inner) - np.asarray(rounding["center"])
+        factor = rounding["factor"]
+        if not isinstance(factor, tuple):
+            return np.linalg.solve(factor, gap)
+        p = factor[0].shape[0]
+        return np.concatenate([np.linalg.solve(factor[0], gap[:p]), gap[p:] / np.asarray(factor[1])])
 
     def log_density(self, xi: Any, rounding: Rounding, data: Data) -> Any:
         """The model's log density in round coordinates."""
-        free, log_det = self.to_free(xi, rounding, data)
-        return self.program.log_density(free, data) + log_det
+        free, theta, log_det = self.place(xi, rounding)
+        log_prior = -0.5 * sum(jnp.sum(value**2) for value in free.values()) - self.layout.n * _LOG_ROOT_TWO_PI
+        return jnp.sum(self.program.log_likelihood(theta, free["shared"], data)) + log_prior + log_det
 
-    def _offsets(self, phi: Any, zeta: Any, rounding: Rounding, data: Data) -> tuple[Any, Any]:
-        """The groups' offsets z given phi, and the log determinant of dz/dzeta."""
+    def place(self, xi: Any, rounding: Rounding) -> tuple[Free, Any, Any]:
+        """Free variables, theta and the log determinant of the Jacobian."""
         layout = self.layout
+        p = layout.n_globals
+        inner = self.inner(xi, rounding)
+        free = layout.split(inner[:p])
+        mu, scale = self.program.location_and_scale(free)
         if not layout.offset[1]:
-            return zeta, 0.0
-        mu = self.program.theta(layout.split(phi, jnp.zeros(layout.offset)), data)
-        scale = self.program.theta(layout.split(phi, jnp.ones(layout.offset)), data) - mu
-        gap, score, info = rounding["theta"] - mu, rounding["score"], rounding["information"]
+            return free, mu[None, :] + jnp.zeros((layout.offset[0], 1)), rounding["log_det_factor"]
+        z, log_det = self._offsets(mu, scale, inner[p:].reshape(layout.offset), rounding)
+        theta = mu + z @ (scale * self.select)
+        return free | {"offset": z}, theta, log_det + rounding["log_det_factor"]
 
+    def _offsets(self, mu: Any, scale: Any, zeta: Any, rounding: Rounding) -> tuple[Any, Any]:
+        """The groups' offsets z, shape (groups, varying), and the log determinant of dz/dzeta."""
+        gap, score, info = rounding["theta"] - mu, rounding["score"], rounding["information"]
+        s, log_det, ratio = self.sigma, 0.0, jnp.ones(len(gap))
+        z = [zeta[:, i] for i in range(len(self.columns))]
         # sigma first: the information on the law's parameters is in proportion to 1 / sigma^2.
-        s, log_det, precision_ratio = self.sigma, 0.0, jnp.ones(layout.offset[0])
-        z = dict.fromkeys(self.columns)
         if s in self.columns:
-            t = scale[:, s]
-            precision = 1 + t * info[:, s, s] * t
-            mean = t * (score[:, s] + info[:, s, s] * gap[:, s]) / precision
-            z[s] = mean + zeta[:, self.columns.index(s)] / jnp.sqrt(precision)
-            precision_ratio = jnp.exp(-2 * (t * z[s] - gap[:, s]))
+            i, t = self.columns.index(s), scale[s]
+            precision = 1 + t**2 * info[:, s, s]
+            z[i] = t * (score[:, s] + info[:, s, s] * gap[:, s]) / precision + zeta[:, i] / jnp.sqrt(precision)
+            ratio = jnp.exp(2 * (gap[:, s] - t * z[i]))
             log_det -= 0.5 * jnp.sum(jnp.log(precision))
         if self.law:
-            k = self.law
-            t = [scale[:, i] for i in k]
-            pull = precision_ratio[:, None] * (score + jnp.einsum("gij,gj->gi", info, gap.at[:, s].set(0.0)))
-            lower = _cholesky(
-                [
-                    [(i == j) * 1.0 + t[a] * info[:, i, j] * precision_ratio * t[b] for b, j in enumerate(k[: a + 1])]
-                    for a, i in enumerate(k)
-                ]
-            )
-            half = _solve_lower(lower, [t[a] * pull[:, i] for a, i in enumerate(k)])
-            at = [self.columns.index(i) for i in k]
+            k, at = np.array(self.law), np.array([self.columns.index(i) for i in self.law])
+            t, gap = scale[k], gap.at[:, s].set(0.0)
+            pull = ratio[:, None] * (score + jnp.einsum("gij,gj->gi", info, gap))[:, k] * t
+            precision = jnp.eye(len(k)) + ratio[:, None, None] * info[:, k][:, :, k] * jnp.outer(t, t)
+            lower = jnp.linalg.cholesky(precision)
             # P z = r + L zeta  <=>  L' z = L^-1 r + zeta
-            for i, value in zip(k, _solve_upper(lower, [h + zeta[:, c] for h, c in zip(half, at, strict=True)]), strict=True):
-                z[i] = value
-            log_det -= sum(jnp.sum(jnp.log(lower[a][a])) for a in range(len(k)))
-        return jnp.stack([z[i] for i in self.columns], axis=1), log_det
+            half = solve_triangular(lower, pull[..., None], lower=True) + zeta[:, at, None]
+            solved = solve_triangular(lower, half, lower=True, trans=1)
+            for j, i in enumerate(at):
+                z[i] = solved[:, j, 0]
+            log_det -= jnp.sum(jnp.log(jnp.diagonal(lower, axis1=1, axis2=2)))
+        return jnp.stack(z, axis=1), log_det
 
     # -- how it is found -------------------------------------------------------------------------------------
 
     def find(self, data: Data) -> Rounding:
         """The map for these data: joint mode, groups' curvature there, then the globals' own Laplace approximation."""
         layout = self.layout
-        p = layout.n_globals
-        start = np.zeros(layout.n)
-        found = minimize(self._value_and_grad, start, args=(data,), jac=True, method="L-BFGS-B", options={"maxiter": 500, "maxcor": 30})
-        phi, z = found.x[:p], found.x[p:].reshape(layout.offset)
-        rounding: Rounding = {}
-        for _ in range(2 if layout.offset[1] else 1):
-            rounding = dict(zip(("theta", "score", "information"), self._local(phi, z, data), strict=True))
-            values, vectors = np.linalg.eigh(np.asarray(rounding["information"]))
-            # Outliers bend a Student-t the wrong way; a direction without information is left to the prior.
-            rounding["information"] = (vectors * np.maximum(values, 0.0)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-            if layout.offset[1]:
-                found = minimize(self._marginal, phi, args=(rounding, data), jac=True, method="L-BFGS-B", options={"maxiter": 200, "maxcor": 30})
-                phi = found.x
-                z, _ = self._offsets(phi, jnp.zeros(layout.offset), rounding, data)
-        hessian = np.asarray(self._marginal_hessian(phi, rounding, data))
-        values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T))
+        p, n = layout.n_globals, layout.n
+        rounding = self._identity()
+        inner = self._maximise(np.zeros(n), np.arange(n), rounding, data)
+        if layout.offset[1]:
+            for _ in range(2):
+                rounding = self._identity() | self._curvature(inner, rounding, data)
+                # With the groups integrated out (zeta at 0), the globals' marginal alone is climbed.
+                inner = self._maximise(np.concatenate([inner[:p], np.zeros(n - p)]), np.arange(p), rounding, data)
+        hessian = self._hessian(inner, np.arange(p), rounding, data)
+        values, vectors = np.linalg.eigh(-hessian)
         # The prior alone has curvature 1; less than a quarter of it means that the quadratic is no guide here.
         factor = vectors / np.sqrt(np.maximum(values, 0.25))
-        return recentred(rounding, phi, factor)
+        if n <= DENSE_LIMIT:
+            dense = np.eye(n)
+            dense[:p, :p] = factor
+            return recentred(rounding, inner, dense)
+        return recentred(rounding, inner, (factor, np.ones(n - p)))
 
-    def _negative_flat(self, flat: Any, data: Data) -> Any:
-        p = self.layout.n_globals
-        return -self.program.log_density(self.layout.split(flat[:p], flat[p:].reshape(self.layout.offset)), data)
+    def _identity(self) -> Rounding:
+        """The map that leaves the free variables as they are."""
+        layout = self.layout
+        p, n, groups = layout.n_globals, layout.n, layout.offset[0]
+        k = len(self.program.structure.pooling)
+        flat = {"theta": np.zeros((groups, k)), "score": np.zeros((groups, k)), "information": np.zeros((groups, k, k))}
+        return recentred(flat, np.zeros(n), np.eye(n) if n <= DENSE_LIMIT else (np.eye(p), np.ones(n - p)))
 
-    def _negative_marginal(self, phi: Any, rounding: Rounding, data: Data) -> Any:
-        """Minus the approximate log marginal of phi: the density at zeta = 0."""
-        z, log_det = self._offsets(phi, jnp.zeros(self.layout.offset), rounding, data)
-        return -self.program.log_density(self.layout.split(phi, z), data) - log_det
+    def _maximise(self, start: np.ndarray, free: np.ndarray, rounding: Rounding, data: Data) -> np.ndarray:
+        """Climbs the density along some coordinates from a start."""
 
-    def _local_quadratic(self, phi: Any, z: Any, data: Data) -> tuple[Any, Any, Any]:
+        def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+            at = start.copy()
+            at[free] = x
+            value, gradient = self.value_and_grad(at, rounding, data)
+            if not np.isfinite(value):
+                return 1e10, np.zeros(len(free))
+            return -float(value), -np.asarray(gradient)[free]
+
+        found = minimize(objective, start[free], jac=True, method="L-BFGS-B", options={"maxiter": 500, "maxcor": 30})
+        best = start.copy()
+        best[free] = found.x
+        return best
+
+    def _hessian(self, at: np.ndarray, free: np.ndarray, rounding: Rounding, data: Data) -> np.ndarray:
+        """Second derivatives by differences of the gradient, which is compiled already; a metric needs no more."""
+        step = 1e-4
+        rows = []
+        for i in free:
+            ahead, behind = at.copy(), at.copy()
+            ahead[i] += step
+            behind[i] -= step
+            up, down = (self.value_and_grad(x, rounding, data)[1] for x in (ahead, behind))
+            rows.append((np.asarray(up) - np.asarray(down))[free] / (2 * step))
+        hessian = np.array(rows)
+        return 0.5 * (hessian + hessian.T)
+
+    def _curvature(self, inner: np.ndarray, rounding: Rounding, data: Data) -> Rounding:
+        theta, score, information = (np.asarray(x) for x in self._local(inner, rounding, data))
+        values, vectors = np.linalg.eigh(0.5 * (information + np.swapaxes(information, 1, 2)))
+        # Outliers bend a Student-t the wrong way; a direction without information is left to the prior.
+        information = (vectors * np.maximum(values, 0.0)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
+        return {"theta": theta, "score": score, "information": information}
+
+    def _local_quadratic(self, inner: Any, rounding: Rounding, data: Data) -> tuple[Any, Any, Any]:
         """Groups' parameters, score and information: (G, K), (G, K), (G, K, K)."""
-        free = self.layout.split(phi, z)
-        theta = self.program.theta(free, data)
+        free, theta, _ = self.place(inner, rounding)
         score = jax.grad(lambda t: jnp.sum(self.program.log_likelihood(t, free["shared"], data)))
         # A row speaks only of its own group's parameters, so one product per parameter gives every block.
-        columns = [
-            jax.jvp(score, (theta,), (jnp.zeros_like(theta).at[:, i].set(1.0),))[1] for i in range(theta.shape[1])
-        ]
-        return theta, score(theta), -jnp.stack(columns, axis=2)
+        columns = jax.vmap(lambda e: jax.jvp(score, (theta,), (jnp.zeros_like(theta) + e,))[1])(jnp.eye(theta.shape[1]))
+        return theta, score(theta), -jnp.moveaxis(columns, 0, 2)
 
 
 def recentred(rounding: Rounding, center: Any, factor: Any) -> Rounding:
-    """The same map with another center and scale of its globals."""
-    log_det = float(np.linalg.slogdet(factor)[1])
-    return {**rounding, "center": np.asarray(center), "factor": np.asarray(factor), "log_det_factor": log_det}
+    """The same map with another center and factor: a dense matrix, or one for the globals and scales for the rest."""
+    if isinstance(factor, tuple):
+        log_det = np.linalg.slogdet(factor[0])[1] + np.sum(np.log(factor[1]))
+    else:
+        log_det = np.linalg.slogdet(factor)[1]
+    return {**rounding, "center": np.asarray(center), "factor": factor, "log_det_factor": np.float64(log_det)}
 
 
-def _cholesky(rows: list[list[Any]]) -> list[list[Any]]:
-    """Cholesky factor of small matrices, unrolled: entries are arrays over groups, which fuse into plain loops."""
-    lower: list[list[Any]] = []
-    for i, row in enumerate(rows):
-        lower.append([])
-        for j in range(i + 1):
-            rest = row[j] - sum(lower[i][m] * lower[j][m] for m in range(j))
-            lower[i].append(jnp.sqrt(rest) if i == j else rest / lower[j][j])
-    return lower
-
-
-def _solve_lower(lower: list[list[Any]], right: list[Any]) -> list[Any]:
-    x: list[Any] = []
-    for i, row in enumerate(lower):
-        x.append((right[i] - sum(row[j] * x[j] for j in range(i))) / row[i])
-    return x
-
-
-def _solve_upper(lower: list[list[Any]], right: list[Any]) -> list[Any]:
-    """Solves L' x = right."""
-    n = len(lower)
-    x: list[Any] = [None] * n
-    for i in reversed(range(n)):
-        x[i] = (right[i] - sum(lower[j][i] * x[j] for j in range(i + 1, n))) / lower[i][i]
-    return x
+def _multiply(factor: Any, xi: Any) -> Any:
+    if isinstance(factor, tuple):
+        dense, scales = factor
+        p = dense.shape[0]
+        return jnp.concatenate([dense @ xi[:p], scales * xi[p:]])
+    return factor @ xi

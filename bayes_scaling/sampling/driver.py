@@ -1,0 +1,255 @@
+"""Runs the chains: where they start, how long they warm up, on which device, and what they leave."""
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bayes_scaling.model import Structure
+from bayes_scaling.sampling.cache import use_compilation_cache
+from bayes_scaling.sampling.nuts import ChainState, Chunk, averaged, initial_state, make_chunk
+from bayes_scaling.sampling.program import program
+from bayes_scaling.sampling.rounding import DENSE_LIMIT, Data, Geometry, Rounding, recentred
+
+# Posteriors of scaling laws need float64: losses differ in the fourth digit.
+jax.config.update("jax_enable_x64", True)
+use_compilation_cache()
+
+CHUNK = 50
+"""Draws per call of the compiled chain: progress is shown, and the warm-up decided, between calls."""
+
+Progress = Callable[[str, int, int], None]
+"""``progress(phase, done, total)``, called between chunks; phases are "warm-up" and "draws"."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What sampling leaves, all arrays of leading shape (chain, draw).
+
+    Attributes
+    ----------
+    parameters : dict of str to ndarray
+        Named quantities on their natural scales; group-level ones have a last axis of groups.
+    log_likelihood : ndarray, shape (chain, draw, cluster)
+    stats : dict of str to ndarray
+        diverging, energy, lp, acceptance_rate, n_steps, step_size.
+    warmup : int
+        Draws per chain that the warm-up took.
+    device : str
+        Where and how the chains ran.
+    """
+
+    parameters: dict[str, np.ndarray]
+    log_likelihood: np.ndarray
+    stats: dict[str, np.ndarray]
+    warmup: int
+    device: str
+
+
+class Engine:
+    """The compiled functions of one structure."""
+
+    def __init__(self, structure: Structure):
+        self.program = program(structure)
+        self.geometry = Geometry(self.program)
+        self.chunk = jax.jit(make_chunk(self.geometry, CHUNK))
+        self.chunk_of_all = jax.jit(jax.vmap(make_chunk(self.geometry, CHUNK), in_axes=(0, 0, None, None, None)))
+        self.finish = jax.jit(self._finish)
+        self.push_forward = jax.jit(jax.vmap(lambda flat: self.program.parameters(self.unflatten(flat))))
+
+    def unflatten(self, flat: Any) -> dict[str, Any]:
+        """Free variables from one flat vector of standard normals."""
+        layout = self.geometry.layout
+        free = layout.split(flat[: layout.n_globals])
+        if layout.offset[1]:
+            free["offset"] = flat[layout.n_globals :].reshape(layout.offset)
+        return free
+
+    def _finish(self, positions: Any, rounding: Rounding, data: Data) -> tuple[dict[str, Any], Any]:
+        """Named quantities and log likelihoods of round coordinates, shape (draws, n)."""
+
+        def one(xi: Any) -> tuple[dict[str, Any], Any]:
+            free, theta, _ = self.geometry.place(xi, rounding)
+            return self.program.parameters(free), self.program.log_likelihood(theta, free["shared"], data)
+
+        return jax.lax.map(one, positions, batch_size=64)
+
+
+@lru_cache(maxsize=16)
+def engine(structure: Structure) -> Engine:
+    """The engine of a structure, compiled once a process."""
+    return Engine(structure)
+
+
+def sample(
+    structure: Structure,
+    data: Mapping[str, np.ndarray],
+    *,
+    draws: int = 1000,
+    chains: int = 4,
+    max_warmup: int = 1500,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Draws:
+    """Draws from the posterior of one model.
+
+    Parameters
+    ----------
+    structure, data
+        As `bayes_scaling.model.structure` and `model_data` give them.
+    draws, chains : int
+        Draws kept per chain, and chains.
+    max_warmup : int
+        The warm-up ends by itself once the coordinates are round; this many draws at most.
+    seed : int
+    progress : callable, optional
+
+    Returns
+    -------
+    Draws
+    """
+    parts = engine(structure)
+    arrays = {name: jnp.asarray(value) for name, value in data.items()}
+    run = _Run(parts, arrays, chains, seed, progress or (lambda *_: None))
+    rounding, states, warmup = run.warm_up(max_warmup)
+    chunks = run.draw(states, rounding, draws)
+
+    positions = chunks.position[:, :draws]
+    flat = positions.reshape(-1, positions.shape[-1])
+    parameters, log_likelihood = parts.finish(flat, rounding, arrays)
+
+    def shaped(x: Any) -> np.ndarray:
+        return np.asarray(x).reshape(chains, draws, *np.shape(x)[1:])
+
+    stats = {name: value[:, :draws] for name, value in chunks._asdict().items() if name != "position"}
+    return Draws(
+        {name: shaped(value) for name, value in parameters.items()},
+        shaped(log_likelihood),
+        stats,
+        warmup,
+        run.device,
+    )
+
+
+def prior_draws(structure: Structure, draws: int = 1000, seed: int = 0) -> dict[str, np.ndarray]:
+    """Named quantities drawn from the prior, arrays of leading shape (draws,)."""
+    parts = engine(structure)
+    normals = np.random.default_rng(seed).standard_normal((draws, parts.geometry.layout.n))
+    return {name: np.asarray(value) for name, value in parts.push_forward(normals).items()}
+
+
+class _Run:
+    """One call of `sample`: its data, its random keys, and how its chains are spread over the device."""
+
+    def __init__(self, parts: Engine, data: Data, chains: int, seed: int, progress: Progress):
+        self.parts, self.data, self.chains, self.progress = parts, data, chains, progress
+        self.key = jax.random.key(seed)
+        self.rng = np.random.default_rng(seed)
+        self.calls = 0
+        backend = jax.default_backend()
+        # On a CPU a chain should not wait for the longest tree of the others; on a GPU the lanes are free.
+        self.threads = min(chains, os.cpu_count() or 1) if backend == "cpu" else 0
+        how = f"chains over {self.threads} threads" if self.threads else "chains vectorised"
+        self.device = f"{jax.devices()[0].device_kind} ({backend}), {how}"
+
+    def advance(self, states: list[ChainState], adapt: bool, rounding: Rounding) -> tuple[list[ChainState], Chunk]:
+        """One chunk of every chain."""
+        keys = jax.random.split(jax.random.fold_in(self.key, self.calls), self.chains)
+        self.calls += 1
+        flag = jnp.asarray(adapt)
+        if not self.threads:
+            stacked = jax.tree.map(lambda *x: jnp.stack(x), *states)
+            stacked, chunk = self.parts.chunk_of_all(keys, stacked, flag, rounding, self.data)
+            states = [jax.tree.map(lambda x, i=i: x[i], stacked) for i in range(self.chains)]
+            return states, jax.tree.map(np.asarray, chunk)
+
+        def one(i: int) -> tuple[ChainState, Chunk]:
+            return jax.block_until_ready(self.parts.chunk(keys[i], states[i], flag, rounding, self.data))
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            results = list(pool.map(one, range(self.chains)))
+        return [state for state, _ in results], _stack([chunk for _, chunk in results], np.stack)
+
+    def warm_up(self, limit: int) -> tuple[Rounding, list[ChainState], int]:
+        """Adapts step and coordinates in windows that double, until the coordinates are round."""
+        n = self.parts.geometry.layout.n
+        rounding = _on_device(self.parts.geometry.find(self.data))
+        positions = [self._start(rounding) for _ in range(self.chains)]
+        step, done, window = 0.5, 0, 2 * CHUNK
+        while True:
+            states = [initial_state(self.parts.geometry, x, step, rounding, self.data) for x in positions]
+            chunks = []
+            for _ in range(window // CHUNK):
+                states, chunk = self.advance(states, True, rounding)
+                chunks.append(chunk)
+                done += CHUNK
+                self.progress("warm-up", done, limit)
+            kept = np.concatenate([c.position for c in chunks[len(chunks) // 3 :]], axis=1).reshape(-1, n)
+            mean, covariance = kept.mean(0), _shrunk(kept)
+            last = done + 2 * window > limit
+            if last or (done > 2 * CHUNK and _round(covariance)):
+                return rounding, [averaged(state) for state in states], done
+            inner = [np.asarray(self.parts.geometry.inner(s.hmc.position, rounding)) for s in states]
+            rounding = _on_device(_adapted(rounding, mean, covariance))
+            positions = [self.parts.geometry.outer(x, rounding) for x in inner]
+            step = float(np.exp(np.mean([s.adaptation.log_step_size_avg for s in states])))
+            window *= 2
+
+    def _start(self, rounding: Rounding) -> np.ndarray:
+        """A start drawn around the mode, nearer to it until the density is finite there."""
+        geometry = self.parts.geometry
+        x = self.rng.standard_normal(geometry.layout.n)
+        for _ in range(20):
+            value, gradient = geometry.value_and_grad(x, rounding, self.data)
+            if np.isfinite(value) and np.all(np.isfinite(gradient)):
+                break
+            x = x / 2
+        return x
+
+    def draw(self, states: list[ChainState], rounding: Rounding, draws: int) -> Chunk:
+        """Chunks with a fixed step, joined along the draws."""
+        chunks = []
+        while (done := len(chunks) * CHUNK) < draws:
+            self.progress("draws", done, draws)
+            states, chunk = self.advance(states, False, rounding)
+            chunks.append(chunk)
+        self.progress("draws", draws, draws)
+        return _stack(chunks, lambda parts: np.concatenate(parts, axis=1))
+
+
+def _stack(chunks: list[Chunk], join: Callable[[list[Any]], Any]) -> Chunk:
+    return jax.tree.map(lambda *parts: join([np.asarray(p) for p in parts]), *chunks)
+
+
+def _on_device(rounding: Rounding) -> Rounding:
+    return jax.tree.map(lambda x: jnp.asarray(x, float), rounding)
+
+
+def _shrunk(positions: np.ndarray) -> np.ndarray:
+    """Covariance of pooled draws, drawn towards the identity as far as their number asks for."""
+    count, n = positions.shape
+    pull = 2 * n / (count + 2 * n)
+    return (1 - pull) * np.cov(positions.T).reshape(n, n) + pull * np.eye(n)
+
+
+def _round(covariance: np.ndarray) -> bool:
+    values = np.linalg.eigvalsh(covariance)
+    return bool(values[0] > 0.5 and values[-1] < 2.0)
+
+
+def _adapted(rounding: Rounding, mean: np.ndarray, covariance: np.ndarray) -> Rounding:
+    """The map with its linear part fitted to draws."""
+    if len(mean) <= DENSE_LIMIT:
+        factor: Any = np.asarray(rounding["factor"])
+        return recentred(rounding, rounding["center"] + factor @ mean, factor @ np.linalg.cholesky(covariance))
+    dense, scales = (np.asarray(x) for x in rounding["factor"])
+    p = dense.shape[0]
+    shift = np.concatenate([dense @ mean[:p], scales * mean[p:]])
+    narrowed = (dense @ np.linalg.cholesky(covariance[:p, :p]), scales * np.sqrt(np.diag(covariance)[p:]))
+    return recentred(rounding, np.asarray(rounding["center"]) + shift, narrowed)
