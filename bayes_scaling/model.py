@@ -180,7 +180,9 @@ def _theta(s: Structure) -> Any:
         tau = half_normal(pm.Normal("tau_offset", 0.0, 1.0, shape=len(partial)))
         scale = scale + tau @ (_select(partial, names) * [prior.group_spread for prior in priors])
         for name in partial:
-            pm.Deterministic(f"{name}_tau", scale[names.index(name)])
+            i = names.index(name)
+            pm.Deterministic(f"{name}_population", priors[i].forward(mu[i]))
+            pm.Deterministic(f"{name}_tau", scale[i])
     scale = pm.Deterministic("scale", scale)
     if not varying:
         return mu[None, :] + pt.zeros((s.n_groups, 1))

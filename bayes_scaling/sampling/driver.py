@@ -96,6 +96,7 @@ def sample(
     max_warmup: int = 1500,
     seed: int = 0,
     progress: Progress | None = None,
+    score: Mapping[str, np.ndarray] | None = None,
 ) -> Draws:
     """Draws from the posterior of one model.
 
@@ -109,6 +110,9 @@ def sample(
         The warm-up ends by itself once the coordinates are round; this many draws at most.
     seed : int
     progress : callable, optional
+    score : mapping of str to ndarray, optional
+        Data that differ where the log likelihood of the result is computed: a row of weight 0 while sampling and
+        1 here is scored by a posterior that has not seen it.
 
     Returns
     -------
@@ -122,7 +126,7 @@ def sample(
 
     positions = chunks.position[:, :draws]
     flat = positions.reshape(-1, positions.shape[-1])
-    parameters, log_likelihood = parts.finish(flat, rounding, arrays)
+    parameters, log_likelihood = parts.finish(flat, rounding, arrays | dict(score or {}))
 
     def shaped(x: Any) -> np.ndarray:
         return np.asarray(x).reshape(chains, draws, *np.shape(x)[1:])

@@ -1,0 +1,70 @@
+"""Neural scaling laws as Bayesian models: honest forecasts and compute-optimal plans.
+
+The whole public API is on this page. Names load on first use, so that ``import bayes_scaling`` is cheap.
+
+>>> import bayes_scaling as bs
+>>> runs = bs.datasets.load("pile")
+>>> fit = bs.fit(runs, law="chinchilla")
+>>> print(fit.diagnose())
+>>> fit.predict(params="100B", tokens="2T").interval(0.9)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "errors": ("DoubtfulFitWarning", "DoubtfulInputWarning", "InputError"),
+    "runs": ("Reference", "Runs", "load_runs"),
+    "priors": ("LogNormal", "Normal"),
+    "laws": ("LAWS", "Law", "law"),
+    "noise": ("Noise",),
+    "model": ("build_model",),
+    "fit": ("Fit", "fit", "open_fit"),
+    "diagnose": ("Diagnosis",),
+    "predict": ("Forecast",),
+    "allocate": ("Allocation",),
+    "compare": ("Comparison", "compare"),
+    "report": ("report",),
+    "datasets": (),
+    "plot": (),
+}
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [  # noqa: F822 - resolved by __getattr__
+    "LAWS", "Allocation", "Comparison", "Diagnosis", "DoubtfulFitWarning", "DoubtfulInputWarning", "Fit", "Forecast",
+    "InputError", "Law", "LogNormal", "Noise", "Normal", "Reference", "Runs", "build_model", "compare", "datasets",
+    "fit", "law", "load_runs", "open_fit", "plot", "report",
+]
+
+if TYPE_CHECKING:
+    from bayes_scaling import datasets, plot
+    from bayes_scaling.allocate import Allocation
+    from bayes_scaling.compare import Comparison, compare
+    from bayes_scaling.diagnose import Diagnosis
+    from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
+    from bayes_scaling.fit import Fit, fit, open_fit
+    from bayes_scaling.laws import LAWS, Law, law
+    from bayes_scaling.model import build_model
+    from bayes_scaling.noise import Noise
+    from bayes_scaling.predict import Forecast
+    from bayes_scaling.priors import LogNormal, Normal
+    from bayes_scaling.report import report
+    from bayes_scaling.runs import Reference, Runs, load_runs
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(f"bayes_scaling.{_HOMES[name]}"), name)
+    elif name in ("datasets", "plot"):
+        value = import_module(f"bayes_scaling.{name}")
+    else:
+        raise AttributeError(f"module 'bayes_scaling' has no attribute {name!r}")
+    # Kept, because importing the room `fit` or `compare` would put the module itself under the function's name.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,173 @@
+"""Compute-optimal N and D for any law, one answer per posterior draw."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayes_scaling.errors import InputError
+from bayes_scaling.laws.core import Law
+from bayes_scaling.predict import decades_beyond, long_table
+from bayes_scaling.units import format_flops, parse_quantities
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from bayes_scaling.fit import Fit
+
+_GOLDEN = (np.sqrt(5) - 1) / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Allocation:
+    """Posterior draws of the compute-optimal model and data for some budgets.
+
+    Attributes
+    ----------
+    flops : xarray.DataArray
+        The budgets C = 6 N D in FLOPs, dim ``point``.
+    params, tokens : xarray.DataArray
+        The optimal N and D of each draw, dims (chain, draw, [group,] point); NaN where a draw has no interior optimum.
+    loss : xarray.DataArray
+        The law's loss there, in nats per token; same dims.
+    decades_beyond : xarray.DataArray
+        How many powers of ten the budget lies outside of the data, dim point.
+    """
+
+    flops: "xr.DataArray"
+    params: "xr.DataArray"
+    tokens: "xr.DataArray"
+    loss: "xr.DataArray"
+    decades_beyond: "xr.DataArray"
+
+    @property
+    def tokens_per_param(self) -> "xr.DataArray":
+        """D / N of each draw."""
+        return self.tokens / self.params
+
+    @property
+    def interior(self) -> "xr.DataArray":
+        """Share of the draws that have an optimum inside 1 <= N <= C/6, dims ([group,] point)."""
+        return np.isfinite(self.params).mean(("chain", "draw"))
+
+    @property
+    def doubts(self) -> list[str]:
+        """What to know before believing these numbers, one sentence each."""
+        sentences = []
+        share = self.interior
+        for i, budget in enumerate(self.flops.to_numpy()):
+            worst = float(share.isel(point=i).min())
+            if worst < 1:
+                sentences.append(
+                    f"at {format_flops(budget)} FLOPs, {1 - worst:.1%} of the draws have no interior optimum "
+                    "(the loss falls all the way to the smallest or the largest model); they are left out"
+                )
+        return sentences
+
+    def interval(self, what: str, prob: float = 0.9) -> "xr.DataArray":
+        """Equal-tailed interval of params, tokens, tokens_per_param or loss; dims ([group,] point, bound)."""
+        if what not in ("params", "tokens", "tokens_per_param", "loss"):
+            raise InputError(f"unknown quantity {what!r}; expected params, tokens, tokens_per_param or loss")
+        tails = [(1 - prob) / 2, 0.5, (1 + prob) / 2]
+        quantiles = getattr(self, what).quantile(tails, dim=("chain", "draw"), skipna=True)
+        named = quantiles.rename(quantile="bound").assign_coords(bound=["lower", "median", "upper"])
+        return named.transpose(..., "bound")
+
+    def table(self, prob: float = 0.9) -> "pd.DataFrame":
+        """One row per budget (and group): median and interval of N, D, D/N and the loss."""
+        percent = f"{100 * prob:g}%"
+        columns: dict[str, Any] = {"flops": self.flops}
+        for what in ("params", "tokens", "tokens_per_param", "loss"):
+            bounds = self.interval(what, prob)
+            columns[what] = bounds.sel(bound="median", drop=True)
+            columns[f"{what} {percent} lower"] = bounds.sel(bound="lower", drop=True)
+            columns[f"{what} {percent} upper"] = bounds.sel(bound="upper", drop=True)
+        columns["decades beyond (flops)"] = self.decades_beyond
+        columns["interior"] = self.interior
+        return long_table(columns, self.params)
+
+
+def allocate(fit: "Fit", flops: Any, *, group: str | None = None) -> Allocation:
+    """Compute-optimal N and D, as posterior draws.
+
+    For each draw the law is minimised along N D = C/6: in closed form where the law names its additive power terms
+    (Hoffmann et al. 2022, equation 4), else by a one-dimensional search over log N between 1 and C/6.
+
+    Parameters
+    ----------
+    fit : Fit
+    flops : number, string such as "1e24", or sequence of them
+        Training budgets C in FLOPs.
+    group : str, optional
+        As for `predict`.
+
+    Raises
+    ------
+    InputError
+        If the law has no N and D to split a budget into.
+    """
+    import xarray as xr
+
+    law = fit.law
+    if law.columns != ("params", "tokens"):
+        raise InputError(
+            f"law {law.name!r} takes {', '.join(law.columns)}: a budget cannot be split into params and tokens"
+        )
+    budgets = xr.DataArray(np.atleast_1d(parse_quantities(flops, "flops")).astype(float), dims="point", name="flops")
+    draws = fit.draws(group)[list(law.parameters)]
+    parameters = dict(xr.broadcast(draws)[0].data_vars)
+    # The product N D in multiples of the reference, and N = 1, D = 1 on that scale.
+    product = budgets / (6 * fit.reference["params"] * fit.reference["tokens"])
+    smallest, largest = 1 / fit.reference["params"], product * fit.reference["tokens"]
+    log_n = closed_form(law, parameters, product) if law.power_terms else search(law, parameters, product, smallest, largest)
+    inside = (log_n > np.log(smallest)) & (log_n < np.log(largest))
+    log_n = log_n.where(inside & np.isfinite(log_n))
+    leading = [dim for dim in ("chain", "draw", "group", "point") if dim in log_n.dims]
+    n = np.exp(log_n).transpose(*leading)
+    params = n * fit.reference["params"]
+    tokens = budgets / (6 * params)
+    loss = law(n, product / n, **parameters)
+    beyond = xr.DataArray(decades_beyond(fit.runs, "flops", budgets.to_numpy()), dims="point")
+    return Allocation(
+        budgets,
+        params.rename("params"),
+        tokens.transpose(*leading).rename("tokens"),
+        loss.transpose(*leading).rename("loss"),
+        beyond,
+    )
+
+
+def closed_form(law: Law, parameters: dict[str, Any], product: Any) -> Any:
+    """log N at the minimum of A N^-alpha + B D^-beta along N D = product, in multiples of the reference."""
+    assert law.power_terms is not None
+    A, alpha, B, beta = law.power_terms(**parameters)
+    return (np.log(alpha * A) - np.log(beta * B) + beta * np.log(product)) / (alpha + beta)
+
+
+def search(law: Law, parameters: dict[str, Any], product: Any, smallest: Any, largest: Any, points: int = 65) -> Any:
+    """log N at the minimum of any law along N D = product, all draws at once: a grid, then golden sections.
+
+    NaN where the smallest value of the grid lies on its edge: no interior optimum.
+    """
+    import xarray as xr
+
+    def loss(log_n: Any) -> Any:
+        n = np.exp(log_n)
+        return law(n, product / n, **parameters)
+
+    low, high = xr.broadcast(xr.DataArray(np.log(smallest)), np.log(xr.DataArray(largest)))
+    step = (high - low) / (points - 1)
+    best, at = None, None
+    for i in range(points):
+        value = loss(low + i * step)
+        at = xr.zeros_like(value) if best is None else xr.where(value < best, i, at)
+        best = value if best is None else np.minimum(best, value)
+    interior = (at > 0) & (at < points - 1)
+    a, b = low + (at - 1) * step, low + (at + 1) * step
+    # 40 sections shrink the bracket by 4e-9: below that the loss itself has no digits left.
+    for _ in range(40):
+        c, d = b - _GOLDEN * (b - a), a + _GOLDEN * (b - a)
+        left = loss(c) < loss(d)
+        a, b = a.where(left, c), b.where(~left, d)
+    return ((a + b) / 2).where(interior)

@@ -1,0 +1,193 @@
+"""Law families compared by what they predict for configurations left out, and mixed by weight."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayes_scaling.errors import InputError
+from bayes_scaling.predict import Forecast
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayes_scaling.fit import Fit
+
+BAD_K = 0.7
+"""Pareto-k above which importance sampling is not trusted (Vehtari et al. 2024, arXiv:1507.02646)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Fits of several laws to one table, ranked.
+
+    Attributes
+    ----------
+    fits : dict of str to Fit
+    table : DataFrame
+        By falling elpd: elpd (expected log predictive density of a configuration left out, summed), its standard
+        error, the difference to the best and its standard error, the effective number of parameters p, the
+        stacking weight, the worst Pareto-k, and how many configurations were refitted exactly.
+    pointwise : DataFrame
+        The log predictive density of each configuration (rows) under each law (columns).
+    pareto_k : DataFrame
+        Likewise, before refits.
+    """
+
+    fits: "dict[str, Fit]"
+    table: "pd.DataFrame"
+    pointwise: "pd.DataFrame"
+    pareto_k: "pd.DataFrame"
+
+    def __str__(self) -> str:
+        return self.table.to_string(float_format=lambda x: f"{x:.3g}")
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Stacking weight of each law."""
+        return self.table["weight"].to_dict()
+
+    def predict(self, params: Any = None, tokens: Any = None, *, group: str | None = None, **inputs: Any) -> Forecast:
+        """A forecast that mixes the laws' draws by their stacking weights; arguments as for `Fit.predict`."""
+        import xarray as xr
+
+        names = list(self.fits)
+        forecasts = [self.fits[name].predict(params, tokens, group=group, **inputs) for name in names]
+        first = forecasts[0]
+        shape = {dim: first.mean.sizes[dim] for dim in ("chain", "draw")}
+        seeds = [f.provenance["seed"] for f in self.fits.values()]
+        weights = np.array([self.weights[name] for name in names])
+        pick = np.random.default_rng([*seeds, 303]).choice(len(names), size=tuple(shape.values()), p=weights / weights.sum())
+        chosen = xr.DataArray(pick, dims=tuple(shape))
+
+        def mixed(kind: str) -> Any:
+            stacked = xr.concat([forecast.draws(kind) for forecast in forecasts], dim="law")
+            return stacked.isel(law=chosen).transpose(*first.mean.dims)
+
+        return Forecast(first.inputs, mixed("mean"), mixed("new_run"), first.decades_beyond)
+
+
+def compare(fits: "Mapping[str, Fit]", *, refit: bool = True, progress: Any = False) -> Comparison:
+    """Rank laws by PSIS-LOO over configurations.
+
+    A configuration with all its replicates is left out at once. Where Pareto-k says that importance sampling cannot
+    be trusted, the configuration is left out in truth and the law refitted.
+
+    Parameters
+    ----------
+    fits : mapping of str to Fit
+        Fits of the same table.
+    refit : bool
+        Refit where Pareto-k is above 0.7.
+    progress : bool or callable
+        As for `fit`.
+
+    Raises
+    ------
+    InputError
+        For fewer than two fits, or fits of different tables.
+    """
+    import pandas as pd
+
+    from bayes_scaling.progress import shown
+
+    _same_runs(fits)
+    pointwise, pareto, p_eff, refitted = {}, {}, {}, {}
+    for name, fit in fits.items():
+        log_likelihood = fit.tree["log_likelihood"]["log_likelihood"]
+        values, k = _psis_loo(log_likelihood)
+        bad = np.flatnonzero(~(k <= BAD_K)) if refit else np.array([], int)
+        with shown(progress if len(bad) else False, f"{name}: exact leave-one-out") as report:
+            for i, cluster in enumerate(bad):
+                if report:
+                    report("refits", i, len(bad))
+                values[cluster] = leave_out(fit, int(cluster))
+        flat = log_likelihood.to_numpy().reshape(-1, len(values))
+        pointwise[name], pareto[name], refitted[name] = values, k, len(bad)
+        p_eff[name] = float(np.sum(_log_mean_exp(flat) - values))
+    elpd = pd.DataFrame(pointwise)
+    total = elpd.sum().sort_values(ascending=False)
+    best = elpd[total.index[0]]
+    n = len(elpd)
+    weights = stacking_weights(elpd.to_numpy())
+    table = pd.DataFrame(
+        {
+            "elpd": total,
+            "se": elpd.std(ddof=1) * np.sqrt(n),
+            "elpd_diff": total - best.sum(),
+            "dse": elpd.sub(best, axis=0).std(ddof=1) * np.sqrt(n),
+            "p": pd.Series(p_eff),
+            "weight": pd.Series(weights, index=elpd.columns),
+            "worst_k": pd.Series({name: float(np.max(k)) for name, k in pareto.items()}),
+            "refits": pd.Series(refitted),
+        }
+    ).loc[total.index]
+    table.index.name = "law"
+    return Comparison(dict(fits), table, elpd, pd.DataFrame(pareto))
+
+
+def _same_runs(fits: "Mapping[str, Fit]") -> None:
+    if len(fits) < 2:
+        raise InputError("compare needs at least two fits of the same table")
+    names = list(fits)
+    first = fits[names[0]].runs
+    for name in names[1:]:
+        other = fits[name].runs
+        same = len(first) == len(other) and all(
+            np.array_equal(getattr(first, column), getattr(other, column)) for column in ("params", "tokens", "loss")
+        )
+        if not same:
+            raise InputError(f"{names[0]} and {name} were fitted to different runs; compare needs the same table")
+
+
+def _psis_loo(log_likelihood: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Leave-one-out log densities and Pareto-k of each cluster."""
+    import arviz_stats as azs
+    import xarray as xr
+
+    tree = xr.DataTree.from_dict({"log_likelihood": log_likelihood.to_dataset(name="log_loss"), "posterior": log_likelihood.isel(cluster=0, drop=True).to_dataset(name="x")})
+    with np.errstate(all="ignore"):
+        loo = azs.loo(tree, pointwise=True)
+    return loo.elpd_i.to_numpy().copy(), loo.pareto_k.to_numpy().copy()
+
+
+def leave_out(fit: "Fit", cluster: int) -> float:
+    """Log predictive density of one configuration under the law fitted to all the others."""
+    from bayes_scaling.model import model_data
+    from bayes_scaling.sampling import sample
+
+    data = model_data(fit.runs, fit.law, fit.noise)
+    left = fit.runs.clusters == cluster
+    # Weight 0 leaves a row out of the likelihood; the same compiled program serves every refit.
+    kept = sample(fit.structure, data | {"weight": np.where(left, 0.0, 1.0)}, seed=fit.provenance["seed"] + 1 + cluster, score={"weight": np.where(left, 1.0, 0.0)})
+    return float(_log_mean_exp(kept.log_likelihood.reshape(-1, kept.log_likelihood.shape[-1])[:, [cluster]])[0])
+
+
+def _log_mean_exp(values: np.ndarray) -> np.ndarray:
+    from scipy.special import logsumexp
+
+    return logsumexp(values, axis=0) - np.log(len(values))
+
+
+def stacking_weights(log_density: np.ndarray) -> np.ndarray:
+    """Weights of the mixture with the largest summed log density (Yao et al. 2018, arXiv:1704.02030).
+
+    Parameters
+    ----------
+    log_density : ndarray, shape (configurations, laws)
+
+    Returns
+    -------
+    ndarray, shape (laws,)
+    """
+    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+    weights = np.full(density.shape[1], 1 / density.shape[1])
+    # Expectation-maximisation of the mixing proportions: monotone, and the problem is concave.
+    for _ in range(20_000):
+        share = weights * density
+        updated = (share / share.sum(axis=1, keepdims=True)).mean(axis=0)
+        if np.max(np.abs(updated - weights)) < 1e-10:
+            break
+        weights = updated
+    return weights

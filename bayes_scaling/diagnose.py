@@ -1,0 +1,254 @@
+"""Whether a posterior can be believed, in sentences: did the chains agree, and what did the data tell?"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_scaling.errors import InputError
+from bayes_scaling.laws.core import Law
+from bayes_scaling.units import format_quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from bayes_scaling.fit import Fit
+    from bayes_scaling.runs import Runs
+
+R_HAT, ESS, E_BFMI = 1.01, 400, 0.3
+"""Bounds of Vehtari et al. 2021 (arXiv:1903.08008) for R-hat and ESS; E-BFMI as in Stan."""
+
+TOLD_BY_PRIOR = 0.8
+"""A parameter whose posterior sd is more than this share of its prior's sd was hardly told by the data."""
+
+POOR_FIT = 0.03
+"""Noise of log loss above this (3%) is far more than seeds make: the law itself misses something."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with a fit, and what its data could not tell.
+
+    Attributes
+    ----------
+    r_hat, ess_bulk, ess_tail : float
+        The worst over all quantities.
+    divergences : int
+    e_bfmi : float
+        The worst over the chains.
+    failures : tuple of str
+        Sentences: the sampling cannot be trusted.
+    doubts : tuple of str
+        Sentences: what the data do not tell, and where the law misses them.
+    """
+
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+    divergences: int
+    e_bfmi: float
+    failures: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the chains converged."""
+        return not self.failures
+
+    def raise_if_bad(self) -> "Diagnosis":
+        """Raises `InputError` with the failures if there are any; returns itself otherwise."""
+        if self.failures:
+            raise InputError("the fit failed its diagnosis: " + "; ".join(self.failures))
+        return self
+
+    def __str__(self) -> str:
+        head = (
+            f"R-hat {self.r_hat:.3f}, bulk ESS {self.ess_bulk:.0f}, tail ESS {self.ess_tail:.0f}, "
+            f"{self.divergences} divergences, E-BFMI {self.e_bfmi:.2f}"
+        )
+        verdict = "The chains converged" if self.ok else "The chains did NOT converge"
+        return "\n".join([f"{verdict}: {head}.", *(f"- {s}." for s in (*self.failures, *self.doubts))])
+
+
+def diagnose(fit: "Fit") -> Diagnosis:
+    """Convergence (R-hat, ESS, divergences, E-BFMI) and identifiability of a fit."""
+    import arviz_stats as azs
+
+    posterior = fit.posterior
+    r_hat, worst = _worst(azs.rhat(posterior), "max")
+    bulk, bulk_of = _worst(azs.ess(posterior, method="bulk"), "min")
+    tail, tail_of = _worst(azs.ess(posterior, method="tail"), "min")
+    stats = fit.tree["sample_stats"].to_dataset()
+    divergences = int(stats["diverging"].sum())
+    e_bfmi = float(_e_bfmi(stats["energy"].to_numpy()).min())
+
+    failures = []
+    if not r_hat <= R_HAT:
+        failures.append(f"the chains disagree about {worst} (R-hat {r_hat:.3f}, at most {R_HAT} wanted): draw more")
+    if not bulk >= ESS:
+        failures.append(f"{bulk_of} has only {bulk:.0f} effective draws (at least {ESS} wanted): draw more")
+    if not tail >= ESS:
+        failures.append(f"the tails of {tail_of} rest on {tail:.0f} effective draws (at least {ESS} wanted): draw more")
+    share = divergences / stats["diverging"].size
+    if share > 0.002:
+        failures.append(f"{divergences} divergent transitions ({share:.1%}): parts of the posterior were not reached")
+    if not e_bfmi >= E_BFMI:
+        failures.append(f"E-BFMI is {e_bfmi:.2f} (at least {E_BFMI} wanted): the tails were explored slowly")
+    doubts = [*fit.runs.doubts, *doubts_about(fit.runs, fit.law), *_told_by_prior(fit), *_misfit(fit)]
+    return Diagnosis(r_hat, bulk, tail, divergences, e_bfmi, tuple(failures), tuple(dict.fromkeys(doubts)))
+
+
+def _worst(values: "xr.Dataset", how: str) -> tuple[float, str]:
+    """The worst value over all quantities (NaN is worst of all), and the quantity's name."""
+    found = []
+    for name, array in values.data_vars.items():
+        for at, value in np.ndenumerate(array.to_numpy()):
+            place = f"{name}[{', '.join(str(array[d].to_numpy()[i]) for d, i in zip(array.dims, at, strict=True))}]"
+            found.append((float(value), place if at else str(name)))
+    key = (lambda f: -np.inf if np.isnan(f[0]) else -f[0]) if how == "max" else (
+        lambda f: -np.inf if np.isnan(f[0]) else f[0]
+    )
+    return min(found, key=key)
+
+
+def _e_bfmi(energy: np.ndarray) -> np.ndarray:
+    """Energy Bayesian fraction of missing information of each chain (Betancourt 2016, arXiv:1604.00695)."""
+    return np.mean(np.diff(energy, axis=1) ** 2, axis=1) / np.var(energy, axis=1)
+
+
+def doubts_about(runs: "Runs", law: Law) -> list[str]:
+    """What a table cannot tell about a law's parameters, before anything is sampled."""
+    doubts = []
+    if runs.n_configurations < len(law.parameters):
+        doubts.append(
+            f"{runs.n_configurations} configurations for the {len(law.parameters)} parameters of law {law.name!r}: "
+            "what they do not tell comes from the priors"
+        )
+    for column, amplitude, exponent in (("params", "A", "alpha"), ("tokens", "B", "beta")):
+        values = runs.column(column) if column in law.columns else np.array([1.0, 2.0])
+        if np.ptp(np.log(values)) < 1e-9 and {amplitude, exponent} <= set(law.parameters):
+            doubts.append(
+                f"all runs share one value of {column} ({format_quantity(values[0])}): {amplitude} and {exponent} "
+                "are told only by the prior"
+            )
+    if {"params", "tokens"} <= set(law.columns) and runs.n > 2:
+        n, d = np.log(runs.params), np.log(runs.tokens)
+        if np.std(n) > 1e-9 and np.std(d) > 1e-9 and abs(np.corrcoef(n, d)[0, 1]) > 0.98:
+            doubts.append(
+                "params and tokens move together (correlation "
+                f"{np.corrcoef(n, d)[0, 1]:.2f} of their logarithms): their terms are told apart only by the prior"
+            )
+    sizes = {group: int(np.sum(runs.group_index == i)) for i, group in enumerate(runs.groups)}
+    for group, size in sizes.items():
+        if size == 1 and len(sizes) > 1:
+            doubts.append(f"group {group!r} has one run: its parameters come from the other groups")
+    return doubts
+
+
+def _told_by_prior(fit: "Fit") -> list[str]:
+    """Parameters whose posterior is nearly their prior, on the free scale."""
+    import xarray as xr
+
+    told = []
+    for name, prior in fit.law.priors.items():
+        after, before = (prior.inverse(tree[name]) for tree in (fit.posterior, fit.prior))
+        share = xr.ufuncs.divide(after.std(("chain", "draw")), before.std(("chain", "draw"))) if False else (
+            after.std(("chain", "draw")) / before.std(("chain", "draw"))
+        )
+        if float(share.max()) <= TOLD_BY_PRIOR:
+            continue
+        where = "" if not share.dims else " in " + ", ".join(str(g) for g in share["group"].to_numpy()[share.to_numpy() > TOLD_BY_PRIOR])
+        why = ": no run is near the floor" if name == "E" else ""
+        told.append(f"{name}{where} is told by its prior{why} (posterior sd {float(share.max()):.0%} of the prior's)")
+    return told
+
+
+def _misfit(fit: "Fit") -> list[str]:
+    """Noise that is too large to be noise, by group."""
+    scale = fit.posterior["sigma"].median(("chain", "draw"))
+    groups = fit.groups if scale.dims else [""]
+    return [
+        f"the law misses the runs{f' of {group}' if group else ''} by {float(value):.1%} of their loss: seeds make about "
+        "0.3%, so the rest is lack of fit; look at the residuals before believing a band"
+        for group, value in zip(groups, np.atleast_1d(scale.to_numpy()), strict=True)
+        if value > POOR_FIT
+    ]
+
+
+def summary(fit: "Fit", prob: float = 0.9) -> "pd.DataFrame":
+    """Median and equal-tailed interval of every quantity, with what it means, R-hat and ESS.
+
+    Parameters
+    ----------
+    fit : Fit
+    prob : float
+        Probability of the interval; the columns' names carry it.
+
+    Returns
+    -------
+    DataFrame
+        Index: the quantity, with its group. Rows: the law's parameters, the constants that papers print (derived
+        at N = D = 1), and the noise.
+    """
+    import arviz_stats as azs
+    import pandas as pd
+
+    posterior = fit.posterior
+    if fit.law.constants is not None:
+        parameters = {name: posterior[name] for name in fit.law.parameters}
+        posterior = posterior.assign(fit.law.constants(fit.reference, **parameters))
+    order = [*fit.law.parameters, *(n for n in posterior.data_vars if n not in fit.posterior), *_noise_names(fit)]
+    order += [n for n in fit.posterior.data_vars if n not in order]
+    posterior = posterior[order]
+    r_hat, bulk, tail = azs.rhat(posterior), azs.ess(posterior, method="bulk"), azs.ess(posterior, method="tail")
+    percent = f"{100 * prob:g}%"
+    rows = {}
+    for name in posterior.data_vars:
+        draws = posterior[name]
+        quantiles = draws.quantile([(1 - prob) / 2, 0.5, (1 + prob) / 2], dim=("chain", "draw"))
+        labels = [str(g) for g in draws["group"].to_numpy()] if "group" in draws.dims else [None]
+        for i, label in enumerate(labels):
+            pick = {"group": i} if label is not None else {}
+            low, median, high = (float(q) for q in quantiles.isel(**pick).to_numpy())
+            rows[str(name) if label is None else f"{name}[{label}]"] = {
+                "median": median,
+                f"{percent} lower": low,
+                f"{percent} upper": high,
+                "r_hat": float(r_hat[name].isel(**pick)),
+                "ess_bulk": float(bulk[name].isel(**pick)),
+                "ess_tail": float(tail[name].isel(**pick)),
+                "meaning": meaning(fit, str(name)),
+            }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _noise_names(fit: "Fit") -> list[str]:
+    return [name for name in ("sigma", "lack_of_fit", "nu", "slope") if name in fit.posterior]
+
+
+def meaning(fit: "Fit", name: str) -> str:
+    """What a quantity of the posterior is, in a few words."""
+    if name.endswith("_tau"):
+        return f"sd of {name.removesuffix('_tau')} between groups (log scale)"
+    if name.endswith("_population"):
+        return f"{name.removesuffix('_population')} of a typical group"
+    clustered = fit.structure.clustered
+    texts = {
+        "E": "irreducible loss, nats per token",
+        "A": "loss from finite N at the reference",
+        "B": "loss from finite D at the reference",
+        "alpha": "exponent of N",
+        "beta": "exponent of D",
+        "k": "outer exponent",
+        "A_1": "A at N = 1",
+        "B_1": "B at D = 1",
+        "N_c": "N_c of the paper",
+        "D_c": "D_c of the paper",
+        "a": "N_opt ~ C^a",
+        "sigma": "seed sd of log loss" if clustered else "noise of log loss: seed and lack of fit together",
+        "lack_of_fit": "lack of fit of a configuration, sd of log loss",
+        "nu": "degrees of freedom of the noise",
+        "slope": f"change of log sigma per e-fold of {fit.noise.slope_in}",
+    }
+    return texts.get(name, "")

@@ -1,0 +1,391 @@
+"""fit() and Fit: a law, a table of runs and the posterior; saved to and opened from one netCDF file."""
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayes_scaling.errors import DoubtfulFitWarning, InputError
+from bayes_scaling.laws.core import Law, get_law
+from bayes_scaling.model import Pooling, Structure, model_data, structure
+from bayes_scaling.noise import Noise, as_noise
+from bayes_scaling.priors import Prior, prior_from_dict
+from bayes_scaling.runs import Reference, Runs, load_runs
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from bayes_scaling.allocate import Allocation
+    from bayes_scaling.diagnose import Diagnosis
+    from bayes_scaling.predict import Forecast
+
+FORMAT = 1
+"""Version of the file format."""
+
+NEW_GROUP = "new"
+"""The group label that stands for one not seen yet."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """A law fitted to a table of runs.
+
+    Attributes
+    ----------
+    law : Law
+        With the priors that were used.
+    runs : Runs
+    noise : Noise
+    pooling : dict of str to {"complete", "partial", "none"}
+        For every parameter of the law and for sigma.
+    tree : xarray.DataTree
+        Groups posterior, sample_stats, log_likelihood, prior, observed_data and constant_data (dims chain, draw,
+        run, group, cluster), with the provenance in its attributes.
+    """
+
+    law: Law
+    runs: Runs
+    noise: Noise
+    pooling: dict[str, Pooling]
+    tree: "xr.DataTree"
+
+    def __repr__(self) -> str:
+        return f"Fit({self.law.name} on {self.runs!r})"
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """How this posterior was made: seed, draws, device, versions, time, and the sampler's own numbers."""
+        return json.loads(self.tree.attrs["provenance"])
+
+    @property
+    def reference(self) -> Reference:
+        """The point that N and D are measured from."""
+        return self.runs.reference
+
+    @property
+    def groups(self) -> list[str]:
+        return self.runs.groups
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether some parameter differs between groups."""
+        return any(kind != "complete" for kind in self.pooling.values())
+
+    @property
+    def structure(self) -> Structure:
+        """What shapes the model, for refits."""
+        return structure(self.runs, self.law, self.noise, self.pooling)
+
+    @cached_property
+    def posterior(self) -> "xr.Dataset":
+        """Draws of every named quantity, dims (chain, draw) and group where it differs between groups."""
+        return self.tree["posterior"].to_dataset()
+
+    @cached_property
+    def prior(self) -> "xr.Dataset":
+        """Prior draws of the same quantities."""
+        return self.tree["prior"].to_dataset()
+
+    def draws(self, group: str | None = None) -> "xr.Dataset":
+        """Draws of the law's and the noise's parameters.
+
+        Parameters
+        ----------
+        group : str, optional
+            A group's label, or ``"new"`` for a group not seen yet (drawn from the population, one for each draw of
+            the posterior). Default: all groups, along the dim ``group``.
+
+        Raises
+        ------
+        InputError
+            For a label that is not a group of this fit.
+        """
+        names = [*self.law.parameters, "sigma", *self.structure.global_priors]
+        everything = self.posterior[names]
+        if group is None or (group in self.groups and not self.hierarchical):
+            return everything
+        if group == NEW_GROUP:
+            return self._new_group(everything)
+        if group not in self.groups:
+            raise InputError(f"no group {group!r} in this fit; its groups are {', '.join(self.groups)}, or 'new'")
+        return everything.sel(group=group, drop=True)
+
+    def _new_group(self, everything: "xr.Dataset") -> "xr.Dataset":
+        """One group per draw from the population that the draw describes."""
+        rng = np.random.default_rng([self.provenance["seed"], 101])
+        drawn = everything
+        for name, prior in {**self.law.priors, "sigma": self.noise.sigma}.items():
+            if self.pooling[name] == "complete":
+                continue
+            shape = self.posterior["nu"]
+            normal = shape.copy(data=rng.standard_normal(shape.shape))
+            if self.pooling[name] == "partial":
+                free = prior.inverse(self.posterior[f"{name}_population"]) + self.posterior[f"{name}_tau"] * normal
+            else:
+                free = prior.location + prior.spread * normal
+            drawn = drawn.assign({name: prior.forward(free)})
+        return drawn
+
+    # -- verbs, each in its own room --------------------------------------------------------------------------
+
+    def summary(self, prob: float = 0.9) -> "pd.DataFrame":
+        """Median and interval of every parameter, with R-hat and ESS; see `bayes_scaling.diagnose.summary`."""
+        from bayes_scaling.diagnose import summary
+
+        return summary(self, prob)
+
+    def diagnose(self) -> "Diagnosis":
+        """Convergence and identifiability, in sentences; see `bayes_scaling.diagnose.diagnose`."""
+        from bayes_scaling.diagnose import diagnose
+
+        return diagnose(self)
+
+    def predict(self, params: Any = None, tokens: Any = None, *, group: str | None = None, **inputs: Any) -> "Forecast":
+        """The loss at other inputs; see `bayes_scaling.predict.predict`."""
+        from bayes_scaling.predict import predict
+
+        return predict(self, params, tokens, group=group, **inputs)
+
+    def allocate(self, flops: Any, *, group: str | None = None) -> "Allocation":
+        """Compute-optimal N and D; see `bayes_scaling.allocate.allocate`."""
+        from bayes_scaling.allocate import allocate
+
+        return allocate(self, flops, group=group)
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Writes the fit to one netCDF file, whole or not at all.
+
+        Raises
+        ------
+        InputError
+            If the file exists and ``force`` is false, or the folder cannot be written.
+        """
+        path = Path(path)
+        check_writable(path, force)
+        aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            self.tree.to_netcdf(aside, engine="h5netcdf")
+            aside.replace(path)
+        except OSError as error:
+            raise InputError(f"could not write {path}: {error}") from error
+        finally:
+            aside.unlink(missing_ok=True)
+        return path
+
+
+def check_writable(path: Path, force: bool) -> None:
+    """`InputError` if writing there would lose a file or cannot work; asked before long work starts."""
+    if path.exists() and not force:
+        raise InputError(f"{path} exists and is kept; pass force=True (command line: --force) to replace it")
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: the folder {path.parent} does not exist")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"cannot write {path}: the folder {path.parent} is not writable")
+
+
+def fit(
+    runs: Any,
+    law: str | Law = "chinchilla",
+    *,
+    group: str | None = None,
+    pooling: Pooling | Mapping[str, Pooling] | None = None,
+    noise: str | Noise | None = None,
+    priors: Mapping[str, Prior] | None = None,
+    draws: int = 1000,
+    chains: int = 4,
+    max_warmup: int = 1500,
+    seed: int = 0,
+    progress: bool | Callable[[str, int, int], None] = False,
+) -> Fit:
+    """Fit a scaling law to a table of training runs.
+
+    Parameters
+    ----------
+    runs : Runs, DataFrame or path
+        Anything that `load_runs` takes.
+    law : str or Law
+        A family of the catalogue (``bayes_scaling.LAWS``).
+    group : str, optional
+        The column that names each run's group (corpus, architecture, recipe). Default: the column ``group`` where
+        the table has one.
+    pooling : {"partial", "complete", "none"} or mapping of parameter name to one of them, optional
+        How groups share parameters. Default: partial for all.
+    noise : {"constant", "flops", "params"} or Noise, optional
+        How log loss scatters around the law.
+    priors : mapping of parameter name to Prior, optional
+        Replaces the law's priors for these parameters.
+    draws, chains, max_warmup : int
+        Draws kept per chain; chains; the longest warm-up (it ends by itself when it can).
+    seed : int
+        One seed reproduces a fit.
+    progress : bool or callable
+        Show a progress bar on stderr, or call ``progress(phase, done, total)``.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    InputError
+        For a table, law, pooling or noise that cannot be used.
+
+    Warns
+    -----
+    DoubtfulFitWarning
+        If the posterior did not converge.
+    """
+    from bayes_scaling.diagnose import doubts_about, diagnose
+    from bayes_scaling.progress import shown
+
+    runs = load_runs(runs)
+    if group is not None:
+        runs = runs.grouped_by(group)
+    chosen = get_law(law).with_priors(priors or {})
+    the_noise = as_noise(noise)
+    for doubt in doubts_about(runs, chosen):
+        warnings.warn(doubt, DoubtfulFitWarning, stacklevel=2)
+    with shown(progress) as report:
+        result = _fit(runs, chosen, the_noise, pooling, draws, chains, max_warmup, seed, report)
+    for sentence in diagnose(result).failures:
+        warnings.warn(sentence, DoubtfulFitWarning, stacklevel=2)
+    return result
+
+
+def _fit(
+    runs: Runs,
+    law: Law,
+    noise: Noise,
+    pooling: Any,
+    draws: int,
+    chains: int,
+    max_warmup: int,
+    seed: int,
+    progress: Callable[[str, int, int], None] | None,
+) -> Fit:
+    # JAX, PyMC and xarray load here, when something is sampled, and not on import.
+    from time import perf_counter
+
+    from bayes_scaling.sampling import prior_draws, sample
+
+    began = perf_counter()
+    shape = structure(runs, law, noise, pooling)
+    sampled = sample(
+        shape,
+        model_data(runs, law, noise),
+        draws=draws,
+        chains=chains,
+        max_warmup=max_warmup,
+        seed=seed,
+        progress=progress,
+    )
+    prior = prior_draws(shape, draws, seed)
+    provenance = {
+        "format": FORMAT,
+        "law": law.name,
+        "formula": law.formula,
+        "cite": law.cite,
+        "priors": {name: prior.to_dict() for name, prior in law.priors.items()},
+        "noise": {
+            "slope_in": noise.slope_in,
+            **{name: getattr(noise, name).to_dict() for name in ("sigma", "nu", "lack_of_fit", "slope")},
+        },
+        "pooling": dict(shape.pooling),
+        "reference": runs.reference.values,
+        "runs": {"name": runs.name, "inputs": list(runs.inputs), "doubts": list(runs.doubts)},
+        "seed": seed,
+        "draws": draws,
+        "chains": chains,
+        "warmup": sampled.warmup,
+        "device": sampled.device,
+        "seconds": round(perf_counter() - began, 3),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {p: version(p) for p in ("bayes-scaling", "pymc", "pytensor", "jax", "blackjax", "numpy")},
+    }
+    return Fit(law, runs, noise, dict(shape.pooling), _tree(runs, shape, sampled, prior, provenance))
+
+
+def _tree(runs: Runs, shape: Structure, sampled: Any, prior: dict[str, Any], provenance: dict[str, Any]) -> "xr.DataTree":
+    import xarray as xr
+
+    def dims(name: str, extra: int) -> tuple[str, ...]:
+        return ("group",) if extra else ()
+
+    groups = {"group": runs.groups} if shape.n_groups > 1 else {}
+    posterior = {
+        name: (("chain", "draw", *dims(name, values.ndim - 2)), values) for name, values in sampled.parameters.items()
+    }
+    before = {name: (("chain", "draw", *dims(name, v.ndim - 1)), v[None]) for name, v in prior.items()}
+    stats = {name: (("chain", "draw"), values) for name, values in sampled.stats.items()}
+    index = {"chain": np.arange(sampled.log_likelihood.shape[0]), "draw": np.arange(sampled.log_likelihood.shape[1])}
+    clusters = {"log_likelihood": (("chain", "draw", "cluster"), sampled.log_likelihood)}
+    table = runs.table.convert_dtypes(dtype_backend="numpy_nullable")
+    columns = {name: ("run", _plain(table[name])) for name in table.columns}
+    return xr.DataTree.from_dict(
+        {
+            "/": xr.Dataset(attrs={"provenance": json.dumps(provenance)}),
+            "posterior": xr.Dataset(posterior, coords={**index, **groups}),
+            "prior": xr.Dataset(before, coords=groups),
+            "sample_stats": xr.Dataset(stats, coords=index),
+            "log_likelihood": xr.Dataset(clusters, coords=index),
+            "observed_data": xr.Dataset({"log_loss": ("run", runs.log_loss)}),
+            "constant_data": xr.Dataset(columns),
+        }
+    )
+
+
+def _plain(column: "pd.Series") -> np.ndarray:
+    """A column as floats, or as text where it is not numeric, so that a netCDF file can hold it."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return column.to_numpy(dtype=float, na_value=np.nan)
+    return column.astype("string").fillna("").to_numpy(dtype=object)
+
+
+def open_fit(path: str | Path) -> Fit:
+    """Opens a fit saved by `Fit.save`.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is not a netCDF file, it was not written by this package, or its law is not in
+        the catalogue (define it with `@law` before opening).
+    """
+    import pandas as pd
+    import xarray as xr
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no file {path}")
+    try:
+        tree = xr.open_datatree(path, engine="h5netcdf").load()
+    except Exception as error:
+        raise InputError(f"{path} cannot be read as a netCDF file ({error}); is it damaged?") from error
+    tree.close()
+    try:
+        provenance = json.loads(tree.attrs["provenance"])
+        known = provenance["format"]
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} was not written by bayes_scaling: it holds no provenance") from error
+    if known > FORMAT:
+        raise InputError(f"{path} has file format {known}; this version reads up to {FORMAT}: upgrade bayes_scaling")
+    law = get_law(provenance["law"]).with_priors({k: prior_from_dict(v) for k, v in provenance["priors"].items()})
+    noise_values = dict(provenance["noise"])
+    noise = Noise(
+        slope_in=noise_values.pop("slope_in"), **{k: prior_from_dict(v) for k, v in noise_values.items()}
+    )
+    constant = tree["constant_data"].to_dataset()
+    table = pd.DataFrame({str(name): constant[name].to_numpy() for name in constant.data_vars})
+    about = provenance["runs"]
+    runs = Runs(table, about["name"], tuple(about["doubts"]), tuple(about["inputs"]))
+    return Fit(law, runs, noise, provenance["pooling"], tree)

@@ -1,0 +1,169 @@
+"""The loss at inputs that nobody has trained yet: the law, one more run, and how far from the data that is."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayes_scaling.errors import InputError
+from bayes_scaling.noise import run_scale
+from bayes_scaling.units import parse_quantities, parse_quantity, training_flops
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from bayes_scaling.fit import Fit
+    from bayes_scaling.runs import Runs
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Posterior draws of the loss at some points.
+
+    Attributes
+    ----------
+    inputs : xarray.Dataset
+        The points, dim ``point``: params, tokens and flops where the law has them, else the law's own inputs.
+    mean : xarray.DataArray
+        The law's loss in nats per token, dims (chain, draw, [group,] point).
+    new_run : xarray.DataArray
+        The loss of one more training run there: the law, its lack of fit and the noise of a run; same dims.
+    decades_beyond : xarray.Dataset
+        For each input, how many powers of ten the point lies outside of the range of the data (0 inside), dim point.
+    """
+
+    inputs: "xr.Dataset"
+    mean: "xr.DataArray"
+    new_run: "xr.DataArray"
+    decades_beyond: "xr.Dataset"
+
+    def draws(self, kind: str = "new_run") -> "xr.DataArray":
+        """The draws of one kind, "mean" or "new_run"."""
+        if kind not in ("mean", "new_run"):
+            raise InputError(f"unknown kind of forecast {kind!r}; expected 'mean' or 'new_run'")
+        return getattr(self, kind)
+
+    def interval(self, prob: float = 0.9, kind: str = "new_run") -> "xr.DataArray":
+        """Equal-tailed interval of this probability; dims ([group,] point, bound) with bound lower, median, upper."""
+        if not 0 < prob < 1:
+            raise InputError(f"the probability of an interval lies between 0 and 1; got {prob!r}")
+        tails = [(1 - prob) / 2, 0.5, (1 + prob) / 2]
+        quantiles = self.draws(kind).quantile(tails, dim=("chain", "draw"))
+        named = quantiles.rename(quantile="bound").assign_coords(bound=["lower", "median", "upper"])
+        return named.transpose(..., "bound")
+
+    def prob_below(self, loss: Any, kind: str = "new_run") -> "xr.DataArray":
+        """Probability that the loss is at most this, dims ([group,] point)."""
+        return (self.draws(kind) <= parse_quantity(loss, "loss")).mean(("chain", "draw"))
+
+    def table(self, prob: float = 0.9) -> "pd.DataFrame":
+        """One row per point (and group): inputs, median and intervals of both kinds, decades beyond the data."""
+        columns = dict(self.inputs.data_vars)
+        percent = f"{100 * prob:g}%"
+        for kind in ("mean", "new_run"):
+            bounds = self.interval(prob, kind)
+            columns[kind] = bounds.sel(bound="median", drop=True)
+            columns[f"{kind} {percent} lower"] = bounds.sel(bound="lower", drop=True)
+            columns[f"{kind} {percent} upper"] = bounds.sel(bound="upper", drop=True)
+        columns |= {f"decades beyond ({name})": values for name, values in self.decades_beyond.data_vars.items()}
+        return long_table(columns, self.mean)
+
+
+def long_table(columns: dict[Any, Any], like: "xr.DataArray") -> "pd.DataFrame":
+    """Columns with dims ([group,] point) as a plain table, groups first."""
+    import xarray as xr
+
+    dims = [dim for dim in ("group", "point") if dim in like.dims]
+    template = like.isel(chain=0, draw=0, drop=True)
+    full = xr.Dataset({name: values.broadcast_like(template) for name, values in columns.items()})
+    frame = full.transpose(*dims).to_dataframe(dim_order=dims).reset_index()
+    wanted = [*(["group"] if "group" in dims else []), *columns]
+    return frame[wanted]
+
+
+def predict(
+    fit: "Fit", params: Any = None, tokens: Any = None, *, group: str | None = None, **inputs: Any
+) -> Forecast:
+    """The loss at other inputs, as posterior draws.
+
+    Parameters
+    ----------
+    fit : Fit
+    params, tokens : number, string such as "100B", or sequence of them
+        Parameters N and training tokens D; scalars and equal lengths broadcast together.
+    group : str, optional
+        One group's label, or "new" for a group not seen yet. Default: every group, along the dim ``group``.
+    **inputs
+        Further inputs of the law, by column name.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    InputError
+        If an input of the law is missing, or one is given that it does not have.
+    """
+    import xarray as xr
+
+    points = _points(fit, {"params": params, "tokens": tokens, **inputs})
+    posterior = fit.draws(group)
+    law = fit.law
+    at = [points[column] / fit.reference[column] for column in law.columns]
+    mean = law(*at, **{name: posterior[name] for name in law.parameters})
+    leading = [dim for dim in ("chain", "draw", "group", "point") if dim in mean.dims]
+    mean = mean.transpose(*leading).rename("loss")
+
+    scale = new_run_scale(fit, posterior, points)
+    rng = np.random.default_rng([fit.provenance["seed"], 202])
+    nu = posterior["nu"].broadcast_like(mean).transpose(*leading).to_numpy()
+    scatter = xr.DataArray(rng.standard_t(nu), coords=mean.coords, dims=mean.dims)
+    new_run = (mean * np.exp(scale * scatter)).transpose(*leading).rename("loss")
+    beyond = xr.Dataset({str(name): ("point", decades_beyond(fit.runs, str(name), points[name].to_numpy())) for name in points})
+    return Forecast(points, mean, new_run, beyond)
+
+
+def new_run_scale(fit: "Fit", posterior: "xr.Dataset", points: "xr.Dataset") -> "xr.DataArray":
+    """Scale of log loss around the law for a new run of a new configuration."""
+    noise = fit.noise
+    scale = posterior["sigma"]
+    if noise.slope_in:
+        seen = fit.runs.column(noise.slope_in)
+        # Frozen at the edge of the data: beyond it nobody has seen how noise goes on.
+        covariate = np.log(points[noise.slope_in].clip(seen.min(), seen.max()) / fit.reference[noise.slope_in])
+        scale = run_scale(scale, posterior["slope"], covariate)
+    if "lack_of_fit" in posterior:
+        scale = np.sqrt(scale**2 + posterior["lack_of_fit"] ** 2)
+    return scale
+
+
+def decades_beyond(runs: "Runs", column: str, values: np.ndarray) -> np.ndarray:
+    """Powers of ten by which values lie outside of the range of a column of the data; 0 inside."""
+    low, high = np.log10(runs.column(column).min()), np.log10(runs.column(column).max())
+    x = np.log10(values)
+    return np.maximum(np.maximum(x - high, low - x), 0.0)
+
+
+def _points(fit: "Fit", given: dict[str, Any]) -> "xr.Dataset":
+    """The points as a Dataset over the law's columns, and flops where N and D are among them."""
+    import xarray as xr
+
+    given = {name: value for name, value in given.items() if value is not None}
+    columns = fit.law.columns
+    for name in given:
+        if name not in columns:
+            raise InputError(f"law {fit.law.name!r} has no input {name!r}; its inputs are {', '.join(columns)}")
+    for name in columns:
+        if name not in given:
+            raise InputError(f"law {fit.law.name!r} needs {name!r}; its inputs are {', '.join(columns)}")
+    arrays = {name: np.atleast_1d(parse_quantities(value, name)).astype(float) for name, value in given.items()}
+    try:
+        even = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
+    except ValueError as error:
+        lengths = ", ".join(f"{name} has {len(value)}" for name, value in arrays.items())
+        raise InputError(f"inputs of unequal length: {lengths}; give one value, or as many of each") from error
+    if {"params", "tokens"} <= set(even) and "flops" not in even:
+        even["flops"] = training_flops(even["params"], even["tokens"])
+    return xr.Dataset({name: ("point", value) for name, value in even.items()})
