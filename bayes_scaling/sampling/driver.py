@@ -15,7 +15,7 @@ from bayes_scaling.model import Structure
 from bayes_scaling.sampling.cache import use_compilation_cache
 from bayes_scaling.sampling.nuts import ChainState, Chunk, averaged, initial_state, make_chunk
 from bayes_scaling.sampling.program import program
-from bayes_scaling.sampling.rounding import DENSE_LIMIT, Data, Geometry, Rounding, recentred
+from bayes_scaling.sampling.rounding import Data, Geometry, Rounding, adapted, affine, inverse_affine
 
 # Posteriors of scaling laws need float64: losses differ in the fourth digit.
 jax.config.update("jax_enable_x64", True)
@@ -199,9 +199,9 @@ class _Run:
             last = done + 2 * window > limit
             if last or (done > 2 * CHUNK and _round(covariance)):
                 return rounding, [averaged(state) for state in states], done
-            inner = [np.asarray(self.parts.geometry.inner(s.hmc.position, rounding)) for s in states]
-            rounding = _on_device(_adapted(rounding, mean, covariance))
-            positions = [self.parts.geometry.outer(x, rounding) for x in inner]
+            places = [affine(s.hmc.position, rounding) for s in states]
+            rounding = _on_device(adapted(rounding, mean, covariance))
+            positions = [inverse_affine(place, rounding) for place in places]
             step = float(np.exp(np.mean([s.adaptation.log_step_size_avg for s in states])))
             window *= 2
 
@@ -245,15 +245,3 @@ def _shrunk(positions: np.ndarray) -> np.ndarray:
 def _round(covariance: np.ndarray) -> bool:
     values = np.linalg.eigvalsh(covariance)
     return bool(values[0] > 0.5 and values[-1] < 2.0)
-
-
-def _adapted(rounding: Rounding, mean: np.ndarray, covariance: np.ndarray) -> Rounding:
-    """The map with its linear part fitted to draws."""
-    if len(mean) <= DENSE_LIMIT:
-        factor: Any = np.asarray(rounding["factor"])
-        return recentred(rounding, rounding["center"] + factor @ mean, factor @ np.linalg.cholesky(covariance))
-    dense, scales = (np.asarray(x) for x in rounding["factor"])
-    p = dense.shape[0]
-    shift = np.concatenate([dense @ mean[:p], scales * mean[p:]])
-    narrowed = (dense @ np.linalg.cholesky(covariance[:p, :p]), scales * np.sqrt(np.diag(covariance)[p:]))
-    return recentred(rounding, np.asarray(rounding["center"]) + shift, narrowed)

@@ -8,8 +8,13 @@ so that
     z_g = mean + L^-T zeta_g,   P = L L'
 
 makes zeta_g nearly standard normal whatever tau is: neither the funnel of centred groups nor the ridge of non-centred
-ones. phi is whitened by the Laplace approximation of its own marginal (zeta at 0). The map is exact (its Jacobian is
-part of the density); the approximations decide only how round the result is.
+ones. phi is whitened by the Laplace approximation of its own marginal (zeta at 0).
+
+Scaling laws bend: where E is hardly told, E trades against A and alpha along a thin banana. Third derivatives of the
+log density say how, and a shear of unit Jacobian undoes it: each coordinate, widest first, is moved by a quadratic in
+the wider ones (`_bend`). Last comes an affine map that the warm-up fits to draws.
+
+The whole map is exact (its Jacobian is part of the density); the approximations decide only how round the result is.
 """
 
 from dataclasses import dataclass
@@ -31,6 +36,9 @@ _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2 * np.pi))
 
 DENSE_LIMIT = 200
 """Up to this many dimensions the map's linear part is a full matrix."""
+
+_STEP, _REACH, _STRONGEST = 1.0, 4.0, 2.0
+"""In sd: the step of the differences, where a bend is held back, and the largest coefficient."""
 
 _GLOBALS = ("mean", "tau_offset", "shared")
 
@@ -77,6 +85,7 @@ class Geometry:
         self.sigma = names.index("sigma")
         self.law = [i for i, name in enumerate(names) if name in varying and i != self.sigma]
         self.columns = [names.index(name) for name in varying]
+        self.at = np.array([self.columns.index(i) for i in self.law], int)
         self.select = np.array([[float(i == j) for j in range(len(names))] for i in self.columns])
         # One compiled gradient serves every search below: what differs is in the arrays of the map.
         self.value_and_grad = jax.jit(jax.value_and_grad(self.log_density))
@@ -88,19 +97,6 @@ class Geometry:
         """Round coordinates, shape (n,), to free variables."""
         return self.place(xi, rounding)[0]
 
-    def inner(self, xi: Any, rounding: Rounding) -> Any:
-        """Undoes the linear part of the map: globals, then offsets with the groups' curvature still in place."""
-        return rounding["center"] + _multiply(rounding["factor"], xi)
-
-    def outer(self, inner: np.ndarray, rounding: Rounding) -> np.ndarray:
-        """Inverse of `inner`."""
-        gap = np.asarray(inner) - np.asarray(rounding["center"])
-        factor = rounding["factor"]
-        if not isinstance(factor, tuple):
-            return np.linalg.solve(factor, gap)
-        p = factor[0].shape[0]
-        return np.concatenate([np.linalg.solve(factor[0], gap[:p]), gap[p:] / np.asarray(factor[1])])
-
     def log_density(self, xi: Any, rounding: Rounding, data: Data) -> Any:
         """The model's log density in round coordinates."""
         free, theta, log_det = self.place(xi, rounding)
@@ -111,14 +107,14 @@ class Geometry:
         """Free variables, theta and the log determinant of the Jacobian."""
         layout = self.layout
         p = layout.n_globals
-        inner = self.inner(xi, rounding)
-        free = layout.split(inner[:p])
+        eta = affine(xi, rounding)
+        free = layout.split(rounding["mode"] + rounding["laplace"] @ _bend(eta[:p], rounding["bend"]))
         mu, scale = self.program.location_and_scale(free)
         if not layout.offset[1]:
-            return free, mu[None, :] + jnp.zeros((layout.offset[0], 1)), rounding["log_det_factor"]
-        z, log_det = self._offsets(mu, scale, inner[p:].reshape(layout.offset), rounding)
+            return free, mu[None, :] + jnp.zeros((layout.offset[0], 1)), rounding["log_det"]
+        z, log_det = self._offsets(mu, scale, eta[p:].reshape(layout.offset), rounding)
         theta = mu + z @ (scale * self.select)
-        return free | {"offset": z}, theta, log_det + rounding["log_det_factor"]
+        return free | {"offset": z}, theta, log_det + rounding["log_det"]
 
     def _offsets(self, mu: Any, scale: Any, zeta: Any, rounding: Rounding) -> tuple[Any, Any]:
         """The groups' offsets z, shape (groups, varying), and the log determinant of dz/dzeta."""
@@ -133,13 +129,14 @@ class Geometry:
             ratio = jnp.exp(2 * (gap[:, s] - t * z[i]))
             log_det -= 0.5 * jnp.sum(jnp.log(precision))
         if self.law:
-            k, at = np.array(self.law), np.array([self.columns.index(i) for i in self.law])
+            k, at = np.array(self.law), self.at
+            bent = jnp.einsum("gij,gj->gi", rounding["rotation"], jax.vmap(_bend)(zeta[:, at], rounding["group_bend"]))
             t, gap = scale[k], gap.at[:, s].set(0.0)
             pull = ratio[:, None] * (score + jnp.einsum("gij,gj->gi", info, gap))[:, k] * t
             precision = jnp.eye(len(k)) + ratio[:, None, None] * info[:, k][:, :, k] * jnp.outer(t, t)
             lower = jnp.linalg.cholesky(precision)
             # P z = r + L zeta  <=>  L' z = L^-1 r + zeta
-            half = solve_triangular(lower, pull[..., None], lower=True) + zeta[:, at, None]
+            half = solve_triangular(lower, pull[..., None], lower=True) + bent[..., None]
             solved = solve_triangular(lower, half, lower=True, trans=1)
             for j, i in enumerate(at):
                 z[i] = solved[:, j, 0]
@@ -149,33 +146,72 @@ class Geometry:
     # -- how it is found -------------------------------------------------------------------------------------
 
     def find(self, data: Data) -> Rounding:
-        """The map for these data: joint mode, groups' curvature there, then the globals' own Laplace approximation."""
+        """The map for these data: joint mode, the groups' curvature there, the globals' Laplace approximation, bends."""
         layout = self.layout
         p, n = layout.n_globals, layout.n
         rounding = self._identity()
-        inner = self._maximise(np.zeros(n), np.arange(n), rounding, data)
+        eta = self._maximise(np.zeros(n), np.arange(n), rounding, data)
         if layout.offset[1]:
             for _ in range(2):
-                rounding = self._identity() | self._curvature(inner, rounding, data)
+                rounding = self._identity() | self._curvature(eta, rounding, data)
                 # With the groups integrated out (zeta at 0), the globals' marginal alone is climbed.
-                inner = self._maximise(np.concatenate([inner[:p], np.zeros(n - p)]), np.arange(p), rounding, data)
-        hessian = self._hessian(inner, np.arange(p), rounding, data)
-        values, vectors = np.linalg.eigh(-hessian)
+                eta = self._maximise(np.concatenate([eta[:p], np.zeros(n - p)]), np.arange(p), rounding, data)
+        values, vectors = np.linalg.eigh(-self._hessian(eta, np.arange(p), rounding, data))
         # The prior alone has curvature 1; less than a quarter of it means that the quadratic is no guide here.
-        factor = vectors / np.sqrt(np.maximum(values, 0.25))
-        if n <= DENSE_LIMIT:
-            dense = np.eye(n)
-            dense[:p, :p] = factor
-            return recentred(rounding, inner, dense)
-        return recentred(rounding, inner, (factor, np.ones(n - p)))
+        laplace = vectors / np.sqrt(np.maximum(values, 0.25))
+        rounding |= {"mode": eta[:p], "laplace": laplace, "log_det": np.linalg.slogdet(laplace)[1]}
+        if self.law:
+            rounding["rotation"] = self._widest_first(rounding)
+        return rounding | self._bends(rounding, data)
 
     def _identity(self) -> Rounding:
         """The map that leaves the free variables as they are."""
         layout = self.layout
         p, n, groups = layout.n_globals, layout.n, layout.offset[0]
-        k = len(self.program.structure.pooling)
-        flat = {"theta": np.zeros((groups, k)), "score": np.zeros((groups, k)), "information": np.zeros((groups, k, k))}
-        return recentred(flat, np.zeros(n), np.eye(n) if n <= DENSE_LIMIT else (np.eye(p), np.ones(n - p)))
+        k, law = len(self.program.structure.pooling), len(self.law)
+        return {
+            "center": np.zeros(n),
+            "factor": np.eye(n) if n <= DENSE_LIMIT else (np.eye(p), np.ones(n - p)),
+            "mode": np.zeros(p),
+            "laplace": np.eye(p),
+            "log_det": 0.0,
+            "bend": np.zeros((p, p, p)),
+            "theta": np.zeros((groups, k)),
+            "score": np.zeros((groups, k)),
+            "information": np.zeros((groups, k, k)),
+            "rotation": np.broadcast_to(np.eye(law), (groups, law, law)),
+            "group_bend": np.zeros((groups, law, law, law)),
+        }
+
+    def _widest_first(self, rounding: Rounding) -> np.ndarray:
+        """Rotations of the groups' coordinates that put the directions told least by the data first."""
+        _, scale = self.program.location_and_scale(self.layout.split(rounding["mode"]))
+        t = np.asarray(scale)[self.law]
+        information = rounding["information"][:, self.law][:, :, self.law]
+        precision = np.eye(len(t)) + information * np.outer(t, t)
+        values, vectors = np.linalg.eigh(precision)
+        return np.swapaxes(np.linalg.cholesky(precision), 1, 2) @ (vectors / np.sqrt(values)[:, None, :])
+
+    def _bends(self, rounding: Rounding, data: Data) -> Rounding:
+        """Second differences of the gradient at the mode, one sd apart: how thin directions bend along wide ones."""
+        p, n = self.layout.n_globals, self.layout.n
+        globals_at = [np.arange(n) == i for i in range(p)]
+        # Given the globals, groups do not speak to each other: one coordinate is moved in all of them at once.
+        columns = np.arange(n - p) % max(self.layout.offset[1], 1)
+        law_at = [np.concatenate([np.zeros(p, bool), columns == c]) for c in self.at]
+
+        def gradient(eta: np.ndarray) -> np.ndarray:
+            return np.nan_to_num(np.asarray(self.value_and_grad(eta, rounding, data)[1]), posinf=0.0, neginf=0.0)
+
+        bend = np.zeros((p, p, p))
+        for (j, k), difference in _second_differences(gradient, globals_at, n):
+            bend[:, j, k] = bend[:, k, j] = difference[:p]
+        law = len(self.at)
+        group_bend = np.zeros((self.layout.offset[0], law, law, law))
+        for (j, k), difference in _second_differences(gradient, law_at, n):
+            of_groups = difference[p:].reshape(self.layout.offset)[:, self.at]
+            group_bend[:, :, j, k] = group_bend[:, :, k, j] = of_groups
+        return {"bend": _triangular(bend), "group_bend": _triangular(group_bend)}
 
     def _maximise(self, start: np.ndarray, free: np.ndarray, rounding: Rounding, data: Data) -> np.ndarray:
         """Climbs the density along some coordinates from a start."""
@@ -222,18 +258,62 @@ class Geometry:
         return theta, score(theta), -jnp.moveaxis(columns, 0, 2)
 
 
-def recentred(rounding: Rounding, center: Any, factor: Any) -> Rounding:
-    """The same map with another center and factor: a dense matrix, or one for the globals and scales for the rest."""
+def affine(xi: Any, rounding: Rounding) -> Any:
+    """The outermost, affine part of the map, which the warm-up fits."""
+    factor = rounding["factor"]
     if isinstance(factor, tuple):
-        log_det = np.linalg.slogdet(factor[0])[1] + np.sum(np.log(factor[1]))
+        p = factor[0].shape[0]
+        return rounding["center"] + jnp.concatenate([factor[0] @ xi[:p], factor[1] * xi[p:]])
+    return rounding["center"] + factor @ xi
+
+
+def inverse_affine(eta: Any, rounding: Rounding) -> np.ndarray:
+    """Inverse of `affine`."""
+    gap = np.asarray(eta) - np.asarray(rounding["center"])
+    factor = rounding["factor"]
+    if not isinstance(factor, tuple):
+        return np.linalg.solve(factor, gap)
+    p = factor[0].shape[0]
+    return np.concatenate([np.linalg.solve(factor[0], gap[:p]), gap[p:] / np.asarray(factor[1])])
+
+
+def adapted(rounding: Rounding, mean: np.ndarray, covariance: np.ndarray) -> Rounding:
+    """The map with its affine part fitted to the mean and covariance of draws in its present coordinates."""
+    factor: Any = rounding["factor"]
+    if isinstance(factor, tuple):
+        p = factor[0].shape[0]
+        lower, spread = np.linalg.cholesky(covariance[:p, :p]), np.sqrt(np.diag(covariance)[p:])
+        factor = (np.asarray(factor[0]) @ lower, np.asarray(factor[1]) * spread)
+        widened = np.linalg.slogdet(lower)[1] + np.sum(np.log(spread))
     else:
-        log_det = np.linalg.slogdet(factor)[1]
-    return {**rounding, "center": np.asarray(center), "factor": factor, "log_det_factor": np.float64(log_det)}
+        lower = np.linalg.cholesky(covariance)
+        factor = np.asarray(factor) @ lower
+        widened = np.linalg.slogdet(lower)[1]
+    center = np.asarray(affine(mean, rounding))
+    return {**rounding, "center": center, "factor": factor, "log_det": rounding["log_det"] + widened}
 
 
-def _multiply(factor: Any, xi: Any) -> Any:
-    if isinstance(factor, tuple):
-        dense, scales = factor
-        p = dense.shape[0]
-        return jnp.concatenate([dense @ xi[:p], scales * xi[p:]])
-    return factor @ xi
+def _bend(x: Any, coefficients: Any) -> Any:
+    """x_i + 1/2 sum_{j, k < i} coefficients_ijk w_j w_k, where w is x, held back beyond a few sd."""
+    w = x / jnp.sqrt(1 + (x / _REACH) ** 2)
+    return x + 0.5 * jnp.einsum("ijk,j,k->i", coefficients, w, w)
+
+
+def _triangular(bend: np.ndarray) -> np.ndarray:
+    """Keeps what moves a coordinate by wider ones only, so that the shear has unit Jacobian; bounded."""
+    n = bend.shape[-1]
+    i, j, k = np.ogrid[:n, :n, :n]
+    return np.clip(np.where((j < i) & (k < i), bend, 0.0), -_STRONGEST, _STRONGEST)
+
+
+def _second_differences(gradient: Any, directions: list[np.ndarray], n: int) -> Any:
+    """Yields ((j, k), second difference of the gradient along directions j and k), j <= k."""
+    zero = np.zeros(n)
+    single = [[gradient(zero + sign * _STEP * d) for sign in (1, -1)] for d in directions]
+    middle = gradient(zero)
+    for j, a in enumerate(directions):
+        yield (j, j), (single[j][0] - 2 * middle + single[j][1]) / _STEP**2
+        for k in range(j):
+            b = directions[k]
+            corners = [s * t * gradient(zero + _STEP * (s * a + t * b)) for s in (1, -1) for t in (1, -1)]
+            yield (k, j), sum(corners) / (4 * _STEP**2)
