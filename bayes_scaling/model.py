@@ -4,8 +4,9 @@ Every free variable is standard normal. For parameter k of group g, on the free 
 
     theta[g, k] = mu_k + scale_k * offset[g, k],   mu_k = location_k + spread_k * mean_k,   scale_k = tau_k
 
-with tau_k = 0 for complete pooling, tau_k half-normal for partial pooling, and mean_k = 0, tau_k = spread_k for no
-pooling. The columns of theta are the law's parameters and the noise's sigma; the noise's other parameters are shared.
+with tau_k = 0 for complete pooling, tau_k half-normal for partial pooling, and mean_k = 0, tau_k = spread_k
+for no pooling. The columns of theta are the law's parameters and the noise's sigma; the noise's other
+parameters are shared.
 """
 
 from collections.abc import Mapping
@@ -60,12 +61,14 @@ class Structure:
 def resolve_pooling(
     law: Law, n_groups: int, pooling: Pooling | Mapping[str, Pooling] | None
 ) -> tuple[tuple[str, Pooling], ...]:
-    """Pooling of every law parameter and of sigma: partial unless said otherwise, complete for a single group."""
+    """Pooling of every law parameter and of sigma: partial unless chosen, complete for a single group."""
     names = (*law.parameters, "sigma")
     chosen = dict.fromkeys(names, pooling) if isinstance(pooling, str) else dict(pooling or {})
     for name, kind in chosen.items():
         if name not in names:
-            raise InputError(f"pooling names {name!r}, which law {law.name!r} does not have; it has {', '.join(names)}")
+            raise InputError(
+                f"pooling names {name!r}, which law {law.name!r} does not have; it has {', '.join(names)}"
+            )
         if kind not in POOLINGS:
             raise InputError(f"pooling of {name!r} is {kind!r}; expected one of {', '.join(POOLINGS)}")
     default: Pooling = "partial"
@@ -110,8 +113,9 @@ def build_model(runs: "Runs", law: Law, noise: Noise, pooling: Any = None) -> "p
     Returns
     -------
     pymc.Model
-        Free variables ``mean``, ``tau_offset``, ``offset`` and ``shared`` (those that the structure needs), data
-        variables as in `model_data`, deterministics ``theta`` and one per parameter, and the potential
+        Free variables ``mean``, ``tau_offset``, ``offset`` and ``shared`` (those that the structure needs),
+        data variables as in `model_data`, deterministics ``theta``, ``residual``, ``row_variance`` (squared
+        scale of a row, its share of the cluster's effect included) and one per parameter, and the potential
         ``log_likelihood`` (one value per cluster).
     """
     return build_structure(structure(runs, law, noise, pooling), model_data(runs, law, noise))
@@ -132,10 +136,12 @@ def build_structure(s: Structure, data: Mapping[str, np.ndarray]) -> "pm.Model":
         for name, value in shared.items():
             pm.Deterministic(name, value)
 
-        rows = {name: value[d["group_index"]] if s.n_groups > 1 else value[0] for name, value in values.items()}
+        # Gathered once for all parameters: the gradient of a gather is a slow scattered sum.
+        of_rows = pt.stack(list(values.values()), axis=1)[d["group_index"]].T if s.n_groups > 1 else None
+        rows = {name: values[name][0] if of_rows is None else of_rows[i] for i, name in enumerate(values)}
         sigma = rows.pop("sigma")
         law_at = s.law(*(d[letter] for letter in s.law.inputs), **rows)
-        residual = d["log_loss"] - pt.log(law_at)
+        residual = pm.Deterministic("residual", d["log_loss"] - pt.log(law_at))
         scale = run_scale(sigma, shared["slope"], d["noise_covariate"]) if s.noise.slope_in else sigma
         variance = scale**2 + d["measurement_variance"]
         if s.clustered:
@@ -143,10 +149,13 @@ def build_structure(s: Structure, data: Mapping[str, np.ndarray]) -> "pm.Model":
             def total(x: Any) -> Any:
                 return pt.inc_subtensor(pt.zeros(s.n_clusters)[d["cluster_index"]], x)
 
+            size = total(d["weight"])[d["cluster_index"]]
+            pm.Deterministic("row_variance", variance + size * shared["lack_of_fit"] ** 2)
             log_likelihood = cluster_log_likelihood(
                 pt.gammaln, total, residual, variance, shared["lack_of_fit"] ** 2, shared["nu"], d["weight"]
             )
         else:
+            pm.Deterministic("row_variance", variance)
             log_likelihood = single_log_likelihood(pt.gammaln, residual, variance, shared["nu"], d["weight"])
         pm.Potential("log_likelihood", log_likelihood)
     return model
@@ -158,7 +167,8 @@ def _named_normals(name: str, priors: Mapping[str, Prior]) -> dict[str, Any]:
 
     free = pm.Normal(name, 0.0, 1.0, shape=len(priors))
     return {
-        key: prior.forward(prior.location + prior.spread * free[i]) for i, (key, prior) in enumerate(priors.items())
+        key: prior.forward(prior.location + prior.spread * free[i])
+        for i, (key, prior) in enumerate(priors.items())
     }
 
 
@@ -168,7 +178,8 @@ def _theta(s: Structure) -> Any:
     import pytensor.tensor as pt
 
     priors, names = list(s.priors.values()), list(s.priors)
-    means, partial, varying = s.pooled("complete", "partial"), s.pooled("partial"), s.pooled("partial", "none")
+    means, partial = s.pooled("complete", "partial"), s.pooled("partial")
+    varying = s.pooled("partial", "none")
     spread = np.array([prior.spread for prior in priors])
     mu = pt.as_tensor(np.array([prior.location for prior in priors]))
     if means:

@@ -75,7 +75,7 @@ class Engine:
         """Named quantities and log likelihoods of round coordinates, shape (draws, n)."""
 
         def one(xi: Any) -> tuple[dict[str, Any], Any]:
-            free, theta, _ = self.geometry.place(xi, rounding)
+            free, theta, _ = self.geometry.place(xi, rounding, data)
             return self.program.parameters(free), self.program.log_likelihood(theta, free["shared"], data)
 
         return jax.lax.map(one, positions, batch_size=64)

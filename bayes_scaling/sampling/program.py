@@ -25,6 +25,8 @@ class Program:
         ``(free) -> (mu, scale)``, each of shape (parameters,), so that theta = mu + scale * offset.
     log_likelihood : callable
         ``(theta, shared, data) -> (n_clusters,)``; theta has shape (n_groups, parameters).
+    residual_and_variance : callable
+        ``(theta, shared, data) -> (residual, row_variance)``, each of shape (n_rows,).
     parameters : callable
         ``(free) -> dict`` of the named quantities of the posterior.
     """
@@ -33,6 +35,7 @@ class Program:
     shapes: dict[str, tuple[int, ...]]
     location_and_scale: Callable[[Free], tuple[Any, Any]]
     log_likelihood: Callable[[Any, Any, Mapping[str, Any]], Any]
+    residual_and_variance: Callable[[Any, Any, Mapping[str, Any]], tuple[Any, Any]]
     parameters: Callable[[Free], dict[str, Any]]
 
 
@@ -48,14 +51,16 @@ def program(structure: Structure) -> Program:
     names = [value.name for value in free]
     inputs = {name: model[name].type() for name in blank}
 
-    named = [v for v in model.deterministics if v.name not in ("theta", "mu", "scale")]
-    theta, likelihood, mu, scale, *parameters = model.replace_rvs_by_values(
-        [model["theta"], *model.potentials, model["mu"], model["scale"], *named]
+    inside = [model[name] for name in ("theta", "mu", "scale", "residual", "row_variance")]
+    named = [v for v in model.deterministics if v not in inside]
+    theta, mu, scale, residual, variance, likelihood, *parameters = model.replace_rvs_by_values(
+        [*inside, *model.potentials, *named]
     )
     theta_in, shared = pt.matrix("theta_in"), free[names.index("shared")]
     data = {model[name]: variable for name, variable in inputs.items()}
-    given_theta = clone_replace([likelihood], replace={theta: theta_in, **data})
-    likelihood_of = _to_jax([theta_in, shared, *inputs.values()], given_theta)
+    given_theta = clone_replace([likelihood, residual, variance], replace={theta: theta_in, **data})
+    arguments = [theta_in, shared, *inputs.values()]
+    likelihood_of, residual_of = _to_jax(arguments, given_theta[:1]), _to_jax(arguments, given_theta[1:])
     without_offset = [value for value in free if value.name != "offset"]
     scale_of = _to_jax(without_offset, [mu, scale])
     parameters_of = _to_jax(free, parameters)
@@ -65,6 +70,7 @@ def program(structure: Structure) -> Program:
         shapes={name: tuple(int(n) for n in value.shape) for name, value in model.initial_point().items()},
         location_and_scale=lambda at: scale_of(*(at[v.name] for v in without_offset)),
         log_likelihood=lambda theta, shared, given: likelihood_of(theta, shared, *(given[n] for n in inputs))[0],
+        residual_and_variance=lambda theta, shared, given: residual_of(theta, shared, *(given[n] for n in inputs)),
         parameters=lambda at: dict(zip((v.name for v in named), parameters_of(*(at[n] for n in names)), strict=True)),
     )
 

@@ -1,6 +1,6 @@
 """Round coordinates: where the posterior is close to a standard normal, so that short trajectories suffice.
 
-The free variables split into globals phi = (mean, tau_offset, shared) and the groups' offsets z. Near a mode the log
+The free variables split into globals phi = (mean, tau_offset, shared) and the groups' offsets z. Near a point the log
 likelihood of group g is quadratic in its parameters theta_g = mu(phi) + T(phi) z_g, with score s_g and information
 H_g. Given phi, z_g is then nearly normal with precision P = I + T' H_g T and mean P^-1 T' (s_g + H_g (theta*_g - mu)),
 so that
@@ -8,11 +8,14 @@ so that
     z_g = mean + L^-T zeta_g,   P = L L'
 
 makes zeta_g nearly standard normal whatever tau is: neither the funnel of centred groups nor the ridge of non-centred
-ones. phi is whitened by the Laplace approximation of its own marginal (zeta at 0).
+ones. The point is the joint mode first; from the mean found there, one Gauss-Newton step follows the group's own ridge
+as far as phi has moved it.
 
-Scaling laws bend: where E is hardly told, E trades against A and alpha along a thin banana. Third derivatives of the
-log density say how, and a shear of unit Jacobian undoes it: each coordinate, widest first, is moved by a quadratic in
-the wider ones (`_bend`). Last comes an affine map that the warm-up fits to draws.
+The population means are treated likewise: given tau, and with the groups integrated out, they are nearly normal too.
+What is left of phi is whitened by the Laplace approximation of its own marginal (zeta at 0). Scaling laws bend: where E is hardly
+told, it trades against A and alpha along a thin banana. Second differences of the gradient say how, and a shear of unit
+Jacobian undoes it: each coordinate, widest first, is moved by a quadratic in the wider ones (`_bend`). Last comes an
+affine map that the warm-up fits to draws.
 
 The whole map is exact (its Jacobian is part of the density); the approximations decide only how round the result is.
 """
@@ -37,8 +40,13 @@ _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2 * np.pi))
 DENSE_LIMIT = 200
 """Up to this many dimensions the map's linear part is a full matrix."""
 
-_STEP, _REACH, _STRONGEST = 1.0, 4.0, 2.0
+_STEP, _REACH, _STRONGEST = 0.5, 4.0, 10.0
 """In sd: the step of the differences, where a bend is held back, and the largest coefficient."""
+
+_ONE_HOT_LIMIT = 1_000_000
+
+_THIN = 0.1
+"""In prior sd: a direction of the population means narrower than this follows the wider ones."""
 
 _GLOBALS = ("mean", "tau_offset", "shared")
 
@@ -87,61 +95,95 @@ class Geometry:
         self.columns = [names.index(name) for name in varying]
         self.at = np.array([self.columns.index(i) for i in self.law], int)
         self.select = np.array([[float(i == j) for j in range(len(names))] for i in self.columns])
+        means = np.eye(self.layout.sizes.get("mean", 0))
+        blank = {name: np.zeros(size) for name, size in self.layout.sizes.items()}
+        origin = np.asarray(program.location_and_scale(blank)[0])
+        moved = [np.asarray(program.location_and_scale(blank | {"mean": e})[0]) for e in means]
+        self.spread = np.array(moved).reshape(len(means), len(names)) - origin  # d mu / d mean
         # One compiled gradient serves every search below: what differs is in the arrays of the map.
         self.value_and_grad = jax.jit(jax.value_and_grad(self.log_density))
         self._local = jax.jit(self._local_quadratic)
 
     # -- the map ---------------------------------------------------------------------------------------------
 
-    def to_free(self, xi: Any, rounding: Rounding) -> Free:
+    def to_free(self, xi: Any, rounding: Rounding, data: Data) -> Free:
         """Round coordinates, shape (n,), to free variables."""
-        return self.place(xi, rounding)[0]
+        return self.place(xi, rounding, data)[0]
 
     def log_density(self, xi: Any, rounding: Rounding, data: Data) -> Any:
         """The model's log density in round coordinates."""
-        free, theta, log_det = self.place(xi, rounding)
+        free, theta, log_det = self.place(xi, rounding, data)
         log_prior = -0.5 * sum(jnp.sum(value**2) for value in free.values()) - self.layout.n * _LOG_ROOT_TWO_PI
         return jnp.sum(self.program.log_likelihood(theta, free["shared"], data)) + log_prior + log_det
 
-    def place(self, xi: Any, rounding: Rounding) -> tuple[Free, Any, Any]:
-        """Free variables, theta and the log determinant of the Jacobian."""
+    def place(self, xi: Any, rounding: Rounding, data: Data) -> tuple[Free, Any, Any]:
+        """Free variables, theta (n_groups, parameters) and the log determinant of the Jacobian."""
         layout = self.layout
-        p = layout.n_globals
+        p, groups = layout.n_globals, layout.offset[0]
         eta = affine(xi, rounding)
         free = layout.split(rounding["mode"] + rounding["laplace"] @ _bend(eta[:p], rounding["bend"]))
-        mu, scale = self.program.location_and_scale(free)
         if not layout.offset[1]:
-            return free, mu[None, :] + jnp.zeros((layout.offset[0], 1)), rounding["log_det"]
-        z, log_det = self._offsets(mu, scale, eta[p:].reshape(layout.offset), rounding)
-        theta = mu + z @ (scale * self.select)
-        return free | {"offset": z}, theta, log_det + rounding["log_det"]
+            mu, _ = self.program.location_and_scale(free)
+            return free, mu[None, :] + jnp.zeros((groups, 1)), rounding["log_det"]
 
-    def _offsets(self, mu: Any, scale: Any, zeta: Any, rounding: Rounding) -> tuple[Any, Any]:
-        """The groups' offsets z, shape (groups, varying), and the log determinant of dz/dzeta."""
-        gap, score, info = rounding["theta"] - mu, rounding["score"], rounding["information"]
-        s, log_det, ratio = self.sigma, 0.0, jnp.ones(len(gap))
-        z = [zeta[:, i] for i in range(len(self.columns))]
-        # sigma first: the information on the law's parameters is in proportion to 1 / sigma^2.
-        if s in self.columns:
-            i, t = self.columns.index(s), scale[s]
-            precision = 1 + t**2 * info[:, s, s]
-            z[i] = t * (score[:, s] + info[:, s, s] * gap[:, s]) / precision + zeta[:, i] / jnp.sqrt(precision)
-            ratio = jnp.exp(2 * (gap[:, s] - t * z[i]))
-            log_det -= 0.5 * jnp.sum(jnp.log(precision))
-        if self.law:
-            k, at = np.array(self.law), self.at
-            bent = jnp.einsum("gij,gj->gi", rounding["rotation"], jax.vmap(_bend)(zeta[:, at], rounding["group_bend"]))
-            t, gap = scale[k], gap.at[:, s].set(0.0)
-            pull = ratio[:, None] * (score + jnp.einsum("gij,gj->gi", info, gap))[:, k] * t
-            precision = jnp.eye(len(k)) + ratio[:, None, None] * info[:, k][:, :, k] * jnp.outer(t, t)
-            lower = jnp.linalg.cholesky(precision)
-            # P z = r + L zeta  <=>  L' z = L^-1 r + zeta
-            half = solve_triangular(lower, pull[..., None], lower=True) + bent[..., None]
-            solved = solve_triangular(lower, half, lower=True, trans=1)
-            for j, i in enumerate(at):
-                z[i] = solved[:, j, 0]
-            log_det -= jnp.sum(jnp.log(jnp.diagonal(lower, axis1=1, axis2=2)))
-        return jnp.stack(z, axis=1), log_det
+        # Where the groups would be if phi were here and their likelihoods quadratic; then a Gauss-Newton step.
+        nu, thin, axes = free.get("mean", jnp.zeros(0)), rounding["thin"], rounding["axes"]
+        base, t = self.program.location_and_scale(free | {"mean": jnp.zeros(len(nu))})
+        tangent = rounding["center_mean"] + axes @ ((1 - thin) * nu)
+        mu = base + tangent @ self.spread
+        around = mu + jnp.einsum("gij,gj->gi", rounding["gain"], rounding["target"] - mu)
+        score, info = self._gauss_newton(around, free["shared"], rounding, data)
+        lower = jnp.linalg.cholesky(jnp.eye(len(t)) + t[:, None] * info * t)
+        log_det = rounding["log_det"] - _sum_log_diagonal(lower)
+
+        if len(nu):
+            # theta_g + H^-1 s scatters around mu with covariance H^-1 + T^2: the larger tau, the wider the means.
+            pull = score + jnp.einsum("gij,gj->gi", info, around - mu)
+            both = jnp.concatenate([info, pull[..., None]], axis=2)
+            half = solve_triangular(lower, t[:, None] * both, lower=True)
+            total = both.sum(0) - jnp.einsum("gki,gkj->ij", half[..., :-1], half)
+            toward = axes.T * thin[:, None] @ self.spread
+            precision = toward @ total[:, :-1] @ toward.T + axes.T * thin[:, None] @ axes * thin + jnp.diag(1 - thin)
+            corner = jnp.linalg.cholesky(precision)
+            step = toward @ total[:, -1] - thin * (axes.T @ tangent)
+            step = solve_triangular(corner, step, lower=True) + thin * nu
+            free["mean"] = tangent + axes @ (thin * solve_triangular(corner, step, lower=True, trans=1))
+            log_det -= _sum_log_diagonal(corner)
+            mu = base + free["mean"] @ self.spread
+
+        pull = t * (score + jnp.einsum("gij,gj->gi", info, around - mu))
+        zeta = eta[p:].reshape(layout.offset) @ self.select
+        half = solve_triangular(lower, pull[..., None], lower=True)[..., 0] + zeta
+        z = solve_triangular(lower, half[..., None], lower=True, trans=1)[..., 0]
+        return free | {"offset": z[:, self.columns]}, mu + t * z, log_det
+
+    def _gauss_newton(self, theta: Any, shared: Any, rounding: Rounding, data: Data) -> tuple[Any, Any]:
+        """Score and information of each group's parameters: (G, K), (G, K, K); those of sigma as at the mode."""
+
+        def residual(theta: Any) -> tuple[Any, Any]:
+            return self.program.residual_and_variance(theta, shared, data)
+
+        groups, s = theta.shape[0], self.sigma
+        # A row depends on its own group's parameters alone, so one tangent serves all groups at once.
+        (value, variance), (slopes, _) = jax.vmap(
+            lambda e: jax.jvp(residual, (theta,), (jnp.zeros_like(theta) + e,)), out_axes=((None, None), (1, 0))
+        )(jnp.eye(theta.shape[1]))
+        slopes = slopes.at[:, s].set(0.0)
+        weighted = (rounding["row_weight"] / variance)[:, None] * slopes
+        both = jnp.concatenate([slopes, -value[:, None]], axis=1)
+        if groups * len(value) <= _ONE_HOT_LIMIT:
+            # A product with the groups' indicators is several times faster than scattered sums.
+            own = (data["group_index"] == jnp.arange(groups)[:, None]).astype(float)
+            sums = jnp.swapaxes(own[:, :, None] * weighted, 1, 2) @ both
+        else:
+            terms = weighted[:, :, None] * both[:, None, :]
+            sums = jax.ops.segment_sum(terms, data["group_index"], groups)
+        info, score = sums[..., :-1], sums[..., -1]
+        gap = rounding["theta"][:, s] - theta[:, s]
+        return (
+            score.at[:, s].set(rounding["score"][:, s] + rounding["information"][:, s, s] * gap),
+            info.at[:, s, s].set(rounding["information"][:, s, s]),
+        )
 
     # -- how it is found -------------------------------------------------------------------------------------
 
@@ -151,24 +193,26 @@ class Geometry:
         p, n = layout.n_globals, layout.n
         rounding = self._identity()
         eta = self._maximise(np.zeros(n), np.arange(n), rounding, data)
-        if layout.offset[1]:
-            for _ in range(2):
-                rounding = self._identity() | self._curvature(eta, rounding, data)
-                # With the groups integrated out (zeta at 0), the globals' marginal alone is climbed.
-                eta = self._maximise(np.concatenate([eta[:p], np.zeros(n - p)]), np.arange(p), rounding, data)
+        for _ in range(2):
+            if not layout.offset[1]:
+                break
+            free, _, _ = self.place(eta, rounding, data)
+            rounding = self._identity() | self._curvature(eta, rounding, data)
+            rounding |= self._tangent(free, rounding)
+            # With the groups integrated out (zeta at 0), the globals' marginal alone is climbed.
+            start = np.concatenate([free[name] * (name != "mean") for name in layout.sizes] + [np.zeros(n - p)])
+            eta = self._maximise(start, np.arange(p), rounding, data)
         values, vectors = np.linalg.eigh(-self._hessian(eta, np.arange(p), rounding, data))
         # The prior alone has curvature 1; less than a quarter of it means that the quadratic is no guide here.
         laplace = vectors / np.sqrt(np.maximum(values, 0.25))
-        rounding |= {"mode": eta[:p], "laplace": laplace, "log_det": np.linalg.slogdet(laplace)[1]}
-        if self.law:
-            rounding["rotation"] = self._widest_first(rounding)
-        return rounding | self._bends(rounding, data)
+        rounding |= {"mode": eta[:p], "laplace": laplace, "log_det": rounding["log_det"] + np.linalg.slogdet(laplace)[1]}
+        return rounding | {"bend": self._bend_of(rounding, data)}
 
     def _identity(self) -> Rounding:
         """The map that leaves the free variables as they are."""
         layout = self.layout
         p, n, groups = layout.n_globals, layout.n, layout.offset[0]
-        k, law = len(self.program.structure.pooling), len(self.law)
+        k, means = len(self.program.structure.pooling), layout.sizes.get("mean", 0)
         return {
             "center": np.zeros(n),
             "factor": np.eye(n) if n <= DENSE_LIMIT else (np.eye(p), np.ones(n - p)),
@@ -179,39 +223,55 @@ class Geometry:
             "theta": np.zeros((groups, k)),
             "score": np.zeros((groups, k)),
             "information": np.zeros((groups, k, k)),
-            "rotation": np.broadcast_to(np.eye(law), (groups, law, law)),
-            "group_bend": np.zeros((groups, law, law, law)),
+            "center_mean": np.zeros(means),
+            "axes": np.eye(means),
+            "thin": np.zeros(means),
+            "gain": np.zeros((groups, k, k)),
+            "target": np.zeros((groups, k)),
+            "row_weight": np.zeros(self.program.structure.n_rows),
         }
 
-    def _widest_first(self, rounding: Rounding) -> np.ndarray:
-        """Rotations of the groups' coordinates that put the directions told least by the data first."""
-        _, scale = self.program.location_and_scale(self.layout.split(rounding["mode"]))
-        t = np.asarray(scale)[self.law]
-        information = rounding["information"][:, self.law][:, :, self.law]
-        precision = np.eye(len(t)) + information * np.outer(t, t)
-        values, vectors = np.linalg.eigh(precision)
-        return np.swapaxes(np.linalg.cholesky(precision), 1, 2) @ (vectors / np.sqrt(values)[:, None, :])
+    def _tangent(self, free: Free, rounding: Rounding) -> Rounding:
+        """Where groups and population means go along the tangent at the mode, tau held: the point of the later step."""
+        blank = {"mean": np.zeros(self.layout.sizes.get("mean", 0))}
+        base, t = (np.asarray(x) for x in self.program.location_and_scale({**free, **blank}))
+        info = rounding["information"]
+        # A hair of information everywhere lets H be inverted where the data say nothing.
+        target = rounding["theta"] + np.linalg.solve(info + 1e-6 * np.eye(len(t)), rounding["score"][..., None])[..., 0]
+        marginal = np.linalg.inv(np.eye(len(t)) + info * t**2) @ info  # (H^-1 + T^2)^-1
+        gain = t[:, None] ** 2 * marginal
+        found: Rounding = {"target": target, "gain": gain}
+        if len(self.spread):
+            total = marginal.sum(0)
+            precision = np.eye(len(self.spread)) + self.spread @ total @ self.spread.T
+            pull = self.spread @ np.einsum("gij,gj->i", marginal, target - base)
+            values, vectors = np.linalg.eigh(0.5 * (precision + precision.T))
+            found["center_mean"] = np.linalg.solve(precision, pull)
+            found["axes"] = vectors / np.sqrt(values)
+            found["thin"] = (values > _THIN**-2).astype(float)
+            found["log_det"] = -0.5 * np.sum(np.log(values))
+        return found
 
-    def _bends(self, rounding: Rounding, data: Data) -> Rounding:
-        """Second differences of the gradient at the mode, one sd apart: how thin directions bend along wide ones."""
+    def _bend_of(self, rounding: Rounding, data: Data) -> np.ndarray:
+        """How thin directions of the globals bend along wide ones: second differences of the gradient at the mode."""
         p, n = self.layout.n_globals, self.layout.n
-        globals_at = [np.arange(n) == i for i in range(p)]
-        # Given the globals, groups do not speak to each other: one coordinate is moved in all of them at once.
-        columns = np.arange(n - p) % max(self.layout.offset[1], 1)
-        law_at = [np.concatenate([np.zeros(p, bool), columns == c]) for c in self.at]
 
         def gradient(eta: np.ndarray) -> np.ndarray:
-            return np.nan_to_num(np.asarray(self.value_and_grad(eta, rounding, data)[1]), posinf=0.0, neginf=0.0)
+            full = np.concatenate([eta, np.zeros(n - p)])
+            return np.nan_to_num(np.asarray(self.value_and_grad(full, rounding, data)[1]))[:p]
 
         bend = np.zeros((p, p, p))
-        for (j, k), difference in _second_differences(gradient, globals_at, n):
-            bend[:, j, k] = bend[:, k, j] = difference[:p]
-        law = len(self.at)
-        group_bend = np.zeros((self.layout.offset[0], law, law, law))
-        for (j, k), difference in _second_differences(gradient, law_at, n):
-            of_groups = difference[p:].reshape(self.layout.offset)[:, self.at]
-            group_bend[:, :, j, k] = group_bend[:, :, k, j] = of_groups
-        return {"bend": _triangular(bend), "group_bend": _triangular(group_bend)}
+        step = _STEP * np.eye(p)
+        middle, ahead, behind = gradient(np.zeros(p)), [gradient(e) for e in step], [gradient(-e) for e in step]
+        for j in range(p):
+            bend[:, j, j] = (ahead[j] - 2 * middle + behind[j]) / _STEP**2
+            for k in range(j):
+                same = gradient(step[j] + step[k]) + gradient(-step[j] - step[k])
+                opposite = gradient(step[j] - step[k]) + gradient(step[k] - step[j])
+                bend[:, j, k] = bend[:, k, j] = (same - opposite) / (4 * _STEP**2)
+        # Moved by wider coordinates only, so that the shear has unit Jacobian.
+        i, j, k = np.ogrid[:p, :p, :p]
+        return np.clip(np.where((j < i) & (k < i), bend, 0.0), -_STRONGEST, _STRONGEST)
 
     def _maximise(self, start: np.ndarray, free: np.ndarray, rounding: Rounding, data: Data) -> np.ndarray:
         """Climbs the density along some coordinates from a start."""
@@ -243,19 +303,23 @@ class Geometry:
         return 0.5 * (hessian + hessian.T)
 
     def _curvature(self, inner: np.ndarray, rounding: Rounding, data: Data) -> Rounding:
-        theta, score, information = (np.asarray(x) for x in self._local(inner, rounding, data))
+        theta, score, information, weight = (np.asarray(x) for x in self._local(inner, rounding, data))
         values, vectors = np.linalg.eigh(0.5 * (information + np.swapaxes(information, 1, 2)))
         # Outliers bend a Student-t the wrong way; a direction without information is left to the prior.
         information = (vectors * np.maximum(values, 0.0)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-        return {"theta": theta, "score": score, "information": information}
+        return {"theta": theta, "score": score, "information": information, "row_weight": weight}
 
     def _local_quadratic(self, inner: Any, rounding: Rounding, data: Data) -> tuple[Any, Any, Any]:
         """Groups' parameters, score and information: (G, K), (G, K), (G, K, K)."""
-        free, theta, _ = self.place(inner, rounding)
+        free, theta, _ = self.place(inner, rounding, data)
         score = jax.grad(lambda t: jnp.sum(self.program.log_likelihood(t, free["shared"], data)))
         # A row speaks only of its own group's parameters, so one product per parameter gives every block.
         columns = jax.vmap(lambda e: jax.jvp(score, (theta,), (jnp.zeros_like(theta) + e,))[1])(jnp.eye(theta.shape[1]))
-        return theta, score(theta), -jnp.moveaxis(columns, 0, 2)
+        residual, variance = self.program.residual_and_variance(theta, free["shared"], data)
+        nu = self.program.parameters(free | {"offset": jnp.zeros(self.layout.offset)})["nu"]
+        # A Student-t trusts a row less the further out it lies; 0 for a row that is left out.
+        weight = data["weight"] * (nu + 1) / (nu + residual**2 / variance)
+        return theta, score(theta), -jnp.moveaxis(columns, 0, 2), weight
 
 
 def affine(xi: Any, rounding: Rounding) -> Any:
@@ -299,21 +363,5 @@ def _bend(x: Any, coefficients: Any) -> Any:
     return x + 0.5 * jnp.einsum("ijk,j,k->i", coefficients, w, w)
 
 
-def _triangular(bend: np.ndarray) -> np.ndarray:
-    """Keeps what moves a coordinate by wider ones only, so that the shear has unit Jacobian; bounded."""
-    n = bend.shape[-1]
-    i, j, k = np.ogrid[:n, :n, :n]
-    return np.clip(np.where((j < i) & (k < i), bend, 0.0), -_STRONGEST, _STRONGEST)
-
-
-def _second_differences(gradient: Any, directions: list[np.ndarray], n: int) -> Any:
-    """Yields ((j, k), second difference of the gradient along directions j and k), j <= k."""
-    zero = np.zeros(n)
-    single = [[gradient(zero + sign * _STEP * d) for sign in (1, -1)] for d in directions]
-    middle = gradient(zero)
-    for j, a in enumerate(directions):
-        yield (j, j), (single[j][0] - 2 * middle + single[j][1]) / _STEP**2
-        for k in range(j):
-            b = directions[k]
-            corners = [s * t * gradient(zero + _STEP * (s * a + t * b)) for s in (1, -1) for t in (1, -1)]
-            yield (k, j), sum(corners) / (4 * _STEP**2)
+def _sum_log_diagonal(lower: Any) -> Any:
+    return jnp.sum(jnp.log(jnp.diagonal(lower, axis1=-2, axis2=-1)))
