@@ -9,7 +9,9 @@ The whole public API is on this page. Names load on first use, so that ``import 
 >>> fit.predict(params="100B", tokens="2T").interval(0.9)
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -61,10 +63,20 @@ def __getattr__(name: str) -> Any:
         value = import_module(f"bayes_scaling.{name}")
     else:
         raise AttributeError(f"module 'bayes_scaling' has no attribute {name!r}")
-    # Kept, because importing the room `fit` or `compare` would put the module itself under the function's name.
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Page(ModuleType):
+    """A module that keeps the function `fit` where importing the room `fit` would put the room instead."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Page

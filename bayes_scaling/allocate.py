@@ -1,5 +1,6 @@
 """Compute-optimal N and D for any law, one answer per posterior draw."""
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,8 @@ class Allocation:
     flops : xarray.DataArray
         The budgets C = 6 N D in FLOPs, dim ``point``.
     params, tokens : xarray.DataArray
-        The optimal N and D of each draw, dims (chain, draw, [group,] point); NaN where a draw has no interior optimum.
+        The optimal N and D of each draw, dims (chain, draw, [group,] point); NaN where a draw has no interior
+        optimum.
     loss : xarray.DataArray
         The law's loss there, in nats per token; same dims.
     decades_beyond : xarray.DataArray
@@ -49,7 +51,7 @@ class Allocation:
     @property
     def interior(self) -> "xr.DataArray":
         """Share of the draws that have an optimum inside 1 <= N <= C/6, dims ([group,] point)."""
-        return np.isfinite(self.params).mean(("chain", "draw"))
+        return self.params.notnull().mean(("chain", "draw"))
 
     @property
     def doubts(self) -> list[str]:
@@ -70,7 +72,10 @@ class Allocation:
         if what not in ("params", "tokens", "tokens_per_param", "loss"):
             raise InputError(f"unknown quantity {what!r}; expected params, tokens, tokens_per_param or loss")
         tails = [(1 - prob) / 2, 0.5, (1 + prob) / 2]
-        quantiles = getattr(self, what).quantile(tails, dim=("chain", "draw"), skipna=True)
+        with warnings.catch_warnings():
+            # Where no draw has an optimum there is no interval either: NaN, and a sentence in `doubts`.
+            warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
+            quantiles = getattr(self, what).quantile(tails, dim=("chain", "draw"), skipna=True)
         named = quantiles.rename(quantile="bound").assign_coords(bound=["lower", "median", "upper"])
         return named.transpose(..., "bound")
 
@@ -91,8 +96,8 @@ class Allocation:
 def allocate(fit: "Fit", flops: Any, *, group: str | None = None) -> Allocation:
     """Compute-optimal N and D, as posterior draws.
 
-    For each draw the law is minimised along N D = C/6: in closed form where the law names its additive power terms
-    (Hoffmann et al. 2022, equation 4), else by a one-dimensional search over log N between 1 and C/6.
+    For each draw the law is minimised along N D = C/6: in closed form where the law names its additive power
+    terms (Hoffmann et al. 2022, equation 4), else by a one-dimensional search over log N between 1 and C/6.
 
     Parameters
     ----------
@@ -112,17 +117,22 @@ def allocate(fit: "Fit", flops: Any, *, group: str | None = None) -> Allocation:
     law = fit.law
     if law.columns != ("params", "tokens"):
         raise InputError(
-            f"law {law.name!r} takes {', '.join(law.columns)}: a budget cannot be split into params and tokens"
+            f"law {law.name!r} takes {', '.join(law.columns)}: "
+            "a budget cannot be split into params and tokens"
         )
-    budgets = xr.DataArray(np.atleast_1d(parse_quantities(flops, "flops")).astype(float), dims="point", name="flops")
-    draws = fit.draws(group)[list(law.parameters)]
-    parameters = dict(xr.broadcast(draws)[0].data_vars)
+    budgets = xr.DataArray(
+        np.atleast_1d(parse_quantities(flops, "flops")).astype(float), dims="point", name="flops"
+    )
+    draws = fit.draws(group)
+    parameters = {name: draws[name] for name in law.parameters}
     # The product N D in multiples of the reference, and N = 1, D = 1 on that scale.
     product = budgets / (6 * fit.reference["params"] * fit.reference["tokens"])
     smallest, largest = 1 / fit.reference["params"], product * fit.reference["tokens"]
-    log_n = closed_form(law, parameters, product) if law.power_terms else search(law, parameters, product, smallest, largest)
-    inside = (log_n > np.log(smallest)) & (log_n < np.log(largest))
-    log_n = log_n.where(inside & np.isfinite(log_n))
+    if law.power_terms:
+        log_n = closed_form(law, parameters, product)
+    else:
+        log_n = search(law, parameters, product, smallest, largest)
+    log_n = log_n.where((log_n > np.log(smallest)) & (log_n < np.log(largest)))
     leading = [dim for dim in ("chain", "draw", "group", "point") if dim in log_n.dims]
     n = np.exp(log_n).transpose(*leading)
     params = n * fit.reference["params"]
@@ -145,7 +155,9 @@ def closed_form(law: Law, parameters: dict[str, Any], product: Any) -> Any:
     return (np.log(alpha * A) - np.log(beta * B) + beta * np.log(product)) / (alpha + beta)
 
 
-def search(law: Law, parameters: dict[str, Any], product: Any, smallest: Any, largest: Any, points: int = 65) -> Any:
+def search(
+    law: Law, parameters: dict[str, Any], product: Any, smallest: Any, largest: Any, points: int = 65
+) -> Any:
     """log N at the minimum of any law along N D = product, all draws at once: a grid, then golden sections.
 
     NaN where the smallest value of the grid lies on its edge: no interior optimum.
@@ -156,13 +168,14 @@ def search(law: Law, parameters: dict[str, Any], product: Any, smallest: Any, la
         n = np.exp(log_n)
         return law(n, product / n, **parameters)
 
-    low, high = xr.broadcast(xr.DataArray(np.log(smallest)), np.log(xr.DataArray(largest)))
+    low, high = xr.broadcast(xr.DataArray(np.log(smallest)), xr.DataArray(np.log(largest)))
     step = (high - low) / (points - 1)
-    best, at = None, None
-    for i in range(points):
+    best = loss(low)
+    at = xr.zeros_like(best)
+    for i in range(1, points):
         value = loss(low + i * step)
-        at = xr.zeros_like(value) if best is None else xr.where(value < best, i, at)
-        best = value if best is None else np.minimum(best, value)
+        at = xr.where(value < best, i, at)
+        best = np.minimum(best, value)
     interior = (at > 0) & (at < points - 1)
     a, b = low + (at - 1) * step, low + (at + 1) * step
     # 40 sections shrink the bracket by 4e-9: below that the loss itself has no digits left.

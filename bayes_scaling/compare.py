@@ -1,5 +1,6 @@
 """Law families compared by what they predict for configurations left out, and mixed by weight."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,9 +27,9 @@ class Comparison:
     ----------
     fits : dict of str to Fit
     table : DataFrame
-        By falling elpd: elpd (expected log predictive density of a configuration left out, summed), its standard
-        error, the difference to the best and its standard error, the effective number of parameters p, the
-        stacking weight, the worst Pareto-k, and how many configurations were refitted exactly.
+        By falling elpd: elpd (expected log predictive density of a configuration left out, summed), its
+        standard error, the difference to the best and its standard error, the effective number of parameters
+        p, the stacking weight, the worst Pareto-k, and how many configurations were refitted exactly.
     pointwise : DataFrame
         The log predictive density of each configuration (rows) under each law (columns).
     pareto_k : DataFrame
@@ -46,33 +47,38 @@ class Comparison:
     @property
     def weights(self) -> dict[str, float]:
         """Stacking weight of each law."""
-        return self.table["weight"].to_dict()
+        return {str(name): float(weight) for name, weight in self.table["weight"].items()}
 
-    def predict(self, params: Any = None, tokens: Any = None, *, group: str | None = None, **inputs: Any) -> Forecast:
+    def predict(
+        self, params: Any = None, tokens: Any = None, *, group: str | None = None, **inputs: Any
+    ) -> Forecast:
         """A forecast that mixes the laws' draws by their stacking weights; arguments as for `Fit.predict`."""
         import xarray as xr
 
         names = list(self.fits)
         forecasts = [self.fits[name].predict(params, tokens, group=group, **inputs) for name in names]
-        first = forecasts[0]
-        shape = {dim: first.mean.sizes[dim] for dim in ("chain", "draw")}
-        seeds = [f.provenance["seed"] for f in self.fits.values()]
+        # As many draws as the shortest fit has.
+        shape = {dim: min(f.mean.sizes[dim] for f in forecasts) for dim in ("chain", "draw")}
+        first = {dim: slice(size) for dim, size in shape.items()}
+        rng = np.random.default_rng([*(fit.provenance["seed"] for fit in self.fits.values()), 303])
         weights = np.array([self.weights[name] for name in names])
-        pick = np.random.default_rng([*seeds, 303]).choice(len(names), size=tuple(shape.values()), p=weights / weights.sum())
+        pick = rng.choice(len(names), size=tuple(shape.values()), p=weights / weights.sum())
         chosen = xr.DataArray(pick, dims=tuple(shape))
 
         def mixed(kind: str) -> Any:
-            stacked = xr.concat([forecast.draws(kind) for forecast in forecasts], dim="law")
-            return stacked.isel(law=chosen).transpose(*first.mean.dims)
+            # Broadcast, because one fit may tell groups apart where another does not.
+            draws = xr.broadcast(*(forecast.draws(kind).isel(first) for forecast in forecasts))
+            stacked = xr.concat(draws, dim="law").isel(law=chosen)
+            return stacked.transpose("chain", "draw", ..., "point")
 
-        return Forecast(first.inputs, mixed("mean"), mixed("new_run"), first.decades_beyond)
+        return Forecast(forecasts[0].inputs, mixed("mean"), mixed("new_run"), forecasts[0].decades_beyond)
 
 
 def compare(fits: "Mapping[str, Fit]", *, refit: bool = True, progress: Any = False) -> Comparison:
     """Rank laws by PSIS-LOO over configurations.
 
-    A configuration with all its replicates is left out at once. Where Pareto-k says that importance sampling cannot
-    be trusted, the configuration is left out in truth and the law refitted.
+    A configuration with all its replicates is left out at once. Where Pareto-k says that importance sampling
+    cannot be trusted, the configuration is left out in truth and the law refitted.
 
     Parameters
     ----------
@@ -134,11 +140,18 @@ def _same_runs(fits: "Mapping[str, Fit]") -> None:
     first = fits[names[0]].runs
     for name in names[1:]:
         other = fits[name].runs
-        same = len(first) == len(other) and all(
-            np.array_equal(getattr(first, column), getattr(other, column)) for column in ("params", "tokens", "loss")
-        )
-        if not same:
-            raise InputError(f"{names[0]} and {name} were fitted to different runs; compare needs the same table")
+        if not all(
+            np.array_equal(getattr(first, what), getattr(other, what))
+            for what in ("params", "tokens", "loss")
+        ):
+            raise InputError(
+                f"{names[0]} and {name} were fitted to different runs; compare needs the same table"
+            )
+        if not np.array_equal(first.clusters, other.clusters):
+            raise InputError(
+                f"{names[0]} and {name} see different configurations in the same runs, because their groups "
+                "differ; compare needs the same ones to leave out"
+            )
 
 
 def _psis_loo(log_likelihood: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -146,8 +159,17 @@ def _psis_loo(log_likelihood: Any) -> tuple[np.ndarray, np.ndarray]:
     import arviz_stats as azs
     import xarray as xr
 
-    tree = xr.DataTree.from_dict({"log_likelihood": log_likelihood.to_dataset(name="log_loss"), "posterior": log_likelihood.isel(cluster=0, drop=True).to_dataset(name="x")})
-    with np.errstate(all="ignore"):
+    # ArviZ wants a posterior beside the log likelihood, and reads only its shape.
+    tree = xr.DataTree.from_dict(
+        {
+            "log_likelihood": log_likelihood.to_dataset(name="log_loss"),
+            "posterior": log_likelihood.isel(cluster=0, drop=True).to_dataset(name="any"),
+        }
+    )
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Estimated shape parameter of Pareto", UserWarning
+        )  # told by worst_k
         loo = azs.loo(tree, pointwise=True)
     return loo.elpd_i.to_numpy().copy(), loo.pareto_k.to_numpy().copy()
 
@@ -160,11 +182,17 @@ def leave_out(fit: "Fit", cluster: int) -> float:
     data = model_data(fit.runs, fit.law, fit.noise)
     left = fit.runs.clusters == cluster
     # Weight 0 leaves a row out of the likelihood; the same compiled program serves every refit.
-    kept = sample(fit.structure, data | {"weight": np.where(left, 0.0, 1.0)}, seed=fit.provenance["seed"] + 1 + cluster, score={"weight": np.where(left, 1.0, 0.0)})
-    return float(_log_mean_exp(kept.log_likelihood.reshape(-1, kept.log_likelihood.shape[-1])[:, [cluster]])[0])
+    kept = sample(
+        fit.structure,
+        data | {"weight": np.where(left, 0.0, 1.0)},
+        seed=fit.provenance["seed"] + 1 + cluster,
+        score={"weight": np.where(left, 1.0, 0.0)},
+    )
+    return float(_log_mean_exp(kept.log_likelihood[..., cluster].ravel()))
 
 
 def _log_mean_exp(values: np.ndarray) -> np.ndarray:
+    """Logarithm of the mean of exponentials over the first axis."""
     from scipy.special import logsumexp
 
     return logsumexp(values, axis=0) - np.log(len(values))

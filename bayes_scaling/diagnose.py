@@ -1,7 +1,7 @@
 """Whether a posterior can be believed, in sentences: did the chains agree, and what did the data tell?"""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -85,14 +85,20 @@ def diagnose(fit: "Fit") -> Diagnosis:
 
     failures = []
     if not r_hat <= R_HAT:
-        failures.append(f"the chains disagree about {worst} (R-hat {r_hat:.3f}, at most {R_HAT} wanted): draw more")
+        failures.append(
+            f"the chains disagree about {worst} (R-hat {r_hat:.3f}, at most {R_HAT} wanted): draw more"
+        )
     if not bulk >= ESS:
         failures.append(f"{bulk_of} has only {bulk:.0f} effective draws (at least {ESS} wanted): draw more")
     if not tail >= ESS:
-        failures.append(f"the tails of {tail_of} rest on {tail:.0f} effective draws (at least {ESS} wanted): draw more")
+        failures.append(
+            f"the tails of {tail_of} rest on {tail:.0f} effective draws (at least {ESS} wanted): draw more"
+        )
     share = divergences / stats["diverging"].size
     if share > 0.002:
-        failures.append(f"{divergences} divergent transitions ({share:.1%}): parts of the posterior were not reached")
+        failures.append(
+            f"{divergences} divergent transitions ({share:.1%}): parts of the posterior were not reached"
+        )
     if not e_bfmi >= E_BFMI:
         failures.append(f"E-BFMI is {e_bfmi:.2f} (at least {E_BFMI} wanted): the tails were explored slowly")
     doubts = [*fit.runs.doubts, *doubts_about(fit.runs, fit.law), *_told_by_prior(fit), *_misfit(fit)]
@@ -104,12 +110,10 @@ def _worst(values: "xr.Dataset", how: str) -> tuple[float, str]:
     found = []
     for name, array in values.data_vars.items():
         for at, value in np.ndenumerate(array.to_numpy()):
-            place = f"{name}[{', '.join(str(array[d].to_numpy()[i]) for d, i in zip(array.dims, at, strict=True))}]"
-            found.append((float(value), place if at else str(name)))
-    key = (lambda f: -np.inf if np.isnan(f[0]) else -f[0]) if how == "max" else (
-        lambda f: -np.inf if np.isnan(f[0]) else f[0]
-    )
-    return min(found, key=key)
+            labels = [str(array[dim].to_numpy()[i]) for dim, i in zip(array.dims, at, strict=True)]
+            found.append((float(value), f"{name}[{', '.join(labels)}]" if labels else str(name)))
+    sign = -1 if how == "max" else 1
+    return min(found, key=lambda at: -np.inf if np.isnan(at[0]) else sign * at[0])
 
 
 def _e_bfmi(energy: np.ndarray) -> np.ndarray:
@@ -122,22 +126,25 @@ def doubts_about(runs: "Runs", law: Law) -> list[str]:
     doubts = []
     if runs.n_configurations < len(law.parameters):
         doubts.append(
-            f"{runs.n_configurations} configurations for the {len(law.parameters)} parameters of law {law.name!r}: "
-            "what they do not tell comes from the priors"
+            f"{runs.n_configurations} configurations for the {len(law.parameters)} parameters of "
+            f"law {law.name!r}: what they do not tell comes from the priors"
         )
     for column, amplitude, exponent in (("params", "A", "alpha"), ("tokens", "B", "beta")):
-        values = runs.column(column) if column in law.columns else np.array([1.0, 2.0])
-        if np.ptp(np.log(values)) < 1e-9 and {amplitude, exponent} <= set(law.parameters):
+        if column not in law.columns or not {amplitude, exponent} <= set(law.parameters):
+            continue
+        values = runs.column(column)
+        if np.ptp(np.log(values)) < 1e-9:
             doubts.append(
-                f"all runs share one value of {column} ({format_quantity(values[0])}): {amplitude} and {exponent} "
-                "are told only by the prior"
+                f"all runs share one value of {column} ({format_quantity(values[0])}): "
+                f"{amplitude} and {exponent} are told only by the prior"
             )
     if {"params", "tokens"} <= set(law.columns) and runs.n > 2:
         n, d = np.log(runs.params), np.log(runs.tokens)
-        if np.std(n) > 1e-9 and np.std(d) > 1e-9 and abs(np.corrcoef(n, d)[0, 1]) > 0.98:
+        vary = np.std(n) > 1e-9 and np.std(d) > 1e-9
+        if vary and abs(correlation := np.corrcoef(n, d)[0, 1]) > 0.98:
             doubts.append(
-                "params and tokens move together (correlation "
-                f"{np.corrcoef(n, d)[0, 1]:.2f} of their logarithms): their terms are told apart only by the prior"
+                f"params and tokens move together (correlation {correlation:.2f} of their logarithms): "
+                "their terms are told apart only by the prior"
             )
     sizes = {group: int(np.sum(runs.group_index == i)) for i, group in enumerate(runs.groups)}
     for group, size in sizes.items():
@@ -148,19 +155,19 @@ def doubts_about(runs: "Runs", law: Law) -> list[str]:
 
 def _told_by_prior(fit: "Fit") -> list[str]:
     """Parameters whose posterior is nearly their prior, on the free scale."""
-    import xarray as xr
-
     told = []
     for name, prior in fit.law.priors.items():
-        after, before = (prior.inverse(tree[name]) for tree in (fit.posterior, fit.prior))
-        share = xr.ufuncs.divide(after.std(("chain", "draw")), before.std(("chain", "draw"))) if False else (
-            after.std(("chain", "draw")) / before.std(("chain", "draw"))
+        after, before = (
+            prior.inverse(draws[name]).std(("chain", "draw")) for draws in (fit.posterior, fit.prior)
         )
-        if float(share.max()) <= TOLD_BY_PRIOR:
+        share = after / before
+        high = share > TOLD_BY_PRIOR
+        if not high.any():
             continue
-        where = "" if not share.dims else " in " + ", ".join(str(g) for g in share["group"].to_numpy()[share.to_numpy() > TOLD_BY_PRIOR])
+        where = " in " + ", ".join(share["group"].to_numpy()[high]) if share.dims else ""
         why = ": no run is near the floor" if name == "E" else ""
-        told.append(f"{name}{where} is told by its prior{why} (posterior sd {float(share.max()):.0%} of the prior's)")
+        worst = f"posterior sd {float(share.max()):.0%} of the prior's"
+        told.append(f"{name}{where} is told by its prior{why} ({worst})")
     return told
 
 
@@ -169,8 +176,8 @@ def _misfit(fit: "Fit") -> list[str]:
     scale = fit.posterior["sigma"].median(("chain", "draw"))
     groups = fit.groups if scale.dims else [""]
     return [
-        f"the law misses the runs{f' of {group}' if group else ''} by {float(value):.1%} of their loss: seeds make about "
-        "0.3%, so the rest is lack of fit; look at the residuals before believing a band"
+        f"the law misses the runs{f' of {group}' if group else ''} by {float(value):.1%} of their loss: "
+        "seeds make about 0.3%, so the rest is lack of fit; look at the residuals before believing a band"
         for group, value in zip(groups, np.atleast_1d(scale.to_numpy()), strict=True)
         if value > POOR_FIT
     ]
@@ -188,8 +195,8 @@ def summary(fit: "Fit", prob: float = 0.9) -> "pd.DataFrame":
     Returns
     -------
     DataFrame
-        Index: the quantity, with its group. Rows: the law's parameters, the constants that papers print (derived
-        at N = D = 1), and the noise.
+        Index: the quantity, with its group. Rows: the law's parameters, the constants that papers print
+        (derived at N = D = 1), and the noise.
     """
     import arviz_stats as azs
     import pandas as pd
@@ -198,10 +205,18 @@ def summary(fit: "Fit", prob: float = 0.9) -> "pd.DataFrame":
     if fit.law.constants is not None:
         parameters = {name: posterior[name] for name in fit.law.parameters}
         posterior = posterior.assign(fit.law.constants(fit.reference, **parameters))
-    order = [*fit.law.parameters, *(n for n in posterior.data_vars if n not in fit.posterior), *_noise_names(fit)]
+    order = [
+        *fit.law.parameters,
+        *(n for n in posterior.data_vars if n not in fit.posterior),
+        *_noise_names(fit),
+    ]
     order += [n for n in fit.posterior.data_vars if n not in order]
     posterior = posterior[order]
-    r_hat, bulk, tail = azs.rhat(posterior), azs.ess(posterior, method="bulk"), azs.ess(posterior, method="tail")
+    r_hat, bulk, tail = (
+        azs.rhat(posterior),
+        azs.ess(posterior, method="bulk"),
+        azs.ess(posterior, method="tail"),
+    )
     percent = f"{100 * prob:g}%"
     rows = {}
     for name in posterior.data_vars:
@@ -209,15 +224,15 @@ def summary(fit: "Fit", prob: float = 0.9) -> "pd.DataFrame":
         quantiles = draws.quantile([(1 - prob) / 2, 0.5, (1 + prob) / 2], dim=("chain", "draw"))
         labels = [str(g) for g in draws["group"].to_numpy()] if "group" in draws.dims else [None]
         for i, label in enumerate(labels):
-            pick = {"group": i} if label is not None else {}
-            low, median, high = (float(q) for q in quantiles.isel(**pick).to_numpy())
+            pick: dict[Any, int] = {"group": i} if label is not None else {}
+            low, median, high = (float(q) for q in quantiles.isel(pick).to_numpy())
             rows[str(name) if label is None else f"{name}[{label}]"] = {
                 "median": median,
                 f"{percent} lower": low,
                 f"{percent} upper": high,
-                "r_hat": float(r_hat[name].isel(**pick)),
-                "ess_bulk": float(bulk[name].isel(**pick)),
-                "ess_tail": float(tail[name].isel(**pick)),
+                "r_hat": float(r_hat[name].isel(pick)),
+                "ess_bulk": float(bulk[name].isel(pick)),
+                "ess_tail": float(tail[name].isel(pick)),
                 "meaning": meaning(fit, str(name)),
             }
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -3,7 +3,8 @@
 import json
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,6 +19,7 @@ from bayes_scaling.laws.core import Law, get_law
 from bayes_scaling.model import Pooling, Structure, model_data, structure
 from bayes_scaling.noise import Noise, as_noise
 from bayes_scaling.priors import Prior, prior_from_dict
+from bayes_scaling.progress import shown
 from bayes_scaling.runs import Reference, Runs, load_runs
 
 if TYPE_CHECKING:
@@ -48,8 +50,8 @@ class Fit:
     pooling : dict of str to {"complete", "partial", "none"}
         For every parameter of the law and for sigma.
     tree : xarray.DataTree
-        Groups posterior, sample_stats, log_likelihood, prior, observed_data and constant_data (dims chain, draw,
-        run, group, cluster), with the provenance in its attributes.
+        Groups posterior, sample_stats, log_likelihood, prior, observed_data and constant_data (dims chain,
+        draw, run, group, cluster), with the provenance in its attributes.
     """
 
     law: Law
@@ -101,8 +103,8 @@ class Fit:
         Parameters
         ----------
         group : str, optional
-            A group's label, or ``"new"`` for a group not seen yet (drawn from the population, one for each draw of
-            the posterior). Default: all groups, along the dim ``group``.
+            A group's label, or ``"new"`` for a group not seen yet (drawn from the population, one for each
+            draw of the posterior). Default: all groups, along the dim ``group``.
 
         Raises
         ------
@@ -116,7 +118,9 @@ class Fit:
         if group == NEW_GROUP:
             return self._new_group(everything)
         if group not in self.groups:
-            raise InputError(f"no group {group!r} in this fit; its groups are {', '.join(self.groups)}, or 'new'")
+            raise InputError(
+                f"no group {group!r} in this fit; its groups are {', '.join(self.groups)}, or 'new'"
+            )
         return everything.sel(group=group, drop=True)
 
     def _new_group(self, everything: "xr.Dataset") -> "xr.Dataset":
@@ -129,16 +133,20 @@ class Fit:
             shape = self.posterior["nu"]
             normal = shape.copy(data=rng.standard_normal(shape.shape))
             if self.pooling[name] == "partial":
-                free = prior.inverse(self.posterior[f"{name}_population"]) + self.posterior[f"{name}_tau"] * normal
+                free = (
+                    prior.inverse(self.posterior[f"{name}_population"])
+                    + self.posterior[f"{name}_tau"] * normal
+                )
             else:
                 free = prior.location + prior.spread * normal
             drawn = drawn.assign({name: prior.forward(free)})
         return drawn
 
-    # -- verbs, each in its own room --------------------------------------------------------------------------
+    # -- verbs, each in its own room
+    # --------------------------------------------------------------------------
 
     def summary(self, prob: float = 0.9) -> "pd.DataFrame":
-        """Median and interval of every parameter, with R-hat and ESS; see `bayes_scaling.diagnose.summary`."""
+        """Median and interval of every parameter, R-hat and ESS; see `bayes_scaling.diagnose.summary`."""
         from bayes_scaling.diagnose import summary
 
         return summary(self, prob)
@@ -149,7 +157,9 @@ class Fit:
 
         return diagnose(self)
 
-    def predict(self, params: Any = None, tokens: Any = None, *, group: str | None = None, **inputs: Any) -> "Forecast":
+    def predict(
+        self, params: Any = None, tokens: Any = None, *, group: str | None = None, **inputs: Any
+    ) -> "Forecast":
         """The loss at other inputs; see `bayes_scaling.predict.predict`."""
         from bayes_scaling.predict import predict
 
@@ -178,7 +188,8 @@ class Fit:
         except OSError as error:
             raise InputError(f"could not write {path}: {error}") from error
         finally:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):
+                aside.unlink()
         return path
 
 
@@ -215,8 +226,8 @@ def fit(
     law : str or Law
         A family of the catalogue (``bayes_scaling.LAWS``).
     group : str, optional
-        The column that names each run's group (corpus, architecture, recipe). Default: the column ``group`` where
-        the table has one.
+        The column that names each run's group (corpus, architecture, recipe). Default: the column ``group``
+        where the table has one.
     pooling : {"partial", "complete", "none"} or mapping of parameter name to one of them, optional
         How groups share parameters. Default: partial for all.
     noise : {"constant", "flops", "params"} or Noise, optional
@@ -244,12 +255,19 @@ def fit(
     DoubtfulFitWarning
         If the posterior did not converge.
     """
-    from bayes_scaling.diagnose import doubts_about, diagnose
-    from bayes_scaling.progress import shown
+    from bayes_scaling.diagnose import diagnose, doubts_about
 
+    for name, number in {"draws": draws, "chains": chains, "max_warmup": max_warmup}.items():
+        if number < 1:
+            raise InputError(f"{name} is {number}; expected a whole number from 1 on")
     runs = load_runs(runs)
     if group is not None:
         runs = runs.grouped_by(group)
+    if NEW_GROUP in runs.groups:
+        raise InputError(
+            f"{runs.name} has a group called {NEW_GROUP!r}, the word for a group not seen yet; "
+            "give it another label"
+        )
     chosen = get_law(law).with_priors(priors or {})
     the_noise = as_noise(noise)
     for doubt in doubts_about(runs, chosen):
@@ -301,7 +319,12 @@ def _fit(
         },
         "pooling": dict(shape.pooling),
         "reference": runs.reference.values,
-        "runs": {"name": runs.name, "inputs": list(runs.inputs), "doubts": list(runs.doubts)},
+        "runs": {
+            "name": runs.name,
+            "inputs": list(runs.inputs),
+            "doubts": list(runs.doubts),
+            "columns": list(map(str, runs.table.columns)),
+        },
         "seed": seed,
         "draws": draws,
         "chains": chains,
@@ -309,12 +332,16 @@ def _fit(
         "device": sampled.device,
         "seconds": round(perf_counter() - began, 3),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {p: version(p) for p in ("bayes-scaling", "pymc", "pytensor", "jax", "blackjax", "numpy")},
+        "versions": {
+            p: version(p) for p in ("bayes-scaling", "pymc", "pytensor", "jax", "blackjax", "numpy")
+        },
     }
     return Fit(law, runs, noise, dict(shape.pooling), _tree(runs, shape, sampled, prior, provenance))
 
 
-def _tree(runs: Runs, shape: Structure, sampled: Any, prior: dict[str, Any], provenance: dict[str, Any]) -> "xr.DataTree":
+def _tree(
+    runs: Runs, shape: Structure, sampled: Any, prior: dict[str, Any], provenance: dict[str, Any]
+) -> "xr.DataTree":
     import xarray as xr
 
     def dims(name: str, extra: int) -> tuple[str, ...]:
@@ -322,14 +349,18 @@ def _tree(runs: Runs, shape: Structure, sampled: Any, prior: dict[str, Any], pro
 
     groups = {"group": runs.groups} if shape.n_groups > 1 else {}
     posterior = {
-        name: (("chain", "draw", *dims(name, values.ndim - 2)), values) for name, values in sampled.parameters.items()
+        name: (("chain", "draw", *dims(name, values.ndim - 2)), values)
+        for name, values in sampled.parameters.items()
     }
     before = {name: (("chain", "draw", *dims(name, v.ndim - 1)), v[None]) for name, v in prior.items()}
     stats = {name: (("chain", "draw"), values) for name, values in sampled.stats.items()}
-    index = {"chain": np.arange(sampled.log_likelihood.shape[0]), "draw": np.arange(sampled.log_likelihood.shape[1])}
+    index = {
+        "chain": np.arange(sampled.log_likelihood.shape[0]),
+        "draw": np.arange(sampled.log_likelihood.shape[1]),
+    }
     clusters = {"log_likelihood": (("chain", "draw", "cluster"), sampled.log_likelihood)}
     table = runs.table.convert_dtypes(dtype_backend="numpy_nullable")
-    columns = {name: ("run", _plain(table[name])) for name in table.columns}
+    columns = {_variable(i, str(name)): ("run", _plain(table[name])) for i, name in enumerate(table.columns)}
     return xr.DataTree.from_dict(
         {
             "/": xr.Dataset(attrs={"provenance": json.dumps(provenance)}),
@@ -341,6 +372,11 @@ def _tree(runs: Runs, shape: Structure, sampled: Any, prior: dict[str, Any], pro
             "constant_data": xr.Dataset(columns),
         }
     )
+
+
+def _variable(i: int, column: str) -> str:
+    """The variable that holds the i-th column: under its name, where netCDF takes that."""
+    return column if column.isidentifier() else f"column_{i}"
 
 
 def _plain(column: "pd.Series") -> np.ndarray:
@@ -358,8 +394,8 @@ def open_fit(path: str | Path) -> Fit:
     Raises
     ------
     InputError
-        If there is no such file, it is not a netCDF file, it was not written by this package, or its law is not in
-        the catalogue (define it with `@law` before opening).
+        If there is no such file, it is not a netCDF file, it was not written by this package, or its law is
+        not in the catalogue (define it with `@law` before opening).
     """
     import pandas as pd
     import xarray as xr
@@ -378,14 +414,24 @@ def open_fit(path: str | Path) -> Fit:
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise InputError(f"{path} was not written by bayes_scaling: it holds no provenance") from error
     if known > FORMAT:
-        raise InputError(f"{path} has file format {known}; this version reads up to {FORMAT}: upgrade bayes_scaling")
-    law = get_law(provenance["law"]).with_priors({k: prior_from_dict(v) for k, v in provenance["priors"].items()})
+        raise InputError(
+            f"{path} has file format {known}; this version reads up to {FORMAT}: upgrade bayes_scaling"
+        )
+    try:
+        family = get_law(provenance["law"])
+    except InputError as error:
+        raise InputError(f"{path}: {error}; define it with @law before opening the file") from None
+    law = family.with_priors({k: prior_from_dict(v) for k, v in provenance["priors"].items()})
     noise_values = dict(provenance["noise"])
     noise = Noise(
         slope_in=noise_values.pop("slope_in"), **{k: prior_from_dict(v) for k, v in noise_values.items()}
     )
     constant = tree["constant_data"].to_dataset()
-    table = pd.DataFrame({str(name): constant[name].to_numpy() for name in constant.data_vars})
     about = provenance["runs"]
+    table = pd.DataFrame(
+        {name: constant[_variable(i, name)].to_numpy() for i, name in enumerate(about["columns"])}
+    )
+    # An empty text was an empty cell; of trajectories it says that a run stands alone.
+    table = table.replace("", None)
     runs = Runs(table, about["name"], tuple(about["doubts"]), tuple(about["inputs"]))
     return Fit(law, runs, noise, provenance["pooling"], tree)

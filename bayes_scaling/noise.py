@@ -1,14 +1,14 @@
 """How log loss scatters around the law.
 
-Rows that share something (replicates of one configuration, checkpoints of one trajectory) form a cluster. The log
-losses of a cluster are jointly Student-t around the law with scale matrix
+Rows that share something (replicates of one configuration, checkpoints of one trajectory) form a cluster. The
+log losses of a cluster are jointly Student-t around the law with scale matrix
 
     lack_of_fit^2 * 11' + diag(sigma_i^2 + measurement_i^2)
 
 so seed variance (sigma) stands apart from what the law misses of a configuration (lack_of_fit), and a hundred
-checkpoints never count as a hundred runs. Nothing but the scale is sampled: the shared effect is integrated out in
-closed form (Sherman-Morrison). Where every cluster is a single row, lack of fit and seed cannot be told apart; there
-is one sigma, and the likelihood is a Student-t in each row.
+checkpoints never count as a hundred runs. Nothing but the scale is sampled: the shared effect is integrated
+out in closed form (Sherman-Morrison). Where every cluster is a single row, lack of fit and seed cannot be
+told apart; there is one sigma, and the likelihood is a Student-t in each row.
 """
 
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ class Noise:
     Attributes
     ----------
     slope_in : {None, "flops", "params"}
-        None: sigma is constant. Otherwise log sigma is linear in the logarithm of that column, and frozen at the
-        edge of the training data: extrapolated freely, it shrinks sigma exactly where nobody has looked.
+        None: sigma is constant. Otherwise log sigma is linear in the logarithm of that column, and frozen at
+        the edge of the training data: extrapolated freely, it shrinks sigma exactly where nobody has looked.
     sigma : Prior
         Noise of one run on log loss (at the reference point); pooled by group like a parameter of the law.
     nu : Prior
@@ -72,7 +72,7 @@ def as_noise(noise: "str | Noise | None") -> Noise:
 
 
 def run_scale(sigma: Any, slope: Any, log_covariate: Any) -> Any:
-    """Scale of one run's noise on log loss; ``log_covariate`` is centred at the reference and already clipped."""
+    """Scale of one run's noise on log loss; ``log_covariate`` is centred at the reference, and clipped."""
     return sigma * exp(slope * log_covariate)
 
 

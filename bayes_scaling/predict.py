@@ -1,4 +1,4 @@
-"""The loss at inputs that nobody has trained yet: the law, one more run, and how far from the data that is."""
+"""The loss at inputs that nobody has trained yet: the law, one more run, and how far from the data it is."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,8 @@ class Forecast:
     new_run : xarray.DataArray
         The loss of one more training run there: the law, its lack of fit and the noise of a run; same dims.
     decades_beyond : xarray.Dataset
-        For each input, how many powers of ten the point lies outside of the range of the data (0 inside), dim point.
+        For each input, how many powers of ten the point lies outside of the range of the data (0 inside), dim
+        point.
     """
 
     inputs: "xr.Dataset"
@@ -45,7 +46,7 @@ class Forecast:
         return getattr(self, kind)
 
     def interval(self, prob: float = 0.9, kind: str = "new_run") -> "xr.DataArray":
-        """Equal-tailed interval of this probability; dims ([group,] point, bound) with bound lower, median, upper."""
+        """Equal-tailed interval, dims ([group,] point, bound), where bound is lower, median or upper."""
         if not 0 < prob < 1:
             raise InputError(f"the probability of an interval lies between 0 and 1; got {prob!r}")
         tails = [(1 - prob) / 2, 0.5, (1 + prob) / 2]
@@ -58,7 +59,7 @@ class Forecast:
         return (self.draws(kind) <= parse_quantity(loss, "loss")).mean(("chain", "draw"))
 
     def table(self, prob: float = 0.9) -> "pd.DataFrame":
-        """One row per point (and group): inputs, median and intervals of both kinds, decades beyond the data."""
+        """One row per point and group: inputs, medians and intervals of both kinds, decades beyond."""
         columns = dict(self.inputs.data_vars)
         percent = f"{100 * prob:g}%"
         for kind in ("mean", "new_run"):
@@ -66,7 +67,9 @@ class Forecast:
             columns[kind] = bounds.sel(bound="median", drop=True)
             columns[f"{kind} {percent} lower"] = bounds.sel(bound="lower", drop=True)
             columns[f"{kind} {percent} upper"] = bounds.sel(bound="upper", drop=True)
-        columns |= {f"decades beyond ({name})": values for name, values in self.decades_beyond.data_vars.items()}
+        columns |= {
+            f"decades beyond ({name})": values for name, values in self.decades_beyond.data_vars.items()
+        }
         return long_table(columns, self.mean)
 
 
@@ -121,8 +124,11 @@ def predict(
     nu = posterior["nu"].broadcast_like(mean).transpose(*leading).to_numpy()
     scatter = xr.DataArray(rng.standard_t(nu), coords=mean.coords, dims=mean.dims)
     new_run = (mean * np.exp(scale * scatter)).transpose(*leading).rename("loss")
-    beyond = xr.Dataset({str(name): ("point", decades_beyond(fit.runs, str(name), points[name].to_numpy())) for name in points})
-    return Forecast(points, mean, new_run, beyond)
+    beyond = {
+        str(name): ("point", decades_beyond(fit.runs, str(name), values.to_numpy()))
+        for name, values in points.items()
+    }
+    return Forecast(points, mean, new_run, xr.Dataset(beyond))
 
 
 def new_run_scale(fit: "Fit", posterior: "xr.Dataset", points: "xr.Dataset") -> "xr.DataArray":
@@ -132,10 +138,10 @@ def new_run_scale(fit: "Fit", posterior: "xr.Dataset", points: "xr.Dataset") -> 
     if noise.slope_in:
         seen = fit.runs.column(noise.slope_in)
         # Frozen at the edge of the data: beyond it nobody has seen how noise goes on.
-        covariate = np.log(points[noise.slope_in].clip(seen.min(), seen.max()) / fit.reference[noise.slope_in])
-        scale = run_scale(scale, posterior["slope"], covariate)
+        at = points[noise.slope_in].clip(seen.min(), seen.max())
+        scale = run_scale(scale, posterior["slope"], np.log(at / fit.reference[noise.slope_in]))
     if "lack_of_fit" in posterior:
-        scale = np.sqrt(scale**2 + posterior["lack_of_fit"] ** 2)
+        scale = (scale**2 + posterior["lack_of_fit"] ** 2) ** 0.5
     return scale
 
 
@@ -147,23 +153,32 @@ def decades_beyond(runs: "Runs", column: str, values: np.ndarray) -> np.ndarray:
 
 
 def _points(fit: "Fit", given: dict[str, Any]) -> "xr.Dataset":
-    """The points as a Dataset over the law's columns, and flops where N and D are among them."""
+    """The points as a Dataset over the inputs, and flops where N and D are among them."""
     import xarray as xr
 
     given = {name: value for name, value in given.items() if value is not None}
     columns = fit.law.columns
+    derived = {"flops"} if {"params", "tokens"} <= set(columns) else set()
+    if fit.noise.slope_in and fit.noise.slope_in not in {*columns, *derived}:
+        columns = (*columns, fit.noise.slope_in)  # the noise of a new run asks for it
     for name in given:
         if name not in columns:
-            raise InputError(f"law {fit.law.name!r} has no input {name!r}; its inputs are {', '.join(columns)}")
+            raise InputError(
+                f"law {fit.law.name!r} has no input {name!r}; its inputs are {', '.join(columns)}"
+            )
     for name in columns:
         if name not in given:
             raise InputError(f"law {fit.law.name!r} needs {name!r}; its inputs are {', '.join(columns)}")
-    arrays = {name: np.atleast_1d(parse_quantities(value, name)).astype(float) for name, value in given.items()}
+    arrays = {
+        name: np.atleast_1d(parse_quantities(value, name)).astype(float) for name, value in given.items()
+    }
     try:
         even = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
     except ValueError as error:
         lengths = ", ".join(f"{name} has {len(value)}" for name, value in arrays.items())
-        raise InputError(f"inputs of unequal length: {lengths}; give one value, or as many of each") from error
-    if {"params", "tokens"} <= set(even) and "flops" not in even:
+        raise InputError(
+            f"inputs of unequal length: {lengths}; give one value, or as many of each"
+        ) from error
+    if derived - set(even):
         even["flops"] = training_flops(even["params"], even["tokens"])
     return xr.Dataset({name: ("point", value) for name, value in even.items()})

@@ -93,7 +93,9 @@ class LogNormal(Prior):
     def __post_init__(self) -> None:
         self._check()
         if not self.median > self.above:
-            raise InputError(f"a log-normal prior's median must lie above {self.above:g}, not be {self.median!r}")
+            raise InputError(
+                f"a log-normal prior's median must lie above {self.above:g}, not be {self.median!r}"
+            )
 
     @property
     def location(self) -> float:

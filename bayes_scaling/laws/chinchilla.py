@@ -9,8 +9,8 @@ from typing import Any
 from bayes_scaling.laws.core import law
 from bayes_scaling.priors import LogNormal
 
-# Measured on published fits: floors of 1.6 to 2.1 nats per token (less for small or easy corpora), exponents of
-# .2 to .5 that corpora nearly share, and amplitudes at the reference of .1 to 1 nats.
+# Measured on published fits: floors of 1.6 to 2.1 nats per token (less for small or easy corpora), exponents
+# of .2 to .5 that corpora nearly share, and amplitudes at the reference of .1 to 1 nats.
 _FLOOR = LogNormal(1.7, 0.4, between=0.3)
 _AMPLITUDE = LogNormal(0.3, 1.0, between=0.3)
 _EXPONENT = LogNormal(0.35, 0.4, between=0.1)
@@ -58,5 +58,5 @@ def chinchilla(N, D, *, E, A, B, alpha, beta):
     k=LogNormal(1.0, 0.5, between=0.1),
 )
 def skaling(N, D, *, E, A, B, alpha, beta, k):
-    """Coupled power law: the outer exponent k lets one shortage hide the other (k < 1) or worsen it (k > 1)."""
+    """Coupled power law: one shortage hides the other where k < 1, and worsens it where k > 1."""
     return E + (A * N**-alpha + B * D**-beta) ** k

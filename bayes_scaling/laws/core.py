@@ -10,7 +10,7 @@ from bayes_scaling.errors import InputError
 from bayes_scaling.priors import Prior
 
 COLUMNS = {"N": "params", "D": "tokens", "C": "flops"}
-"""The field's letter for an input -> the column of `Runs` that holds it; other inputs go by their own name."""
+"""The field's letter for an input -> the column of `Runs` that holds it; others go by their own name."""
 
 LAWS: dict[str, "Law"] = {}
 """Every law family, by name."""
@@ -24,14 +24,15 @@ class Law:
     ----------
     name : str
     function : callable
-        ``f(*inputs, **parameters)``, arithmetic on any array type. Inputs are multiples of the reference point.
+        ``f(*inputs, **parameters)``, arithmetic on any array type. Inputs are multiples of the reference
+        point.
     priors : mapping of str to Prior
         In the order of the function's keyword-only parameters.
     formula, cite : str
         For people: the formula and where it comes from.
     power_terms : callable, optional
-        Parameters -> (A, alpha, B, beta) of the additive power law ``A N^-alpha + B D^-beta`` that is smallest
-        where the law is, for the closed form of the compute-optimal point.
+        Parameters -> (A, alpha, B, beta) of the additive power law ``A N^-alpha + B D^-beta`` that is
+        smallest where the law is, for the closed form of the compute-optimal point.
     constants : callable, optional
         ``(reference, **parameters)`` -> dict of the constants that papers print, for the summary.
     """
@@ -50,8 +51,8 @@ class Law:
         inputs = tuple(p.name for p in signature if p.kind is p.POSITIONAL_OR_KEYWORD)
         parameters = {p.name for p in signature if p.kind is p.KEYWORD_ONLY}
         for name in sorted(parameters ^ set(self.priors)):
-            lacks = "a prior" if name in parameters else "a keyword-only parameter of the function"
-            raise InputError(f"law {self.name!r}: {name!r} has no {lacks.removeprefix('a ')}; declare both or neither")
+            lacks = "prior" if name in parameters else "keyword-only parameter of the function"
+            raise InputError(f"law {self.name!r}: {name!r} has no {lacks}; declare both or neither")
         object.__setattr__(self, "inputs", inputs)
         # The function's order is the order in which people read the parameters.
         ordered = {p.name: self.priors[p.name] for p in signature if p.kind is p.KEYWORD_ONLY}
@@ -83,7 +84,8 @@ class Law:
         for name in priors:
             if name not in self.priors:
                 raise InputError(
-                    f"law {self.name!r} has no parameter {name!r}; its parameters are {', '.join(self.priors)}"
+                    f"law {self.name!r} has no parameter {name!r}; "
+                    f"its parameters are {', '.join(self.priors)}"
                 )
         return replace(self, priors={**self.priors, **priors})
 

@@ -196,8 +196,9 @@ class _Run:
                 self.progress("warm-up", done, limit)
             kept = np.concatenate([c.position for c in chunks[len(chunks) // 3 :]], axis=1).reshape(-1, n)
             mean, covariance = kept.mean(0), _shrunk(kept)
-            last = done + 2 * window > limit
-            if last or (done > 2 * CHUNK and _round(covariance)):
+            diverging = np.mean([c.diverging.mean() for c in chunks])
+            settled = done > 2 * CHUNK and diverging < 0.01 and _round(covariance)
+            if settled or done + 2 * window > limit:
                 return rounding, [averaged(state) for state in states], done
             places = [affine(s.hmc.position, rounding) for s in states]
             rounding = _on_device(adapted(rounding, mean, covariance))
@@ -244,4 +245,4 @@ def _shrunk(positions: np.ndarray) -> np.ndarray:
 
 def _round(covariance: np.ndarray) -> bool:
     values = np.linalg.eigvalsh(covariance)
-    return bool(values[0] > 0.5 and values[-1] < 2.0)
+    return bool(values[0] > 0.1 and values[-1] < 10.0)

@@ -1,0 +1,180 @@
+"""The whole road on an embedded table: fit, forecast, allocation, comparison, pictures and report."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from bayes_scaling.errors import InputError
+from bayes_scaling.laws import get_law
+from bayes_scaling.pictures import PICTURES, save_picture
+from bayes_scaling.text import aligned, allocation_rows, comparison_rows, forecast_rows, records, summary_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayes_scaling.compare import Comparison
+    from bayes_scaling.fit import Fit
+
+LAWS = ("chinchilla", "kaplan", "skaling")
+"""The families that the demo compares."""
+
+PARAMS, TOKENS, TARGET_LOSS = "100B", "2T", 1.5
+"""The model that the demo forecasts, and a loss that somebody might want of it."""
+
+BUDGETS = ("1e24", "1e25", "1e26")
+"""Training budgets in FLOPs that the demo splits."""
+
+FILES = ("fit.nc", "report.html", *(f"{name}.png" for name in (*PICTURES, "comparison")))
+"""Everything that the demo writes."""
+
+PROB = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Demo:
+    """What the demo found.
+
+    Attributes
+    ----------
+    folder : Path
+        Where `FILES` are.
+    fit : Fit
+        Of the law that is shown first.
+    comparison : Comparison
+        Of all laws.
+    forecast, allocation : DataFrame
+        Of `fit`: `Forecast.table`, with the probability of a loss of at most `TARGET_LOSS`, and
+        `Allocation.table`.
+    seconds : dict of str to float
+        What took how long.
+    """
+
+    folder: Path
+    fit: "Fit"
+    comparison: "Comparison"
+    forecast: "pd.DataFrame"
+    allocation: "pd.DataFrame"
+    seconds: dict[str, float]
+
+    def __str__(self) -> str:
+        law, runs = self.fit.law, self.fit.runs.describe()
+        described = [
+            {"group": str(group), **row} for group, row in zip(runs.index, records(runs), strict=True)
+        ]
+        names = (*law.parameters, "sigma", *self.fit.structure.global_priors)
+        sections = {
+            f"{self.fit.runs.name}: {len(self.fit.runs)} training runs": described,
+            f"The posterior of law {law.name}: {law.formula}": summary_rows(
+                self.fit.summary(PROB), PROB, names
+            ),
+            f"The loss at {PARAMS} parameters and {TOKENS} tokens, nats per token": forecast_rows(
+                self.forecast, PROB
+            ),
+            "Compute-optimal parameters and tokens": allocation_rows(self.allocation, PROB),
+            "Laws by leave-one-out over configurations, the best first": comparison_rows(
+                self.comparison.table
+            ),
+        }
+        text = "\n\n".join(f"{title}\n{aligned(rows)}" for title, rows in sections.items())
+        took = ", ".join(f"{what} {seconds:.0f} s" for what, seconds in self.seconds.items())
+        return f"{text}\n\nTime: {took}.\nOpen {self.folder / 'report.html'} to see it all with pictures."
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        return {
+            "law": self.fit.law.name,
+            "runs": records(self.fit.runs.describe(), "group"),
+            "summary": records(self.fit.summary(PROB), "quantity"),
+            "forecast": records(self.forecast),
+            "allocation": records(self.allocation),
+            "comparison": records(self.comparison.table, "law"),
+            "seconds": self.seconds,
+            "files": [str(self.folder / name) for name in FILES],
+        }
+
+
+def demo(
+    folder: str | Path = "bayes-scaling-demo",
+    *,
+    law: str = "chinchilla",
+    seed: int = 1,
+    draws: int = 1000,
+    progress: bool = False,
+) -> Demo:
+    """Fit three laws to 23 published runs in three groups, and write a report with pictures.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it is not there; of an earlier demo, its files are replaced.
+    law : str
+        The law to show; the others are compared with it.
+    seed : int
+        One seed reproduces the demo.
+    draws : int
+        Draws kept per chain.
+    progress : bool
+        Show on stderr what is being done.
+
+    Returns
+    -------
+    Demo
+
+    Raises
+    ------
+    InputError
+        If there is no such law of params and tokens, or the folder holds other files than a demo's.
+    """
+    import bayes_scaling as bs
+
+    families = {name: get_law(name) for name in (law, *LAWS)}
+    if families[law].columns != ("params", "tokens"):
+        raise InputError(
+            f"the demo shows laws of params and tokens; {law!r} takes {', '.join(families[law].columns)}"
+        )
+    folder = _own_folder(Path(folder))
+    runs = bs.datasets.load("pile")
+    began = perf_counter()
+    fits = {}
+    for name, family in families.items():
+        if progress:
+            print(f"fitting {name}", file=sys.stderr)
+        fits[name] = bs.fit(runs, family, seed=seed, draws=draws, progress=progress)
+    fitted = perf_counter()
+    comparison = bs.compare(fits, progress=progress)
+    compared = perf_counter()
+
+    fit = fits[law]
+    fit.save(folder / "fit.nc", force=True)
+    forecast = fit.predict(PARAMS, TOKENS)
+    loss = forecast.table(PROB)
+    loss[f"prob below {TARGET_LOSS}"] = (
+        forecast.prob_below(TARGET_LOSS).transpose(..., "point").to_numpy().ravel()
+    )
+    allocation = fit.allocate(BUDGETS).table(PROB)
+    for name in PICTURES:
+        save_picture(getattr(bs.plot, name)(fit), folder / f"{name}.png")
+    save_picture(bs.plot.comparison(comparison), folder / "comparison.png")
+    bs.report(fit, folder / "report.html", comparison=comparison, prob=PROB, force=True)
+    seconds = {
+        "fits": fitted - began,
+        "comparison": compared - fitted,
+        "pictures and report": perf_counter() - compared,
+    }
+    return Demo(folder, fit, comparison, loss, allocation, seconds)
+
+
+def _own_folder(folder: Path) -> Path:
+    """The folder, made if need be; `InputError` where it holds what is not the demo's."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; name a folder for the demo")
+    if folder.is_dir() and (others := sorted({path.name for path in folder.iterdir()} - set(FILES))):
+        raise InputError(f"the folder {folder} holds {others[0]}, which is not a demo's; name another")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
+    return folder

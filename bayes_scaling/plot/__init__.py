@@ -1,0 +1,11 @@
+"""Pictures of results: functions that take a result and an optional Axes, and return the Axes.
+
+Without ``ax`` (or ``figure``, for those of several panels) a new pyplot figure is made; with it pyplot is not
+touched. The law's band is dark and that of a new run light; beyond the data lines are dashed, bands hatched.
+"""
+
+from bayes_scaling.plot.checks import comparison, posterior, residuals
+from bayes_scaling.plot.losses import extrapolation, loss_band
+from bayes_scaling.plot.optimum import allocation, isoloss
+
+__all__ = ["allocation", "comparison", "extrapolation", "isoloss", "loss_band", "posterior", "residuals"]

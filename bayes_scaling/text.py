@@ -1,0 +1,145 @@
+"""Results as short plain tables for a terminal, and as JSON for programs."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayes_scaling.units import format_flops, format_quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = list[dict[str, str]]
+"""A table of text: one dict per row, with the headings as keys."""
+
+
+def aligned(rows: Rows) -> str:
+    """Columns side by side: numbers to the right, words to the left."""
+    if not rows:
+        return "(no rows)"
+    columns = []
+    for heading in rows[0]:
+        cells = [row[heading] for row in rows]
+        width = max(map(len, (heading, *cells)))
+        right = all(cell[:1].isdigit() or cell[:1] in ("", "-") for cell in cells)
+        columns.append([cell.rjust(width) if right else cell.ljust(width) for cell in (heading, *cells)])
+    return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))
+
+
+def forecast_rows(table: "pd.DataFrame", prob: float) -> Rows:
+    """Of `Forecast.table`: the law's loss, the band of a new run, and how far beyond the data that is."""
+    beyond = table.filter(like="decades beyond").max(axis=1)
+    rows = []
+    for (_, row), decades in zip(table.iterrows(), beyond, strict=True):
+        given = {name: row[name] for name in table.columns[: table.columns.get_loc("mean")]}
+        rows.append(
+            {name: _input(name, value) for name, value in given.items()}
+            | {
+                "loss": _loss(row["mean"]),
+                f"{_percent(prob)} law": _band(row, "mean", prob, _loss),
+                f"{_percent(prob)} new run": _band(row, "new_run", prob, _loss),
+            }
+            | {name: _share(row[name]) for name in table.columns if name.startswith("prob below")}
+            | {"beyond data": f"{decades:.1f} decades"}
+        )
+    return rows
+
+
+def allocation_rows(table: "pd.DataFrame", prob: float) -> Rows:
+    """Of `Allocation.table`: N_opt, D_opt and the law's loss there."""
+    percent = _percent(prob)
+    return [
+        {name: _input(name, row[name]) for name in ("group", "flops") if name in table}
+        | {
+            "params": format_quantity(row["params"]),
+            f"{percent} params": _band(row, "params", prob, format_quantity),
+            "tokens": format_quantity(row["tokens"]),
+            f"{percent} tokens": _band(row, "tokens", prob, format_quantity),
+            "tokens/param": format_quantity(row["tokens_per_param"]),
+            f"{percent} law": _band(row, "loss", prob, _loss),
+        }
+        for _, row in table.iterrows()
+    ]
+
+
+def summary_rows(table: "pd.DataFrame", prob: float, names: Iterable[str] | None = None) -> Rows:
+    """Of `Fit.summary`: only the quantities of these names, without R-hat and ESS; all of both by default."""
+    wanted = None if names is None else set(names)
+    rows = []
+    for quantity, row in table.iterrows():
+        if wanted is not None and str(quantity).partition("[")[0] not in wanted:
+            continue
+        sampled = {"R-hat": f"{row['r_hat']:.3f}", "ESS": f"{min(row['ess_bulk'], row['ess_tail']):.0f}"}
+        rows.append(
+            {"quantity": str(quantity), "median": format_quantity(row["median"])}
+            | {_percent(prob): _band(row, "", prob, format_quantity)}
+            | (sampled if wanted is None else {})
+            | {"meaning": row["meaning"]}
+        )
+    return rows
+
+
+def comparison_rows(table: "pd.DataFrame") -> Rows:
+    """Of `Comparison.table`, the best law first."""
+    return [
+        {
+            "law": str(name),
+            "elpd": f"{row['elpd']:.1f}",
+            "se": f"{row['se']:.1f}",
+            "difference": f"{row['elpd_diff']:.1f}",
+            "se of it": f"{row['dse']:.1f}",
+            "p": f"{row['p']:.1f}",
+            "weight": _share(row["weight"]),
+            "worst k": f"{row['worst_k']:.2f}",
+            "refits": f"{row['refits']:.0f}",
+        }
+        for name, row in table.iterrows()
+    ]
+
+
+def records(table: "pd.DataFrame", index: str | None = None) -> list[dict[str, Any]]:
+    """The rows of a table, with its index under this name."""
+    named = table if index is None else table.reset_index(names=index)
+    return [dict(zip(map(str, named.columns), row, strict=True)) for row in named.itertuples(index=False)]
+
+
+def to_json(document: Any) -> str:
+    """A JSON document in full precision; null for what is not a finite number."""
+    return json.dumps(_plain(document), indent=2, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _input(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return format_flops(value) if name == "flops" else format_quantity(value)
+
+
+def _percent(prob: float) -> str:
+    return f"{100 * prob:g}%"
+
+
+def _loss(x: float) -> str:
+    return f"{x:.3f}"
+
+
+def _share(x: float) -> str:
+    return f"{x:.2f}"
+
+
+def _band(row: Any, what: str, prob: float, form: Any) -> str:
+    low, high = (form(row[f"{what} {_percent(prob)} {bound}".strip()]) for bound in ("lower", "upper"))
+    # A hyphen between numbers that hold one themselves would be hard to read.
+    return f"{low} to {high}" if "-" in low + high else f"{low}-{high}"

@@ -1,0 +1,297 @@
+"""The verbs of the command line: each takes its parsed options and returns what it found.
+
+They are the Python verbs, on files: a table of runs goes in as a path, a fit as a .nc file.
+"""
+
+import argparse
+import dataclasses
+import inspect
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bayes_scaling as bs
+from bayes_scaling.errors import InputError
+from bayes_scaling.laws import get_law
+
+if TYPE_CHECKING:
+    from bayes_scaling.fit import Fit
+    from bayes_scaling.runs import Runs
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a verb found, for people and for programs; the fits it rests on; and what to know about it."""
+
+    text: str
+    document: Any
+    fits: "Mapping[str, Fit]" = field(default_factory=dict)
+    doubts: Sequence[str] = ()
+
+
+def fit(args: argparse.Namespace) -> Answer:
+    """Fit a law to a table of training runs and save the posterior."""
+    from bayes_scaling.fit import check_writable
+
+    output = Path(args.output)
+    check_writable(output, args.force)
+    result = bs.fit(_runs(args.runs, args), args.law, **_fit_options(args))
+    result.save(output, force=args.force)
+    answer = _summarised(result, args.output, args.prob, everything=False)
+    return dataclasses.replace(answer, text=f"{answer.text}\n\nSaved as {args.output}.")
+
+
+def summary(args: argparse.Namespace) -> Answer:
+    """Posterior of every quantity, with what it means, R-hat and ESS."""
+    return _summarised(bs.open_fit(args.fit), args.fit, args.prob, everything=True)
+
+
+def diagnose(args: argparse.Namespace) -> Answer:
+    """Whether a fit converged, and what its data could not tell."""
+    fits = _opened(args.fit)
+    diagnosis = fits[args.fit].diagnose()
+    return Answer(str(diagnosis), _diagnosed(diagnosis), fits)
+
+
+def predict(args: argparse.Namespace) -> Answer:
+    """The loss at other inputs: the law's, and that of one more training run."""
+    from bayes_scaling.text import aligned, forecast_rows, records
+
+    fits = _opened(args.fit)
+    inputs = {name: _values(value.split(",")) for name, value in _pairs(args.input, "--input").items()}
+    if taken := {"params", "tokens", "group"} & set(inputs):
+        raise InputError(f"--input {min(taken)}=... has an option of its own: --{min(taken)}")
+    forecast = fits[args.fit].predict(_values(args.params), _values(args.tokens), group=args.group, **inputs)
+    table = forecast.table(args.prob)
+    for loss in args.below or []:
+        below = forecast.prob_below(loss)
+        table[f"prob below {loss}"] = below.transpose(..., "point").to_numpy().ravel()
+    document = {
+        "fit": args.fit,
+        "law": fits[args.fit].law.name,
+        "prob": args.prob,
+        "forecast": records(table),
+    }
+    return Answer(aligned(forecast_rows(table, args.prob)), document, fits)
+
+
+def allocate(args: argparse.Namespace) -> Answer:
+    """Compute-optimal params and tokens for some training budgets."""
+    from bayes_scaling.text import aligned, allocation_rows, records
+
+    fits = _opened(args.fit)
+    allocation = fits[args.fit].allocate(_values(args.flops), group=args.group)
+    table = allocation.table(args.prob)
+    document = {
+        "fit": args.fit,
+        "law": fits[args.fit].law.name,
+        "prob": args.prob,
+        "allocation": records(table),
+        "doubts": allocation.doubts,
+    }
+    return Answer(aligned(allocation_rows(table, args.prob)), document, fits, allocation.doubts)
+
+
+def compare(args: argparse.Namespace) -> Answer:
+    """Rank laws by leave-one-out on one table, or saved fits of one table."""
+    from bayes_scaling.text import aligned, comparison_rows, records
+
+    comparison = bs.compare(_rivals(args), refit=args.refit, progress=_at_a_terminal())
+    document = {"comparison": records(comparison.table, "law")}
+    return Answer(aligned(comparison_rows(comparison.table)), document, comparison.fits)
+
+
+def report(args: argparse.Namespace) -> Answer:
+    """One self-contained HTML page about a fit."""
+    from bayes_scaling.fit import check_writable
+
+    check_writable(Path(args.output), args.force)  # a comparison may take a while
+    given: dict[str, Any] = {
+        "budgets": _listed(args.budgets),
+        "targets": list(map(_target, _listed(args.targets))),
+    }
+    fits = _opened(args.fit, *_listed(args.comparison))
+    comparison = bs.compare(_named(fits), progress=_at_a_terminal()) if args.comparison else None
+    bs.report(
+        fits[args.fit],
+        args.output,
+        comparison=comparison,
+        group=args.group,
+        prob=args.prob,
+        force=args.force,
+        **{name: values for name, values in given.items() if values},
+    )
+    return Answer(f"Wrote {args.output}.", {}, fits)
+
+
+def plot(args: argparse.Namespace) -> Answer:
+    """One picture of a fit, as .png, .svg or .pdf."""
+    from bayes_scaling.fit import check_writable
+    from bayes_scaling.pictures import save_picture
+
+    output = Path(args.output)
+    check_writable(output, args.force)
+    fits = _opened(args.fit)
+    picture = getattr(bs.plot, args.kind)
+    options = {name: value for name in ("to", "group") if (value := getattr(args, name)) is not None}
+    for name in options:
+        if name not in inspect.signature(picture).parameters:
+            raise InputError(f"--{name} is not for pictures of kind {args.kind}")
+    save_picture(picture(fits[args.fit], prob=args.prob, **options), output)
+    return Answer(f"Wrote {args.output}.", {}, fits)
+
+
+def laws(args: argparse.Namespace) -> Answer:
+    """The catalogue of law families."""
+    families = [
+        {"name": law.name, "formula": law.formula, "inputs": list(law.columns), "source": law.cite}
+        for law in bs.LAWS.values()
+    ]
+    width = max(len(law.name) for law in bs.LAWS.values())
+    lines = [
+        f"{law.name:{width}}  {line}" if line == law.formula else f"{'':{width}}  {line}"
+        for law in bs.LAWS.values()
+        for line in (law.formula, f"inputs: {', '.join(law.columns)}", f"source: {law.cite}")
+    ]
+    return Answer("\n".join(lines), families)
+
+
+def demo(args: argparse.Namespace) -> Answer:
+    """The whole road on 23 published runs: fit, forecast, allocation, comparison, report."""
+    from bayes_scaling.demo import demo as run
+
+    shown = run(args.output, law=args.law, seed=args.seed, draws=args.draws, progress=_at_a_terminal())
+    return Answer(str(shown), shown.document, shown.comparison.fits)
+
+
+# -- what the verbs share ------------------------------------------------------------
+
+
+def _summarised(result: "Fit", name: str, prob: float, *, everything: bool) -> Answer:
+    from bayes_scaling.text import aligned, records, summary_rows
+
+    table = result.summary(prob)
+    diagnosis = result.diagnose()
+    names = None if everything else (*result.law.parameters, "sigma", *result.structure.global_priors)
+    about = result.provenance
+    text = (
+        f"{result.runs!r}\n{result.law.name}: {result.law.formula}; sampled in {about['seconds']:.0f} s on "
+        f"{about['device']}\n{diagnosis}\n\n{aligned(summary_rows(table, prob, names))}"
+    )
+    document = {
+        "fit": name,
+        "law": result.law.name,
+        "prob": prob,
+        "diagnosis": _diagnosed(diagnosis),
+        "summary": records(table, "quantity"),
+        "provenance": about,
+    }
+    return Answer(text, document, {name: result})
+
+
+def _diagnosed(diagnosis: Any) -> dict[str, Any]:
+    return {"ok": diagnosis.ok, **dataclasses.asdict(diagnosis)}
+
+
+def _opened(*paths: str) -> "dict[str, Fit]":
+    return {path: bs.open_fit(path) for path in paths}
+
+
+def _named(fits: "dict[str, Fit]") -> "dict[str, Fit]":
+    """Fits by their laws' names where those tell them apart."""
+    by_law = {fit.law.name: fit for fit in fits.values()}
+    return by_law if len(by_law) == len(fits) else fits
+
+
+def _rivals(args: argparse.Namespace) -> "dict[str, Fit]":
+    """The fits to compare: opened, or made of one table."""
+    names = _listed(args.laws)
+    saved = [path for path in args.source if path.endswith(".nc")]
+    if saved:
+        if len(saved) < len(args.source):
+            raise InputError("compare takes one table of runs, or saved fits (.nc); not both at once")
+        if idle := [option for option, default in args.of_tables.items() if getattr(args, option) != default]:
+            option = idle[0].replace("_", "-")
+            raise InputError(f"--{option} is for a table of runs; saved fits stay as they were made")
+        return _named(_opened(*saved))
+    if len(args.source) > 1:
+        raise InputError(f"compare takes one table of runs, not {len(args.source)}; put them into one")
+    if len(set(names)) < 2:
+        known = ", ".join(bs.LAWS)
+        raise InputError(f"name two or more laws, as in --laws chinchilla,kaplan; the laws are {known}")
+    laws = {name: get_law(name) for name in names}  # a wrong name is told before the first law is sampled
+    runs = _runs(args.source[0], args)
+    return {name: bs.fit(runs, law, **_fit_options(args)) for name, law in laws.items()}
+
+
+def _runs(path: str, args: argparse.Namespace) -> "Runs":
+    """The table that the options describe."""
+    columns = _pairs(args.column, "--column")
+    roles = [
+        role
+        for role in inspect.signature(bs.load_runs).parameters
+        if role not in ("source", "inputs", "name")
+    ]
+    for role in columns:
+        if role not in roles:
+            raise InputError(f"--column {role}=... is unknown; the columns are {', '.join(roles)}")
+    if args.group is not None:
+        if "group" in columns:
+            raise InputError("--group and --column group=... both name the group's column; give one")
+        columns["group"] = args.group
+    return bs.load_runs(path, inputs=_listed(args.inputs), **columns)
+
+
+def _fit_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Arguments of `bs.fit` beside the table and the law."""
+    return {
+        "pooling": _pooling(args.pooling),
+        "noise": args.noise,
+        "draws": args.draws,
+        "chains": args.chains,
+        "max_warmup": args.max_warmup,
+        "seed": args.seed,
+        "progress": _at_a_terminal(),
+    }
+
+
+def _pooling(given: list[str] | None) -> Any:
+    """One kind for all, or a kind by parameter."""
+    kinds = _listed(given)
+    return kinds[0] if len(kinds) == 1 and "=" not in kinds[0] else _pairs(kinds, "--pooling") or None
+
+
+def _at_a_terminal() -> bool:
+    return sys.stderr.isatty()
+
+
+def _listed(given: list[str] | None) -> list[str]:
+    """Values of an option that may be repeated or hold several with commas between."""
+    return [part.strip() for text in given or [] for part in text.split(",")]
+
+
+def _values(given: list[str] | None) -> list[str] | str | None:
+    """None, one quantity or several."""
+    values = _listed(given)
+    return (values if len(values) > 1 else values[0]) if values else None
+
+
+def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in given or []:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (name and equals and value):
+            raise InputError(f"{option} {text!r} is not of the form name=value")
+        if name in pairs:
+            raise InputError(f"{option} gives {name!r} twice")
+        pairs[name] = value
+    return pairs
+
+
+def _target(text: str) -> tuple[str, str]:
+    params, colon, tokens = text.partition(":")
+    if not colon:
+        raise InputError(f"--targets {text!r} is not of the form params:tokens, such as 100B:2T")
+    return params, tokens

@@ -1,0 +1,60 @@
+import sys
+
+import numpy as np
+import pytest
+
+from bayes_scaling import elementwise
+
+FUNCTIONS = ["exp", "log", "log1p"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+class TestEveryArrayTypeKeepsItsType:
+    def test_float_and_integer(self, name):
+        function = getattr(elementwise, name)
+        assert float(function(0.7)) == getattr(np, name)(0.7)
+        assert float(function(2)) == getattr(np, name)(2)
+
+    def test_numpy(self, name):
+        x = np.array([[0.1, 0.7], [1.3, 20.0]])
+        np.testing.assert_array_equal(getattr(elementwise, name)(x), getattr(np, name)(x))
+
+    def test_xarray_keeps_its_dims_and_labels(self, name):
+        import xarray as xr
+
+        x = xr.DataArray([0.1, 0.7], dims="group", coords={"group": ["a", "b"]})
+        result = getattr(elementwise, name)(x)
+        assert isinstance(result, xr.DataArray)
+        xr.testing.assert_equal(result, x.copy(data=getattr(np, name)(x.to_numpy())))
+
+    def test_jax_also_while_it_traces(self, name):
+        jax = pytest.importorskip("jax")
+        function = getattr(elementwise, name)
+        x = jax.numpy.asarray([0.1, 0.7])
+        assert isinstance(function(x), jax.Array)
+        np.testing.assert_allclose(jax.jit(function)(x), getattr(np, name)(np.asarray(x)), rtol=1e-6)
+
+    def test_pytensor(self, name):
+        import pytensor.tensor as pt
+
+        x = pt.vector("x")
+        result = getattr(elementwise, name)(x)
+        assert isinstance(result, pt.TensorVariable)
+        np.testing.assert_allclose(result.eval({x: [0.1, 0.7]}), getattr(np, name)([0.1, 0.7]), rtol=1e-12)
+
+
+def test_log1p_keeps_digits_that_log_loses():
+    assert float(elementwise.log1p(1e-18)) == 1e-18
+    assert float(elementwise.log(1 + 1e-18)) == 0.0
+
+
+def test_a_law_of_numbers_loads_no_array_library():
+    import subprocess
+
+    code = (
+        "import sys, bayes_scaling as bs; "
+        "bs.LAWS['chinchilla'](2.0, 3.0, E=1.7, A=.3, B=.3, alpha=.3, beta=.3); "
+        "print(sorted({'jax', 'pymc', 'pytensor', 'xarray', 'pandas', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

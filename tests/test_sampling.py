@@ -1,0 +1,170 @@
+"""Draws: that they come from the posterior, and what a seed promises."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from helpers import simulated_runs
+from scipy.special import gammaln
+
+import bayes_scaling as bs
+from bayes_scaling import LogNormal, Noise
+from bayes_scaling.model import model_data, structure
+from bayes_scaling.noise import single_log_likelihood
+from bayes_scaling.sampling import sample
+from bayes_scaling.sampling.program import program
+from bayes_scaling.sampling.rounding import Geometry
+
+CHINCHILLA = bs.LAWS["chinchilla"]
+
+
+@pytest.fixture(scope="module")
+def single(single_fit):
+    """Structure and data of `single_fit`, whose programs are compiled already."""
+    return single_fit.structure, model_data(single_fit.runs, single_fit.law, single_fit.noise)
+
+
+def short(single, **options):
+    return sample(*single, draws=60, chains=2, max_warmup=100, **options)
+
+
+class TestRecovery:
+    def test_the_truth_lies_inside_of_the_99_percent_intervals(self, single_fit, truth):
+        for name, value in (truth | {"sigma": 0.005, "nu": 6.0}).items():
+            low, high = np.quantile(single_fit.posterior[name], [0.005, 0.995])
+            assert low < value < high, name
+
+    def test_the_data_tell_more_than_the_prior(self, single_fit):
+        for name in CHINCHILLA.parameters:
+            after, before = (
+                np.std(np.log(draws[name])) for draws in (single_fit.posterior, single_fit.prior)
+            )
+            assert after < before / 3, name
+
+    def test_every_group_recovers_the_pile_losses(self, pile_fit):
+        """The law passes within 4% of every run, and furthest from the one that looks like a misprint."""
+        runs = pile_fit.runs
+        mean = pile_fit.predict(runs.params, runs.tokens).mean.median(("chain", "draw")).to_numpy()
+        fitted = mean[runs.group_index, np.arange(len(runs))]
+        off = np.abs(np.log(fitted / runs.loss))
+        assert runs.table["model"][np.argmax(off)] == "Pythia-1.4B-deduped"
+        assert np.sort(off)[-2] < 0.04
+
+
+class TestSeeds:
+    def test_one_seed_gives_the_same_draws_bit_for_bit(self, single):
+        one, other = short(single, seed=5), short(single, seed=5)
+        for name, values in one.parameters.items():
+            np.testing.assert_array_equal(values, other.parameters[name])
+        np.testing.assert_array_equal(one.log_likelihood, other.log_likelihood)
+        np.testing.assert_array_equal(one.stats["energy"], other.stats["energy"])
+
+    def test_another_seed_gives_other_draws(self, single):
+        assert not np.any(short(single, seed=5).parameters["E"] == short(single, seed=6).parameters["E"])
+
+    def test_chains_differ_from_each_other(self, single):
+        first, second = short(single, seed=5).parameters["E"]
+        assert not np.any(first == second)
+
+
+class TestShapes:
+    def test_draws_have_the_shape_that_was_asked_for(self, single):
+        """60 draws are no multiple of a chunk; none of the surplus is left."""
+        drawn = short(single)
+        assert {values.shape for values in drawn.parameters.values()} == {(2, 60)}
+        assert drawn.log_likelihood.shape == (2, 60, 60)
+        assert {values.shape for values in drawn.stats.values()} == {(2, 60)}
+
+    def test_the_log_likelihood_is_that_of_the_draws(self, single, single_fit):
+        drawn = short(single)
+        p = {name: values[1, 7] for name, values in drawn.parameters.items()}
+        runs, at = single_fit.runs, single_fit.reference
+        law = CHINCHILLA(
+            runs.params / at["params"], runs.tokens / at["tokens"], **{k: p[k] for k in CHINCHILLA.parameters}
+        )
+        expected = single_log_likelihood(
+            gammaln, runs.log_loss - np.log(law), p["sigma"] ** 2, p["nu"], np.ones(len(runs))
+        )
+        np.testing.assert_allclose(drawn.log_likelihood[1, 7], expected, rtol=1e-8)
+
+
+def test_progress_is_told_of_both_phases(single):
+    told = []
+    drawn = short(single, progress=lambda *news: told.append(news))
+    warmup = [(done, total) for phase, done, total in told if phase == "warm-up"]
+    draws = [(done, total) for phase, done, total in told if phase == "draws"]
+    assert len(warmup) + len(draws) == len(told)
+    assert warmup[-1] == (drawn.warmup, 100)
+    assert draws[-1] == (60, 60)
+    assert all(earlier < later for phase in (warmup, draws) for earlier, later in pairwise(phase))
+
+
+class TestLeavingRowsOut:
+    def test_rows_of_weight_zero_leave_the_density_of_the_rest(self, single_fit):
+        """The same density at the same free variables, up to nothing at all."""
+        kept = np.arange(60) % 6 != 0
+        # The reference of the whole table, because centring is no part of the likelihood.
+        data = model_data(single_fit.runs, single_fit.law, single_fit.noise)
+        weighted = data | {"weight": kept.astype(float)}
+        fewer = {name: values[kept] for name, values in data.items()}
+        fewer["cluster_index"] = np.arange(kept.sum(), dtype=np.int32)
+        whole = program(single_fit.structure)
+        part = program(structure(single_fit.runs.select(kept), single_fit.law, single_fit.noise))
+        rng = np.random.default_rng(1)
+        for _ in range(5):
+            theta = np.array([[0.5, -1.0, -1.2, -1.0, -1.2, -5.0]]) + 0.2 * rng.standard_normal((1, 6))
+            shared = rng.standard_normal(1)
+            found = np.asarray(whole.log_likelihood(theta, shared, weighted))
+            assert np.all(found[~kept] == 0)
+            np.testing.assert_allclose(found[kept], part.log_likelihood(theta, shared, fewer), rtol=1e-9)
+
+    def test_the_rows_left_out_are_scored_by_a_posterior_that_has_not_seen_them(self, single):
+        shape, data = single
+        left = np.arange(60) == 7
+        broken = data | {"log_loss": np.where(left, 50.0, data["log_loss"])}
+        weights = {"weight": np.where(left, 0.0, 1.0)}
+        one = short((shape, data | weights), seed=2)
+        other = short((shape, broken | weights), seed=2, score={"weight": left.astype(float)})
+        np.testing.assert_array_equal(one.parameters["E"], other.parameters["E"])
+        assert np.all(one.log_likelihood[..., 7] == 0)
+        assert np.all(other.log_likelihood[..., 7] < -10)
+        assert np.all(np.delete(other.log_likelihood, 7, axis=-1) == 0)
+
+
+def test_the_posterior_is_the_one_that_a_grid_integrates():
+    """Two parameters left free, the others held by priors as narrow as a hair."""
+    held = {"E": 1.8, "alpha": 0.34, "beta": 0.29}
+    noise = Noise(sigma=LogNormal(0.02, 1e-6), nu=LogNormal(4.0, 1e-6, above=1.0))
+    law = CHINCHILLA.with_priors({name: LogNormal(value, 1e-6) for name, value in held.items()})
+    runs = simulated_runs(held | {"A": 0.35, "B": 0.3}, n=8, sigma=0.02, nu=4.0, seed=6)
+    drawn = sample(structure(runs, law, noise), model_data(runs, law, noise), draws=1000, chains=2, seed=1)
+
+    a, b = (
+        np.linspace(low, high, 241) for low, high in ((np.log(0.15), np.log(0.8)), (np.log(0.1), np.log(0.8)))
+    )
+    log_a, log_b = np.meshgrid(a, b, indexing="ij")
+    mean = law(
+        (runs.params / runs.reference["params"])[:, None, None],
+        (runs.tokens / runs.reference["tokens"])[:, None, None],
+        **held, A=np.exp(log_a), B=np.exp(log_b),
+    )  # fmt: skip
+    residual = runs.log_loss[:, None, None] - np.log(mean)
+    log_density = single_log_likelihood(gammaln, residual, 0.02**2, 4.0, 1.0).sum(0)
+    log_density += -0.5 * ((log_a - np.log(0.3)) ** 2 + (log_b - np.log(0.3)) ** 2)
+    density = np.exp(log_density - log_density.max())
+    edge = density.copy()
+    edge[1:-1, 1:-1] = 0
+    assert edge.max() < 1e-5, "the grid holds the whole posterior"
+    density /= density.sum()
+
+    grid = np.array([log_a.ravel(), log_b.ravel()])
+    centre, covariance = grid @ density.ravel(), np.cov(grid, aweights=density.ravel(), ddof=0)
+    draws = np.log([drawn.parameters["A"].ravel(), drawn.parameters["B"].ravel()])
+    sd = np.sqrt(np.diag(covariance))
+    np.testing.assert_allclose((draws.mean(1) - centre) / sd, 0.0, atol=0.1)
+    np.testing.assert_allclose(np.cov(draws) / np.outer(sd, sd), covariance / np.outer(sd, sd), atol=0.12)
+
+
+def test_the_geometry_is_that_of_the_structure(single_fit):
+    """One group: five parameters and sigma, and the degrees of freedom; nothing else moves."""
+    assert Geometry(program(single_fit.structure)).layout.n == 7
