@@ -58,7 +58,7 @@ class TestTheDensityThatIsSampled:
         """In round coordinates: log p(free(xi)) + log |d free / d xi|, the latter differentiated."""
         groups, table, noise, pooling = CASES[case]
         runs, noise = small_table(groups, **table), as_noise(noise)
-        geometry = Geometry(program(structure(runs, CHINCHILLA, noise, pooling)))
+        geometry = Geometry(program(structure(runs, CHINCHILLA, noise, pooling)), follow=True)
         data = model_data(runs, CHINCHILLA, noise)
         rounding = geometry.find(data)
         of_model = build_model(runs, CHINCHILLA, noise, pooling).compile_logp(mode="FAST_COMPILE")

@@ -25,11 +25,11 @@ def _constants(reference: Any, *, A: Any, B: Any, alpha: Any, beta: Any, **_: An
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.5, with an irreducible loss E added",
     power_terms=_power_terms,
     constants=_constants,
-    E=LogNormal(1.2, 0.6, between=0.3),
+    E=LogNormal(1.2, 0.5, between=0.3),
     A=LogNormal(0.6, 1.0, between=0.3),
     B=LogNormal(0.6, 1.0, between=0.3),
-    alpha=LogNormal(0.2, 0.7, between=0.1),
-    beta=LogNormal(0.2, 0.7, between=0.1),
+    alpha=LogNormal(0.2, 0.5, between=0.1),
+    beta=LogNormal(0.2, 0.5, between=0.1),
 )
 def kaplan(N, D, *, E, A, B, alpha, beta):
     """Coupled law: E + A N^-alpha for endless data, E + B D^-beta for an endless model.

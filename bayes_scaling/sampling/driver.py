@@ -13,7 +13,15 @@ import numpy as np
 
 from bayes_scaling.model import Structure
 from bayes_scaling.sampling.cache import use_compilation_cache
-from bayes_scaling.sampling.nuts import ChainState, Chunk, averaged, initial_state, make_chunk
+from bayes_scaling.sampling.nuts import (
+    CAREFUL_ACCEPTANCE,
+    TARGET_ACCEPTANCE,
+    ChainState,
+    Chunk,
+    averaged,
+    initial_state,
+    make_chunk,
+)
 from bayes_scaling.sampling.program import program
 from bayes_scaling.sampling.rounding import Data, Geometry, Rounding, adapted, affine, inverse_affine
 
@@ -23,6 +31,12 @@ use_compilation_cache()
 
 CHUNK = 50
 """Draws per call of the compiled chain: progress is shown, and the warm-up decided, between calls."""
+
+PLAIN_WARMUP = 6 * CHUNK
+"""Draws per chain that the plain map is given to prove itself."""
+
+LONG_TREE = 10
+"""Leapfrog steps a draw from which the plain map has not proved itself."""
 
 Progress = Callable[[str, int, int], None]
 """``progress(phase, done, total)``, called between chunks; phases are "warm-up" and "draws"."""
@@ -55,9 +69,9 @@ class Draws:
 class Engine:
     """The compiled functions of one structure."""
 
-    def __init__(self, structure: Structure):
+    def __init__(self, structure: Structure, follow: bool):
         self.program = program(structure)
-        self.geometry = Geometry(self.program)
+        self.geometry = Geometry(self.program, follow)
         self.chunk = jax.jit(make_chunk(self.geometry, CHUNK))
         self.chunk_of_all = jax.jit(jax.vmap(make_chunk(self.geometry, CHUNK), in_axes=(0, 0, None, None, None)))
         self.finish = jax.jit(self._finish)
@@ -82,9 +96,13 @@ class Engine:
 
 
 @lru_cache(maxsize=16)
-def engine(structure: Structure) -> Engine:
+def engine(structure: Structure, follow: bool) -> Engine:
     """The engine of a structure, compiled once a process."""
-    return Engine(structure)
+    return Engine(structure, follow)
+
+
+def hierarchical(structure: Structure) -> bool:
+    return bool(structure.pooled("partial", "none"))
 
 
 def sample(
@@ -118,10 +136,15 @@ def sample(
     -------
     Draws
     """
-    parts = engine(structure)
     arrays = {name: jnp.asarray(value) for name, value in data.items()}
-    run = _Run(parts, arrays, chains, seed, progress or (lambda *_: None))
-    rounding, states, warmup = run.warm_up(max_warmup)
+    report = progress or (lambda *_: None)
+    # A single group starts on the plain map; where that bends too much, thin directions follow their ridge.
+    for follow in (False, True)[hierarchical(structure) :]:
+        parts = engine(structure, follow)
+        run = _Run(parts, arrays, chains, seed, report)
+        rounding, states, warmup, settled = run.warm_up(max_warmup if follow else min(max_warmup, PLAIN_WARMUP))
+        if settled:
+            break
     chunks = run.draw(states, rounding, draws)
 
     positions = chunks.position[:, :draws]
@@ -143,7 +166,7 @@ def sample(
 
 def prior_draws(structure: Structure, draws: int = 1000, seed: int = 0) -> dict[str, np.ndarray]:
     """Named quantities drawn from the prior, arrays of leading shape (draws,)."""
-    parts = engine(structure)
+    parts = engine(structure, hierarchical(structure))
     normals = np.random.default_rng(seed).standard_normal((draws, parts.geometry.layout.n))
     return {name: np.asarray(value) for name, value in parts.push_forward(normals).items()}
 
@@ -162,48 +185,56 @@ class _Run:
         how = f"chains over {self.threads} threads" if self.threads else "chains vectorised"
         self.device = f"{jax.devices()[0].device_kind} ({backend}), {how}"
 
-    def advance(self, states: list[ChainState], adapt: bool, rounding: Rounding) -> tuple[list[ChainState], Chunk]:
-        """One chunk of every chain."""
+    def advance(
+        self, states: list[ChainState], target: float, rounding: Rounding
+    ) -> tuple[list[ChainState], Chunk]:
+        """One chunk of every chain; a target of 0 keeps the step fixed."""
         keys = jax.random.split(jax.random.fold_in(self.key, self.calls), self.chains)
         self.calls += 1
-        flag = jnp.asarray(adapt)
+        aim = jnp.asarray(target, float)
         if not self.threads:
             stacked = jax.tree.map(lambda *x: jnp.stack(x), *states)
-            stacked, chunk = self.parts.chunk_of_all(keys, stacked, flag, rounding, self.data)
+            stacked, chunk = self.parts.chunk_of_all(keys, stacked, aim, rounding, self.data)
             states = [jax.tree.map(lambda x, i=i: x[i], stacked) for i in range(self.chains)]
             return states, jax.tree.map(np.asarray, chunk)
 
         def one(i: int) -> tuple[ChainState, Chunk]:
-            return jax.block_until_ready(self.parts.chunk(keys[i], states[i], flag, rounding, self.data))
+            return jax.block_until_ready(self.parts.chunk(keys[i], states[i], aim, rounding, self.data))
 
         with ThreadPoolExecutor(self.threads) as pool:
             results = list(pool.map(one, range(self.chains)))
         return [state for state, _ in results], _stack([chunk for _, chunk in results], np.stack)
 
-    def warm_up(self, limit: int) -> tuple[Rounding, list[ChainState], int]:
-        """Adapts step and coordinates in windows that double, until the coordinates are round."""
-        n = self.parts.geometry.layout.n
-        rounding = _on_device(self.parts.geometry.find(self.data))
+    def warm_up(self, limit: int) -> tuple[Rounding, list[ChainState], int, bool]:
+        """Adapts step and coordinates in windows that double, until they serve; the last value says whether they do."""
+        geometry = self.parts.geometry
+        rounding = _on_device(geometry.find(self.data))
         positions = [self._start(rounding) for _ in range(self.chains)]
-        step, done, window = 0.5, 0, 2 * CHUNK
+        step, target, done, window = 0.5, TARGET_ACCEPTANCE, 0, 2 * CHUNK
         while True:
-            states = [initial_state(self.parts.geometry, x, step, rounding, self.data) for x in positions]
+            states = [initial_state(geometry, x, step, rounding, self.data) for x in positions]
             chunks = []
             for _ in range(window // CHUNK):
-                states, chunk = self.advance(states, True, rounding)
+                states, chunk = self.advance(states, target, rounding)
                 chunks.append(chunk)
                 done += CHUNK
                 self.progress("warm-up", done, limit)
-            kept = np.concatenate([c.position for c in chunks[len(chunks) // 3 :]], axis=1).reshape(-1, n)
-            mean, covariance = kept.mean(0), _shrunk(kept)
-            diverging = np.mean([c.diverging.mean() for c in chunks])
-            settled = done > 2 * CHUNK and diverging < 0.01 and _round(covariance)
-            if settled or done + 2 * window > limit:
-                return rounding, [averaged(state) for state in states], done
-            places = [affine(s.hmc.position, rounding) for s in states]
+            # The first third of a window still finds its step and forgets where it started.
+            kept = _stack(chunks[len(chunks) // 3 :], lambda parts: np.concatenate(parts, axis=1))
+            pooled = kept.position.reshape(-1, geometry.layout.n)
+            mean, covariance = pooled.mean(0), _shrunk(pooled)
+            careful = kept.diverging.mean() > 0.001
+            fine = not careful and _round(covariance)
+            if not geometry.follow:
+                fine &= bool(kept.n_steps.mean() < LONG_TREE)
+            if (fine and done > 2 * CHUNK) or done + 2 * window > limit:
+                return rounding, [averaged(state) for state in states], done, fine
+            if careful and done > 2 * CHUNK:
+                target = CAREFUL_ACCEPTANCE
+            places = [affine(state.hmc.position, rounding) for state in states]
             rounding = _on_device(adapted(rounding, mean, covariance))
             positions = [inverse_affine(place, rounding) for place in places]
-            step = float(np.exp(np.mean([s.adaptation.log_step_size_avg for s in states])))
+            step = float(np.exp(np.mean([state.adaptation.log_step_size_avg for state in states])))
             window *= 2
 
     def _start(self, rounding: Rounding) -> np.ndarray:
@@ -222,7 +253,7 @@ class _Run:
         chunks = []
         while (done := len(chunks) * CHUNK) < draws:
             self.progress("draws", done, draws)
-            states, chunk = self.advance(states, False, rounding)
+            states, chunk = self.advance(states, 0.0, rounding)
             chunks.append(chunk)
         self.progress("draws", draws, draws)
         return _stack(chunks, lambda parts: np.concatenate(parts, axis=1))

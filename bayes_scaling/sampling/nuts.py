@@ -12,7 +12,9 @@ from blackjax.adaptation.step_size import dual_averaging_adaptation
 
 from bayes_scaling.sampling.rounding import Data, Geometry, Rounding
 
-TARGET_ACCEPTANCE = 0.8
+TARGET_ACCEPTANCE, CAREFUL_ACCEPTANCE = 0.9, 0.97
+"""What the step is adapted to: at first, and once a window of the warm-up has seen divergences."""
+
 MAX_DOUBLINGS = 10
 
 
@@ -37,21 +39,22 @@ class Chunk(NamedTuple):
 
 
 def make_chunk(geometry: Geometry, n_draws: int) -> Callable[..., tuple[ChainState, Chunk]]:
-    """``(key, state, adapt, rounding, data) -> (state, chunk)`` for one chain."""
+    """``(key, state, target, rounding, data) -> (state, chunk)`` for one chain; a target of 0 keeps the step fixed."""
     init_da, update_da, _ = dual_averaging_adaptation(TARGET_ACCEPTANCE)
     kernel = blackjax.nuts.build_kernel()
     identity = jnp.ones(geometry.layout.n)
 
-    def run(key: Any, state: ChainState, adapt: Any, rounding: Rounding, data: Data) -> tuple[ChainState, Chunk]:
+    def run(key: Any, state: ChainState, target: Any, rounding: Rounding, data: Data) -> tuple[ChainState, Chunk]:
         log_density = partial(geometry.log_density, rounding=rounding, data=data)
 
         def one(carry: Any, key: Any) -> tuple[Any, Chunk]:
             hmc, log_step, da = carry
             step = jnp.exp(log_step)
             hmc, info = kernel(key, hmc, log_density, step, identity, max_num_doublings=MAX_DOUBLINGS)
-            adapted = update_da(da, jnp.nan_to_num(info.acceptance_rate))
-            da = jax.tree.map(lambda new, old: jnp.where(adapt, new, old), adapted, da)
-            log_step = jnp.where(adapt, da.log_step_size, log_step)
+            # Only the difference to the target enters, so that shifting the rate shifts the target.
+            rate = jnp.nan_to_num(info.acceptance_rate) + TARGET_ACCEPTANCE - target
+            da = jax.tree.map(lambda new, old: jnp.where(target > 0, new, old), update_da(da, rate), da)
+            log_step = jnp.where(target > 0, da.log_step_size, log_step)
             out = Chunk(
                 hmc.position, info.energy, hmc.logdensity, info.acceptance_rate,
                 info.num_integration_steps, info.is_divergent, step,
