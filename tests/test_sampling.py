@@ -91,9 +91,11 @@ class TestShapes:
 def test_progress_is_told_of_both_phases(single):
     told = []
     drawn = short(single, progress=lambda *news: told.append(news))
-    warmup = [(done, total) for phase, done, total in told if phase == "warm-up"]
+    # A warm-up this short proves nothing: the plain map is followed by the one that follows its ridge.
+    plain = [(done, total) for phase, done, total in told if phase == "plain warm-up"]
+    warmup = [(done, total) for phase, done, total in told if phase == "warm-up"] or plain
     draws = [(done, total) for phase, done, total in told if phase == "draws"]
-    assert len(warmup) + len(draws) == len(told)
+    assert {phase for phase, _, _ in told} <= {"plain warm-up", "warm-up", "draws"}
     assert warmup[-1] == (drawn.warmup, 100)
     assert draws[-1] == (60, 60)
     assert all(earlier < later for phase in (warmup, draws) for earlier, later in pairwise(phase))

@@ -26,8 +26,8 @@ def _constants(reference: Any, *, A: Any, B: Any, alpha: Any, beta: Any, **_: An
     power_terms=_power_terms,
     constants=_constants,
     E=LogNormal(1.2, 0.5, between=0.3),
-    A=LogNormal(0.6, 1.0, between=0.3),
-    B=LogNormal(0.6, 1.0, between=0.3),
+    A=LogNormal(0.6, 0.7, between=0.3),
+    B=LogNormal(0.6, 0.7, between=0.3),
     alpha=LogNormal(0.2, 0.5, between=0.1),
     beta=LogNormal(0.2, 0.5, between=0.1),
 )

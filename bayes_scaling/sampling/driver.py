@@ -39,7 +39,7 @@ LONG_TREE = 10
 """Leapfrog steps a draw from which the plain map has not proved itself."""
 
 Progress = Callable[[str, int, int], None]
-"""``progress(phase, done, total)``, called between chunks; phases are "warm-up" and "draws"."""
+"""``progress(phase, done, total)``, called between chunks; phases are "plain warm-up", "warm-up" and "draws"."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ class _Run:
                 states, chunk = self.advance(states, target, rounding)
                 chunks.append(chunk)
                 done += CHUNK
-                self.progress("warm-up", done, limit)
+                self.progress("warm-up" if geometry.follow else "plain warm-up", done, limit)
             # The first third of a window still finds its step and forgets where it started.
             kept = _stack(chunks[len(chunks) // 3 :], lambda parts: np.concatenate(parts, axis=1))
             pooled = kept.position.reshape(-1, geometry.layout.n)
