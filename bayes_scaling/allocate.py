@@ -133,16 +133,17 @@ def allocate(fit: "Fit", flops: Any, *, group: str | None = None) -> Allocation:
     else:
         log_n = search(law, parameters, product, smallest, largest)
     log_n = log_n.where((log_n > np.log(smallest)) & (log_n < np.log(largest)))
-    leading = [dim for dim in ("chain", "draw", "group", "point") if dim in log_n.dims]
-    n = np.exp(log_n).transpose(*leading)
-    params = n * fit.reference["params"]
-    tokens = budgets / (6 * params)
-    loss = law(n, product / n, **parameters)
+    n = np.exp(log_n)
+    # Groups may share the optimum and still differ in loss: one set of dims for all three.
+    n, loss = xr.broadcast(n, law(n, product / n, **parameters))
+    leading = [dim for dim in ("chain", "draw", "group", "point") if dim in loss.dims]
+    params = n.transpose(*leading) * fit.reference["params"]
+    tokens = (budgets / (6 * params)).transpose(*leading)
     beyond = xr.DataArray(decades_beyond(fit.runs, "flops", budgets.to_numpy()), dims="point")
     return Allocation(
         budgets,
         params.rename("params"),
-        tokens.transpose(*leading).rename("tokens"),
+        tokens.rename("tokens"),
         loss.transpose(*leading).rename("loss"),
         beyond,
     )

@@ -169,8 +169,8 @@ def _repeats(table: pd.DataFrame, inputs: tuple[str, ...]) -> list[str]:
     repeated = kinds.duplicated()
     if not repeated.any():
         return []
-    second = int(repeated.idxmax())
-    first = int((kinds == kinds[second]).idxmax())
+    second = int(repeated.to_numpy().argmax())
+    first = int((kinds == kinds.iloc[second]).to_numpy().argmax())
     count = int(repeated.sum())
     return [
         f"rows {first + 1} and {second + 1} are the same in {', '.join(same)} ({count} repeated "

@@ -5,7 +5,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -260,19 +260,23 @@ def fit(
     for name, number in {"draws": draws, "chains": chains, "max_warmup": max_warmup}.items():
         if number < 1:
             raise InputError(f"{name} is {number}; expected a whole number from 1 on")
-    runs = load_runs(runs)
-    if group is not None:
+    chosen = get_law(law).with_priors(priors or {})
+    further = tuple(name for name in chosen.columns if name not in ("params", "tokens", "flops"))
+    if not isinstance(runs, Runs):
+        runs = load_runs(runs, group=group, inputs=further)
+    elif group is not None:
         runs = runs.grouped_by(group)
+    if set(further) - set(runs.inputs):
+        runs = replace(runs, inputs=tuple(dict.fromkeys((*runs.inputs, *further))))
     if NEW_GROUP in runs.groups:
         raise InputError(
             f"{runs.name} has a group called {NEW_GROUP!r}, the word for a group not seen yet; "
             "give it another label"
         )
-    chosen = get_law(law).with_priors(priors or {})
     the_noise = as_noise(noise)
     for doubt in doubts_about(runs, chosen):
         warnings.warn(doubt, DoubtfulFitWarning, stacklevel=2)
-    with shown(progress) as report:
+    with shown(progress, chosen.name) as report:
         result = _fit(runs, chosen, the_noise, pooling, draws, chains, max_warmup, seed, report)
     for sentence in diagnose(result).failures:
         warnings.warn(sentence, DoubtfulFitWarning, stacklevel=2)

@@ -115,11 +115,11 @@ def predict(
     posterior = fit.draws(group)
     law = fit.law
     at = [points[column] / fit.reference[column] for column in law.columns]
-    mean = law(*at, **{name: posterior[name] for name in law.parameters})
+    scale = new_run_scale(fit, posterior, points)
+    # Where groups share the law, they may still differ in noise: one group dim for both.
+    mean, scale = xr.broadcast(law(*at, **{name: posterior[name] for name in law.parameters}), scale)
     leading = [dim for dim in ("chain", "draw", "group", "point") if dim in mean.dims]
     mean = mean.transpose(*leading).rename("loss")
-
-    scale = new_run_scale(fit, posterior, points)
     rng = np.random.default_rng([fit.provenance["seed"], 202])
     nu = posterior["nu"].broadcast_like(mean).transpose(*leading).to_numpy()
     scatter = xr.DataArray(rng.standard_t(nu), coords=mean.coords, dims=mean.dims)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import quiet_fit, simulated_runs
 
+import bayes_scaling as bs
 from bayes_scaling import InputError
 from bayes_scaling.predict import decades_beyond, new_run_scale
 
@@ -217,3 +218,22 @@ class TestTable:
 def test_inputs_that_cannot_be_used_are_refused(single_fit, given, message):
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         single_fit.predict(**given)
+
+
+def test_groups_that_share_all_but_the_floor_or_the_noise():
+    """The optimum then has no group, the loss or its noise has: forecasts and allocations carry the group."""
+    runs = bs.datasets.load("pile")
+    for varying in ("E", "sigma"):
+        pooling = {
+            name: "partial" if name == varying else "complete"
+            for name in (*bs.LAWS["chinchilla"].parameters, "sigma")
+        }
+        fit = quiet_fit(runs, pooling=pooling, draws=50, chains=2, seed=1)
+        forecast = fit.predict("10B", "1T")
+        assert forecast.mean.dims == forecast.new_run.dims == ("chain", "draw", "group", "point")
+        assert list(forecast.table()["group"]) == runs.groups
+        allocation = fit.allocate("1e24").table()
+        if varying == "E":
+            assert list(allocation["group"]) == runs.groups
+            assert allocation["params"].nunique() == 1
+            assert allocation["loss"].nunique() == 3

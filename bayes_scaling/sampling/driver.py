@@ -102,6 +102,7 @@ def engine(structure: Structure, follow: bool) -> Engine:
 
 
 def hierarchical(structure: Structure) -> bool:
+    """Whether some parameter differs between groups."""
     return bool(structure.pooled("partial", "none"))
 
 
@@ -250,7 +251,7 @@ class _Run:
 
     def draw(self, states: list[ChainState], rounding: Rounding, draws: int) -> Chunk:
         """Chunks with a fixed step, joined along the draws."""
-        chunks = []
+        chunks: list[Chunk] = []
         while (done := len(chunks) * CHUNK) < draws:
             self.progress("draws", done, draws)
             states, chunk = self.advance(states, 0.0, rounding)

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import blackjax
 import jax
 import jax.numpy as jnp
-import numpy as np
 from blackjax.adaptation.step_size import dual_averaging_adaptation
 
 from bayes_scaling.sampling.rounding import Data, Geometry, Rounding
@@ -40,7 +39,7 @@ class Chunk(NamedTuple):
 
 def make_chunk(geometry: Geometry, n_draws: int) -> Callable[..., tuple[ChainState, Chunk]]:
     """``(key, state, target, rounding, data) -> (state, chunk)`` for one chain; a target of 0 keeps the step fixed."""
-    init_da, update_da, _ = dual_averaging_adaptation(TARGET_ACCEPTANCE)
+    _, update_da, _ = dual_averaging_adaptation(TARGET_ACCEPTANCE)
     kernel = blackjax.nuts.build_kernel()
     identity = jnp.ones(geometry.layout.n)
 

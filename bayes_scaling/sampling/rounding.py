@@ -276,8 +276,8 @@ class Geometry:
                 opposite = gradient(step[j] - step[k]) + gradient(step[k] - step[j])
                 bend[:, j, k] = bend[:, k, j] = (same - opposite) / (4 * _STEP**2)
         # Moved by wider coordinates only, so that the shear has unit Jacobian.
-        i, j, k = np.ogrid[:p, :p, :p]
-        return np.clip(np.where((j < i) & (k < i), bend, 0.0), -_STRONGEST, _STRONGEST)
+        moved, by, and_by = np.ogrid[:p, :p, :p]
+        return np.clip(np.where((by < moved) & (and_by < moved), bend, 0.0), -_STRONGEST, _STRONGEST)
 
     def _maximise(self, start: np.ndarray, free: np.ndarray, rounding: Rounding, data: Data) -> np.ndarray:
         """Climbs the density along some coordinates from a start."""
@@ -315,7 +315,7 @@ class Geometry:
         information = (vectors * np.maximum(values, 0.0)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
         return {"theta": theta, "score": score, "information": information, "row_weight": weight}
 
-    def _local_quadratic(self, inner: Any, rounding: Rounding, data: Data) -> tuple[Any, Any, Any]:
+    def _local_quadratic(self, inner: Any, rounding: Rounding, data: Data) -> tuple[Any, ...]:
         """Groups' parameters, score and information: (G, K), (G, K), (G, K, K)."""
         free, theta, _ = self.place(inner, rounding, data)
         score = jax.grad(lambda t: jnp.sum(self.program.log_likelihood(t, free["shared"], data)))
