@@ -73,7 +73,9 @@ class Engine:
         self.program = program(structure)
         self.geometry = Geometry(self.program, follow)
         self.chunk = jax.jit(make_chunk(self.geometry, CHUNK))
-        self.chunk_of_all = jax.jit(jax.vmap(make_chunk(self.geometry, CHUNK), in_axes=(0, 0, None, None, None)))
+        self.chunk_of_all = jax.jit(
+            jax.vmap(make_chunk(self.geometry, CHUNK), in_axes=(0, 0, None, None, None))
+        )
         self.finish = jax.jit(self._finish)
         self.push_forward = jax.jit(jax.vmap(lambda flat: self.program.parameters(self.unflatten(flat))))
 
@@ -143,7 +145,9 @@ def sample(
     for follow in (False, True)[hierarchical(structure) :]:
         parts = engine(structure, follow)
         run = _Run(parts, arrays, chains, seed, report)
-        rounding, states, warmup, settled = run.warm_up(max_warmup if follow else min(max_warmup, PLAIN_WARMUP))
+        rounding, states, warmup, settled = run.warm_up(
+            max_warmup if follow else min(max_warmup, PLAIN_WARMUP)
+        )
         if settled:
             break
     chunks = run.draw(states, rounding, draws)

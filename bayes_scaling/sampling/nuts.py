@@ -43,7 +43,9 @@ def make_chunk(geometry: Geometry, n_draws: int) -> Callable[..., tuple[ChainSta
     kernel = blackjax.nuts.build_kernel()
     identity = jnp.ones(geometry.layout.n)
 
-    def run(key: Any, state: ChainState, target: Any, rounding: Rounding, data: Data) -> tuple[ChainState, Chunk]:
+    def run(
+        key: Any, state: ChainState, target: Any, rounding: Rounding, data: Data
+    ) -> tuple[ChainState, Chunk]:
         log_density = partial(geometry.log_density, rounding=rounding, data=data)
 
         def one(carry: Any, key: Any) -> tuple[Any, Chunk]:
@@ -55,8 +57,13 @@ def make_chunk(geometry: Geometry, n_draws: int) -> Callable[..., tuple[ChainSta
             da = jax.tree.map(lambda new, old: jnp.where(target > 0, new, old), update_da(da, rate), da)
             log_step = jnp.where(target > 0, da.log_step_size, log_step)
             out = Chunk(
-                hmc.position, info.energy, hmc.logdensity, info.acceptance_rate,
-                info.num_integration_steps, info.is_divergent, step,
+                hmc.position,
+                info.energy,
+                hmc.logdensity,
+                info.acceptance_rate,
+                info.num_integration_steps,
+                info.is_divergent,
+                step,
             )
             return (hmc, log_step, da), out
 
@@ -66,13 +73,17 @@ def make_chunk(geometry: Geometry, n_draws: int) -> Callable[..., tuple[ChainSta
     return run
 
 
-def initial_state(geometry: Geometry, position: Any, step_size: Any, rounding: Rounding, data: Data) -> ChainState:
+def initial_state(
+    geometry: Geometry, position: Any, step_size: Any, rounding: Rounding, data: Data
+) -> ChainState:
     """A chain that starts here and adapts its step from this size."""
     init_da, _, _ = dual_averaging_adaptation(TARGET_ACCEPTANCE)
     value, gradient = geometry.value_and_grad(position, rounding, data)
     hmc = blackjax.mcmc.hmc.HMCState(jnp.asarray(position), value, gradient)
     step = jnp.asarray(step_size, float)
-    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), ChainState(hmc, jnp.log(step), init_da(step)))
+    return jax.tree.map(
+        lambda x: jnp.asarray(x, jnp.result_type(x)), ChainState(hmc, jnp.log(step), init_da(step))
+    )
 
 
 def averaged(state: ChainState) -> ChainState:

@@ -69,9 +69,15 @@ def program(structure: Structure) -> Program:
         structure=structure,
         shapes={name: tuple(int(n) for n in value.shape) for name, value in model.initial_point().items()},
         location_and_scale=lambda at: scale_of(*(at[v.name] for v in without_offset)),
-        log_likelihood=lambda theta, shared, given: likelihood_of(theta, shared, *(given[n] for n in inputs))[0],
-        residual_and_variance=lambda theta, shared, given: residual_of(theta, shared, *(given[n] for n in inputs)),
-        parameters=lambda at: dict(zip((v.name for v in named), parameters_of(*(at[n] for n in names)), strict=True)),
+        log_likelihood=lambda theta, shared, given: likelihood_of(theta, shared, *(given[n] for n in inputs))[
+            0
+        ],
+        residual_and_variance=lambda theta, shared, given: residual_of(
+            theta, shared, *(given[n] for n in inputs)
+        ),
+        parameters=lambda at: dict(
+            zip((v.name for v in named), parameters_of(*(at[n] for n in names)), strict=True)
+        ),
     )
 
 

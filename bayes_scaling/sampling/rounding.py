@@ -92,18 +92,16 @@ class Geometry:
     def __init__(self, program: Program, follow: bool):
         self.program, self.follow = program, follow
         self.layout = Layout.of(program)
-        names = [name for name, _ in program.structure.pooling]
-        varying = program.structure.pooled("partial", "none")
+        priors = program.structure.priors
+        names, varying = list(priors), program.structure.pooled("partial", "none")
         self.sigma = names.index("sigma")
-        self.law = [i for i, name in enumerate(names) if name in varying and i != self.sigma]
         self.columns = [names.index(name) for name in varying]
-        self.at = np.array([self.columns.index(i) for i in self.law], int)
         self.select = np.array([[float(i == j) for j in range(len(names))] for i in self.columns])
-        means = np.eye(self.layout.sizes.get("mean", 0))
-        blank = {name: np.zeros(size) for name, size in self.layout.sizes.items()}
-        origin = np.asarray(program.location_and_scale(blank)[0])
-        moved = [np.asarray(program.location_and_scale(blank | {"mean": e})[0]) for e in means]
-        self.spread = np.array(moved).reshape(len(means), len(names)) - origin  # d mu / d mean
+        means = program.structure.pooled("complete", "partial")
+        # d mu / d mean, shape (means, parameters)
+        self.spread = np.array([[priors[m].spread * (m == name) for name in names] for m in means]).reshape(
+            -1, len(names)
+        )
         # One compiled gradient serves every search below: what differs is in the arrays of the map.
         self.value_and_grad = jax.jit(jax.value_and_grad(self.log_density))
         self._local = jax.jit(self._local_quadratic)
@@ -117,7 +115,9 @@ class Geometry:
     def log_density(self, xi: Any, rounding: Rounding, data: Data) -> Any:
         """The model's log density in round coordinates."""
         free, theta, log_det = self.place(xi, rounding, data)
-        log_prior = -0.5 * sum(jnp.sum(value**2) for value in free.values()) - self.layout.n * _LOG_ROOT_TWO_PI
+        log_prior = (
+            -0.5 * sum(jnp.sum(value**2) for value in free.values()) - self.layout.n * _LOG_ROOT_TWO_PI
+        )
         return jnp.sum(self.program.log_likelihood(theta, free["shared"], data)) + log_prior + log_det
 
     def place(self, xi: Any, rounding: Rounding, data: Data) -> tuple[Free, Any, Any]:
@@ -131,26 +131,28 @@ class Geometry:
             return free, mu[None, :] + jnp.zeros((groups, 1)), rounding["log_det"]
 
         # Where the groups would be if phi were here and their likelihoods quadratic; then a Gauss-Newton step.
-        nu, thin, axes = free.get("mean", jnp.zeros(0)), rounding["thin"], rounding["axes"]
-        base, t = self.program.location_and_scale(free | {"mean": jnp.zeros(len(nu))})
-        tangent = rounding["center_mean"] + axes @ ((1 - thin) * nu)
+        along, thin, axes = free.get("mean", jnp.zeros(0)), rounding["thin"], rounding["axes"]
+        base, t = self.program.location_and_scale(free | {"mean": jnp.zeros(len(along))})
+        tangent = rounding["center_mean"] + axes @ ((1 - thin) * along)
         mu = base + tangent @ self.spread
         around = mu + jnp.einsum("gij,gj->gi", rounding["gain"], rounding["target"] - mu)
         score, info = self._gauss_newton(around, free["shared"], rounding, data)
         lower = jnp.linalg.cholesky(jnp.eye(len(t)) + t[:, None] * info * t)
         log_det = rounding["log_det"] - _sum_log_diagonal(lower)
 
-        if len(nu):
+        if len(along):
             # theta_g + H^-1 s scatters around mu with covariance H^-1 + T^2: the larger tau, the wider the means.
             pull = score + jnp.einsum("gij,gj->gi", info, around - mu)
             both = jnp.concatenate([info, pull[..., None]], axis=2)
             half = solve_triangular(lower, t[:, None] * both, lower=True)
             total = both.sum(0) - jnp.einsum("gki,gkj->ij", half[..., :-1], half)
             toward = axes.T * thin[:, None] @ self.spread
-            precision = toward @ total[:, :-1] @ toward.T + axes.T * thin[:, None] @ axes * thin + jnp.diag(1 - thin)
+            precision = (
+                toward @ total[:, :-1] @ toward.T + axes.T * thin[:, None] @ axes * thin + jnp.diag(1 - thin)
+            )
             corner = jnp.linalg.cholesky(precision)
             step = toward @ total[:, -1] - thin * (axes.T @ tangent)
-            step = solve_triangular(corner, step, lower=True) + thin * nu
+            step = solve_triangular(corner, step, lower=True) + thin * along
             free["mean"] = tangent + axes @ (thin * solve_triangular(corner, step, lower=True, trans=1))
             log_det -= _sum_log_diagonal(corner)
             mu = base + free["mean"] @ self.spread
@@ -172,7 +174,8 @@ class Geometry:
         groups, s = theta.shape[0], self.sigma
         # A row depends on its own group's parameters alone, so one tangent serves all groups at once.
         (value, variance), (slopes, _) = jax.vmap(
-            lambda e: jax.jvp(residual, (theta,), (jnp.zeros_like(theta) + e,)), out_axes=((None, None), (1, 0))
+            lambda e: jax.jvp(residual, (theta,), (jnp.zeros_like(theta) + e,)),
+            out_axes=((None, None), (1, 0)),
         )(jnp.eye(theta.shape[1]))
         slopes = slopes.at[:, s].set(0.0)
         weighted = (rounding["row_weight"] / variance)[:, None] * slopes
@@ -199,19 +202,20 @@ class Geometry:
         p, n = layout.n_globals, layout.n
         rounding = self._identity()
         eta = self._maximise(np.zeros(n), np.arange(n), rounding, data)
-        for _ in range(2):
-            if not self.follow:
-                break
-            free, _, _ = self.place(eta, rounding, data)
-            rounding = self._identity() | self._curvature(eta, rounding, data)
-            rounding |= self._tangent(free, rounding)
+        for _ in range(2 if self.follow else 0):
+            local = jax.device_get(self._local(eta, rounding, data))
+            rounding = self._identity() | self._expansion(local)
             # With the groups integrated out (zeta at 0), the globals' marginal alone is climbed.
-            start = np.concatenate([free[name] * (name != "mean") for name in layout.sizes] + [np.zeros(n - p)])
-            eta = self._maximise(start, np.arange(p), rounding, data)
+            start = [local["free"][name] * (name != "mean") for name in layout.sizes]
+            eta = self._maximise(np.concatenate([*start, np.zeros(n - p)]), np.arange(p), rounding, data)
         values, vectors = np.linalg.eigh(-self._hessian(eta, np.arange(p), rounding, data))
         # The prior alone has curvature 1; less than a quarter of it means that the quadratic is no guide here.
         laplace = vectors / np.sqrt(np.maximum(values, 0.25))
-        rounding |= {"mode": eta[:p], "laplace": laplace, "log_det": rounding["log_det"] + np.linalg.slogdet(laplace)[1]}
+        rounding |= {
+            "mode": eta[:p],
+            "laplace": laplace,
+            "log_det": rounding["log_det"] + np.linalg.slogdet(laplace)[1],
+        }
         return rounding | {"bend": self._bend_of(rounding, data)}
 
     def _identity(self) -> Rounding:
@@ -237,19 +241,21 @@ class Geometry:
             "row_weight": np.zeros(self.program.structure.n_rows),
         }
 
-    def _tangent(self, free: Free, rounding: Rounding) -> Rounding:
+    def _expansion(self, local: dict[str, Any]) -> Rounding:
         """Where groups and population means go along the tangent at the mode, tau held: the point of the later step."""
-        blank = {"mean": np.zeros(self.layout.sizes.get("mean", 0))}
-        base, t = (np.asarray(x) for x in self.program.location_and_scale({**free, **blank}))
-        info = rounding["information"]
+        base, t, theta, score, weight = (local[k] for k in ("base", "scale", "theta", "score", "row_weight"))
+        values, vectors = np.linalg.eigh(
+            0.5 * (local["information"] + np.swapaxes(local["information"], 1, 2))
+        )
+        # Outliers bend a Student-t the wrong way; a direction without information is left to the prior.
+        info = (vectors * np.maximum(values, 0.0)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
         # A hair of information everywhere lets H be inverted where the data say nothing.
-        target = rounding["theta"] + np.linalg.solve(info + 1e-6 * np.eye(len(t)), rounding["score"][..., None])[..., 0]
+        target = theta + np.linalg.solve(info + 1e-6 * np.eye(len(t)), score[..., None])[..., 0]
         marginal = np.linalg.inv(np.eye(len(t)) + info * t**2) @ info  # (H^-1 + T^2)^-1
-        gain = t[:, None] ** 2 * marginal
-        found: Rounding = {"target": target, "gain": gain}
+        found: Rounding = {"theta": theta, "score": score, "information": info, "row_weight": weight}
+        found |= {"target": target, "gain": t[:, None] ** 2 * marginal}
         if len(self.spread):
-            total = marginal.sum(0)
-            precision = np.eye(len(self.spread)) + self.spread @ total @ self.spread.T
+            precision = np.eye(len(self.spread)) + self.spread @ marginal.sum(0) @ self.spread.T
             pull = self.spread @ np.einsum("gij,gj->i", marginal, target - base)
             values, vectors = np.linalg.eigh(0.5 * (precision + precision.T))
             found["center_mean"] = np.linalg.solve(precision, pull)
@@ -268,7 +274,11 @@ class Geometry:
 
         bend = np.zeros((p, p, p))
         step = _STEP * np.eye(p)
-        middle, ahead, behind = gradient(np.zeros(p)), [gradient(e) for e in step], [gradient(-e) for e in step]
+        middle, ahead, behind = (
+            gradient(np.zeros(p)),
+            [gradient(e) for e in step],
+            [gradient(-e) for e in step],
+        )
         for j in range(p):
             bend[:, j, j] = (ahead[j] - 2 * middle + behind[j]) / _STEP**2
             for k in range(j):
@@ -290,7 +300,9 @@ class Geometry:
                 return 1e10, np.zeros(len(free))
             return -float(value), -np.asarray(gradient)[free]
 
-        found = minimize(objective, start[free], jac=True, method="L-BFGS-B", options={"maxiter": 500, "maxcor": 30})
+        found = minimize(
+            objective, start[free], jac=True, method="L-BFGS-B", options={"maxiter": 500, "maxcor": 30}
+        )
         best = start.copy()
         best[free] = found.x
         return best
@@ -308,24 +320,27 @@ class Geometry:
         hessian = np.array(rows)
         return 0.5 * (hessian + hessian.T)
 
-    def _curvature(self, inner: np.ndarray, rounding: Rounding, data: Data) -> Rounding:
-        theta, score, information, weight = (np.asarray(x) for x in self._local(inner, rounding, data))
-        values, vectors = np.linalg.eigh(0.5 * (information + np.swapaxes(information, 1, 2)))
-        # Outliers bend a Student-t the wrong way; a direction without information is left to the prior.
-        information = (vectors * np.maximum(values, 0.0)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-        return {"theta": theta, "score": score, "information": information, "row_weight": weight}
-
-    def _local_quadratic(self, inner: Any, rounding: Rounding, data: Data) -> tuple[Any, ...]:
-        """Groups' parameters, score and information: (G, K), (G, K), (G, K, K)."""
-        free, theta, _ = self.place(inner, rounding, data)
+    def _local_quadratic(self, eta: Any, rounding: Rounding, data: Data) -> dict[str, Any]:
+        """What the expansion at a point needs: theta (G, K), score (G, K), information (G, K, K) and what goes with it."""
+        free, theta, _ = self.place(eta, rounding, data)
+        base, scale = self.program.location_and_scale(free | {"mean": jnp.zeros(len(self.spread))})
         score = jax.grad(lambda t: jnp.sum(self.program.log_likelihood(t, free["shared"], data)))
         # A row speaks only of its own group's parameters, so one product per parameter gives every block.
-        columns = jax.vmap(lambda e: jax.jvp(score, (theta,), (jnp.zeros_like(theta) + e,))[1])(jnp.eye(theta.shape[1]))
+        columns = jax.vmap(lambda e: jax.jvp(score, (theta,), (jnp.zeros_like(theta) + e,))[1])(
+            jnp.eye(theta.shape[1])
+        )
         residual, variance = self.program.residual_and_variance(theta, free["shared"], data)
         nu = self.program.parameters(free | {"offset": jnp.zeros(self.layout.offset)})["nu"]
-        # A Student-t trusts a row less the further out it lies; 0 for a row that is left out.
-        weight = data["weight"] * (nu + 1) / (nu + residual**2 / variance)
-        return theta, score(theta), -jnp.moveaxis(columns, 0, 2), weight
+        return {
+            "free": free,
+            "base": base,
+            "scale": scale,
+            "theta": theta,
+            "score": score(theta),
+            "information": -jnp.moveaxis(columns, 0, 2),
+            # A Student-t trusts a row less the further out it lies; 0 for a row that is left out.
+            "row_weight": data["weight"] * (nu + 1) / (nu + residual**2 / variance),
+        }
 
 
 def affine(xi: Any, rounding: Rounding) -> Any:

@@ -1,0 +1,28 @@
+"""Executes the notebooks' sources and writes each, with its outputs, beside it: python notebooks/execute.py [name ...]"""
+
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+
+NOTEBOOKS = ("first_posterior", "extrapolation_risk", "law_families")
+FOLDER = Path(__file__).parent
+
+
+def execute(name: str) -> Path:
+    notebook = jupytext.read(FOLDER / f"{name}.py")
+    for i, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{i}"  # the same in every run, so that a new copy differs only where outputs do
+    notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    NotebookClient(notebook, timeout=1200, record_timing=False, resources={"metadata": {"path": FOLDER}}).execute()
+    notebook.metadata.pop("language_info", None)
+    target = FOLDER / f"{name}.ipynb"
+    nbformat.write(notebook, target)
+    return target
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or NOTEBOOKS:
+        print(execute(name))
