@@ -11,11 +11,11 @@ makes zeta_g nearly standard normal whatever tau is: neither the funnel of centr
 ones. The point is the joint mode first; from the mean found there, one Gauss-Newton step follows the group's own ridge
 as far as phi has moved it.
 
-The population means are treated likewise: given tau, and with the groups integrated out, they are nearly normal too.
-What is left of phi is whitened by the Laplace approximation of its own marginal (zeta at 0). Scaling laws bend: where E is hardly
-told, it trades against A and alpha along a thin banana. Second differences of the gradient say how, and a shear of unit
-Jacobian undoes it: each coordinate, widest first, is moved by a quadratic in the wider ones (`_bend`). Last comes an
-affine map that the warm-up fits to draws.
+The population means are treated likewise: given tau, and with the groups integrated out, they are nearly normal
+too. What is left of phi is whitened by the Laplace approximation of its own marginal (zeta at 0). Scaling laws
+bend: where E is hardly told, it trades against A and alpha along a thin banana. Second differences of the gradient
+say how, and a shear of unit Jacobian undoes it: each coordinate, widest first, is moved by a quadratic in the wider
+ones (`_bend`). Last comes an affine map that the warm-up fits to draws.
 
 The whole map is exact (its Jacobian is part of the density); the approximations decide only how round the result is.
 """
@@ -197,7 +197,7 @@ class Geometry:
     # -- how it is found -------------------------------------------------------------------------------------
 
     def find(self, data: Data) -> Rounding:
-        """The map for these data: joint mode, the groups' curvature there, the globals' Laplace approximation, bends."""
+        """The map for these data: joint mode, groups' curvature, the globals' Laplace approximation, bends."""
         layout = self.layout
         p, n = layout.n_globals, layout.n
         rounding = self._identity()
@@ -321,7 +321,7 @@ class Geometry:
         return 0.5 * (hessian + hessian.T)
 
     def _local_quadratic(self, eta: Any, rounding: Rounding, data: Data) -> dict[str, Any]:
-        """What the expansion at a point needs: theta (G, K), score (G, K), information (G, K, K) and what goes with it."""
+        """What the expansion at a point needs: theta and score (G, K), information (G, K, K), and the rest."""
         free, theta, _ = self.place(eta, rounding, data)
         base, scale = self.program.location_and_scale(free | {"mean": jnp.zeros(len(self.spread))})
         score = jax.grad(lambda t: jnp.sum(self.program.log_likelihood(t, free["shared"], data)))
