@@ -34,10 +34,31 @@ _ROOMS = {
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 
-__all__ = [  # noqa: F822 - resolved by __getattr__
-    "LAWS", "Allocation", "Comparison", "Diagnosis", "DoubtfulFitWarning", "DoubtfulInputWarning", "Fit", "Forecast",
-    "InputError", "Law", "LogNormal", "Noise", "Normal", "Reference", "Runs", "build_model", "compare", "datasets",
-    "fit", "law", "load_runs", "open_fit", "plot", "report",
+__all__ = [
+    "LAWS",
+    "Allocation",
+    "Comparison",
+    "Diagnosis",
+    "DoubtfulFitWarning",
+    "DoubtfulInputWarning",
+    "Fit",
+    "Forecast",
+    "InputError",
+    "Law",
+    "LogNormal",
+    "Noise",
+    "Normal",
+    "Reference",
+    "Runs",
+    "build_model",
+    "compare",
+    "datasets",
+    "fit",
+    "law",
+    "load_runs",
+    "open_fit",
+    "plot",
+    "report",
 ]
 
 if TYPE_CHECKING:

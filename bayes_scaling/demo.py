@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayes_scaling.compare import Comparison
+    from bayes_scaling.fit import Fit
     from bayes_scaling.laws import Law
     from bayes_scaling.model import Pooling
-    from bayes_scaling.fit import Fit
 
 LAWS = ("chinchilla", "kaplan", "skaling")
 """The families that the demo compares."""
@@ -144,9 +144,7 @@ def demo(
     for name, family in families.items():
         if progress:
             print(f"fitting {name}", file=sys.stderr)
-        fits[name] = bs.fit(
-            runs, family, pooling=_pooling(family), seed=seed, draws=draws, progress=progress
-        )
+        fits[name] = bs.fit(runs, family, pooling=_pooling(family), seed=seed, draws=draws, progress=progress)
     fitted = perf_counter()
     comparison = bs.compare(fits, progress=progress)
     compared = perf_counter()

@@ -1,10 +1,8 @@
 """fit() and Fit: a law, a table of runs and the posterior; saved to and opened from one netCDF file."""
 
 import json
-import os
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,6 +19,7 @@ from bayes_scaling.noise import Noise, as_noise
 from bayes_scaling.priors import Prior, prior_from_dict
 from bayes_scaling.progress import shown
 from bayes_scaling.runs import Reference, Runs, load_runs
+from bayes_scaling.store import FORMAT, make_tree, read_tree, runs_of, write_tree
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from bayes_scaling.allocate import Allocation
     from bayes_scaling.diagnose import Diagnosis
     from bayes_scaling.predict import Forecast
-
-FORMAT = 1
-"""Version of the file format."""
 
 NEW_GROUP = "new"
 """The group label that stands for one not seen yet."""
@@ -180,27 +176,8 @@ class Fit:
             If the file exists and ``force`` is false, or the folder cannot be written.
         """
         path = Path(path)
-        check_writable(path, force)
-        aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            self.tree.to_netcdf(aside, engine="h5netcdf")
-            aside.replace(path)
-        except OSError as error:
-            raise InputError(f"could not write {path}: {error}") from error
-        finally:
-            with suppress(OSError):
-                aside.unlink()
+        write_tree(self.tree, path, force)
         return path
-
-
-def check_writable(path: Path, force: bool) -> None:
-    """`InputError` if writing there would lose a file or cannot work; asked before long work starts."""
-    if path.exists() and not force:
-        raise InputError(f"{path} exists and is kept; pass force=True (command line: --force) to replace it")
-    if not path.parent.is_dir():
-        raise InputError(f"cannot write {path}: the folder {path.parent} does not exist")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"cannot write {path}: the folder {path.parent} is not writable")
 
 
 def fit(
@@ -340,56 +317,7 @@ def _fit(
             p: version(p) for p in ("bayes-scaling", "pymc", "pytensor", "jax", "blackjax", "numpy")
         },
     }
-    return Fit(law, runs, noise, dict(shape.pooling), _tree(runs, shape, sampled, prior, provenance))
-
-
-def _tree(
-    runs: Runs, shape: Structure, sampled: Any, prior: dict[str, Any], provenance: dict[str, Any]
-) -> "xr.DataTree":
-    import xarray as xr
-
-    def dims(name: str, extra: int) -> tuple[str, ...]:
-        return ("group",) if extra else ()
-
-    groups = {"group": runs.groups} if shape.n_groups > 1 else {}
-    posterior = {
-        name: (("chain", "draw", *dims(name, values.ndim - 2)), values)
-        for name, values in sampled.parameters.items()
-    }
-    before = {name: (("chain", "draw", *dims(name, v.ndim - 1)), v[None]) for name, v in prior.items()}
-    stats = {name: (("chain", "draw"), values) for name, values in sampled.stats.items()}
-    index = {
-        "chain": np.arange(sampled.log_likelihood.shape[0]),
-        "draw": np.arange(sampled.log_likelihood.shape[1]),
-    }
-    clusters = {"log_likelihood": (("chain", "draw", "cluster"), sampled.log_likelihood)}
-    table = runs.table.convert_dtypes(dtype_backend="numpy_nullable")
-    columns = {_variable(i, str(name)): ("run", _plain(table[name])) for i, name in enumerate(table.columns)}
-    return xr.DataTree.from_dict(
-        {
-            "/": xr.Dataset(attrs={"provenance": json.dumps(provenance)}),
-            "posterior": xr.Dataset(posterior, coords={**index, **groups}),
-            "prior": xr.Dataset(before, coords=groups),
-            "sample_stats": xr.Dataset(stats, coords=index),
-            "log_likelihood": xr.Dataset(clusters, coords=index),
-            "observed_data": xr.Dataset({"log_loss": ("run", runs.log_loss)}),
-            "constant_data": xr.Dataset(columns),
-        }
-    )
-
-
-def _variable(i: int, column: str) -> str:
-    """The variable that holds the i-th column: under its name, where netCDF takes that."""
-    return column if column.isidentifier() else f"column_{i}"
-
-
-def _plain(column: "pd.Series") -> np.ndarray:
-    """A column as floats, or as text where it is not numeric, so that a netCDF file can hold it."""
-    import pandas as pd
-
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        return column.to_numpy(dtype=float, na_value=np.nan)
-    return column.astype("string").fillna("").to_numpy(dtype=object)
+    return Fit(law, runs, noise, dict(shape.pooling), make_tree(runs, shape, sampled, prior, provenance))
 
 
 def open_fit(path: str | Path) -> Fit:
@@ -401,26 +329,8 @@ def open_fit(path: str | Path) -> Fit:
         If there is no such file, it is not a netCDF file, it was not written by this package, or its law is
         not in the catalogue (define it with `@law` before opening).
     """
-    import pandas as pd
-    import xarray as xr
-
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"no file {path}")
-    try:
-        tree = xr.open_datatree(path, engine="h5netcdf").load()
-    except Exception as error:
-        raise InputError(f"{path} cannot be read as a netCDF file ({error}); is it damaged?") from error
-    tree.close()
-    try:
-        provenance = json.loads(tree.attrs["provenance"])
-        known = provenance["format"]
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} was not written by bayes_scaling: it holds no provenance") from error
-    if known > FORMAT:
-        raise InputError(
-            f"{path} has file format {known}; this version reads up to {FORMAT}: upgrade bayes_scaling"
-        )
+    tree, provenance = read_tree(path)
     try:
         family = get_law(provenance["law"])
     except InputError as error:
@@ -430,12 +340,5 @@ def open_fit(path: str | Path) -> Fit:
     noise = Noise(
         slope_in=noise_values.pop("slope_in"), **{k: prior_from_dict(v) for k, v in noise_values.items()}
     )
-    constant = tree["constant_data"].to_dataset()
-    about = provenance["runs"]
-    table = pd.DataFrame(
-        {name: constant[_variable(i, name)].to_numpy() for i, name in enumerate(about["columns"])}
-    )
-    # An empty text was an empty cell; of trajectories it says that a run stands alone.
-    table = table.replace("", None)
-    runs = Runs(table, about["name"], tuple(about["doubts"]), tuple(about["inputs"]))
+    runs = runs_of(tree, provenance["runs"])
     return Fit(law, runs, noise, provenance["pooling"], tree)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from bayes_scaling import plot
 from bayes_scaling.errors import InputError
-from bayes_scaling.fit import check_writable
 from bayes_scaling.plot.losses import largest_group
 from bayes_scaling.plot.style import percent, styled
+from bayes_scaling.store import check_writable
 from bayes_scaling.text import allocation_rows, comparison_rows, forecast_rows, summary_rows
 from bayes_scaling.units import format_flops, format_quantity
 

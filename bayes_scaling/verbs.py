@@ -33,7 +33,7 @@ class Answer:
 
 def fit(args: argparse.Namespace) -> Answer:
     """Fit a law to a table of training runs and save the posterior."""
-    from bayes_scaling.fit import check_writable
+    from bayes_scaling.store import check_writable
 
     output = Path(args.output)
     check_writable(output, args.force)
@@ -105,7 +105,7 @@ def compare(args: argparse.Namespace) -> Answer:
 
 def report(args: argparse.Namespace) -> Answer:
     """One self-contained HTML page about a fit."""
-    from bayes_scaling.fit import check_writable
+    from bayes_scaling.store import check_writable
 
     check_writable(Path(args.output), args.force)  # a comparison may take a while
     given: dict[str, Any] = {
@@ -128,8 +128,8 @@ def report(args: argparse.Namespace) -> Answer:
 
 def plot(args: argparse.Namespace) -> Answer:
     """One picture of a fit, as .png, .svg or .pdf."""
-    from bayes_scaling.fit import check_writable
     from bayes_scaling.pictures import save_picture
+    from bayes_scaling.store import check_writable
 
     output = Path(args.output)
     check_writable(output, args.force)

@@ -28,7 +28,8 @@ COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/real_tables.py"
 MACHINE = "2-core x86-64 CPU"
 SEED, DRAWS, CHAINS = 1, 1000, 4
 POOLED_TABLES = ("gadre", "gzip_pcfg")
-REFIT_SECONDS = 360  # exact refits of leave-one-out are done where they are expected to take less than this
+KINDS = ("none", "partial", "complete")
+REFIT_SECONDS = 120  # exact refits of leave-one-out are done where they are expected to take less than this
 
 # -- one fit, with its health beside it
 # --------------------------------------------------------------------------------------------------------
@@ -135,79 +136,114 @@ def score(fit: Any, group: str, held: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def step(section: str, key: str, work: Callable[[], Any]) -> Any:
+    """A piece of a section, kept in a file of its own until the section is done, so that a stop costs little."""
+    path = RESULTS / f"{section}.partial"
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    if key not in known:
+        known[key] = work()
+        path.write_text(json.dumps(known))
+    return known[key]
+
+
+def by_compute(runs: Any, group: str) -> np.ndarray:
+    """Rows of a group, the smallest compute first."""
+    own = np.flatnonzero(runs.group_index == runs.groups.index(group))
+    return own[np.argsort(runs.flops[own], kind="stable")]
+
+
+def leave_one_out(name: str, runs: Any) -> dict[str, Any]:
+    """The three poolings of one table by PSIS-LOO, with exact refits where they are few."""
+    fits, records = {}, []
+    for kind in KINDS:
+        fits[kind], record = fitted(f"{name}, {kind}", runs, pooling=kind)
+        records.append(record)
+    result = bs.compare(fits, refit=False)
+    bad = int((~(result.pareto_k <= 0.7)).to_numpy().sum())
+    exact = bad * 4.0 < REFIT_SECONDS
+    began = time.perf_counter()
+    if bad and exact:
+        result = bs.compare(fits, refit=True)
+    difference = result.pointwise.sub(result.pointwise["partial"], axis=0)
+    error = difference.std(ddof=1) * np.sqrt(len(difference))
+    return {
+        "fits": records, "bad_k": bad, "exact": exact, "seconds": time.perf_counter() - began,
+        "table": json.loads(result.table.to_json(orient="index")),
+        "against_partial": {k: [float(difference[k].sum()), float(error[k])] for k in KINDS},
+    }  # fmt: skip
+
+
+def hold_out_larger_half(name: str, runs: Any, group: str, kind: str) -> dict[str, Any]:
+    ranked = by_compute(runs, group)
+    larger = ranked[len(ranked) // 2 :]
+    rest = runs.select(np.setdiff1d(np.arange(len(runs)), larger))
+    fit, record = fitted(f"{name} without the larger half of {group}, {kind}", rest, pooling=kind)
+    return {
+        "fits": [record], "group": group, "pooling": kind, "ok": record["ok"],
+        **score(fit, group, runs.select(larger)),
+    }  # fmt: skip
+
+
 def pooling() -> dict[str, Any]:
-    kinds = ("none", "partial", "complete")
-    out: dict[str, Any] = {"fits": [], "loo": {}, "holdout": {}}
+    out: dict[str, Any] = {"loo": {}, "holdout": {}}
     for name in POOLED_TABLES:
         runs = bs.datasets.external(name)
-        fits = {}
-        for kind in kinds:
-            fits[kind], record = fitted(f"{name}, {kind}", runs, pooling=kind)
-            out["fits"].append(record)
-        quick = bs.compare(fits, refit=False)
-        bad = int((~(quick.pareto_k <= 0.7)).to_numpy().sum())
-        # A refit costs about what the slowest warm fit does.
-        exact = bad * 4.0 < REFIT_SECONDS
-        began = time.perf_counter()
-        result = bs.compare(fits, refit=exact) if bad and exact else quick
-        partial = result.pointwise.sub(result.pointwise["partial"], axis=0)
-        against = {
-            k: [float(partial[k].sum()), float(partial[k].std(ddof=1) * np.sqrt(len(partial)))] for k in kinds
-        }
-        out["loo"][name] = {
-            "bad_k": bad, "exact": exact, "seconds": time.perf_counter() - began,
-            "table": json.loads(result.table.to_json(orient="index")), "against_partial": against,
-            "sigma": {k: np.atleast_1d(f.posterior["sigma"].median(("chain", "draw"))).tolist() for k, f in fits.items()},
-        }  # fmt: skip
-        rows = []
-        for g, label in enumerate(runs.groups):
-            own = np.flatnonzero(runs.group_index == g)
-            ranked = own[np.argsort(runs.flops[own], kind="stable")]
-            larger = ranked[len(ranked) // 2 :]
-            held = runs.select(larger)
-            rest = runs.select(np.setdiff1d(np.arange(len(runs)), larger))
-            for kind in kinds:
-                fit, record = fitted(f"{name} without the larger half of {label}, {kind}", rest, pooling=kind)
-                out["fits"].append(record)
-                rows.append({"group": label, "pooling": kind, "ok": record["ok"], **score(fit, label, held)})
-        out["holdout"][name] = rows
-    return out
+        out["holdout"][name] = [
+            step("pooling", f"{name}/{group}/{kind}", lambda g=group, k=kind: hold_out_larger_half(name, runs, g, k))
+            for group in runs.groups
+            for kind in KINDS
+        ]
+        out["loo"][name] = step("pooling", f"{name}/loo", lambda: leave_one_out(name, runs))
+    pieces = [*out["loo"].values(), *(row for rows in out["holdout"].values() for row in rows)]
+    return {"fits": [record for piece in pieces for record in piece.pop("fits")], **out}
+
+
+BUDGETS = {"gadre": ["1e21"], "gzip_pcfg": ["1e16", "1e21"]}
+
+
+def best_sizes(name: str, label: str, runs: Any, groups: list[str], kind: str) -> dict[str, Any]:
+    """N_opt by group and budget."""
+    fit, record = fitted(f"{name}, {label}, {kind}", runs, pooling=kind)
+    sizes: dict[str, Any] = {}
+    for group in groups:
+        allocation = fit.allocate(BUDGETS[name], group=group)
+        for i, budget in enumerate(BUDGETS[name]):
+            q = quantiles(allocation.params.isel(point=i), 0.9)
+            sizes.setdefault(group, {})[budget] = {
+                **q, "decades": float(np.log10(q["90"][1] / q["90"][0])),
+                "beyond": float(allocation.decades_beyond[i]), "interior": float(allocation.interior[i]),
+            }  # fmt: skip
+    return {"fits": [record], "ok": record["ok"], "sizes": sizes}
 
 
 def borrow() -> dict[str, Any]:
     out: dict[str, Any] = {"fits": [], "tables": {}}
-    budgets = {"gadre": ["1e21"], "gzip_pcfg": ["1e16", "1e21"]}
     for name in POOLED_TABLES:
         runs = bs.datasets.external(name)
-        flops = budgets[name]
-        full = {}
-        for kind in ("none", "partial"):
-            fit, record = fitted(f"{name}, all runs, {kind}", runs, pooling=kind)
-            out["fits"].append(record)
-            full[kind] = {g: fit.allocate(flops, group=g).params for g in runs.groups}
+        full = {
+            kind: step("borrow", f"{name}/{kind}", lambda k=kind: best_sizes(name, "all runs", runs, runs.groups, k))
+            for kind in ("none", "partial")
+        }
+        out["fits"] += [record for piece in full.values() for record in piece["fits"]]
         rows = []
-        for g, label in enumerate(runs.groups):
-            own = np.flatnonzero(runs.group_index == g)
-            ranked = own[np.argsort(runs.flops[own], kind="stable")]
+        for group in runs.groups:
+            ranked = by_compute(runs, group)
             smaller = ranked[: len(ranked) // 2]
             kept = smaller[np.round(np.linspace(0, len(smaller) - 1, 5)).astype(int)]
-            few = runs.select(np.concatenate([np.flatnonzero(runs.group_index != g), kept]))
+            few = runs.select(np.concatenate([np.setdiff1d(np.arange(len(runs)), ranked), kept]))
             for kind in ("none", "partial"):
-                fit, record = fitted(f"{name}, 5 runs of {label}, {kind}", few, pooling=kind)
-                out["fits"].append(record)
-                allocation = fit.allocate(flops, group=label)
-                for i, budget in enumerate(flops):
-                    q = quantiles(allocation.params.isel(point=i), 0.9)
-                    row = {"group": label, "pooling": kind, "flops": budget, "ok": record["ok"], **q}
-                    row["decades"] = float(np.log10(q["90"][1] / q["90"][0]))
-                    row["beyond"] = float(allocation.decades_beyond[i])
-                    row["interior"] = float(allocation.interior[i])
-                    for kind_full, draws in full.items():
-                        all_of_it = quantiles(draws[label].isel(point=i), 0.9)
-                        row[f"full_{kind_full}"] = all_of_it
-                        row[f"covers_{kind_full}"] = inside(all_of_it["median"], q["90"])
+                piece = step(
+                    "borrow", f"{name}/{group}/{kind}",
+                    lambda g=group, k=kind, r=few: best_sizes(name, f"5 runs of {g}", r, [g], k),
+                )  # fmt: skip
+                out["fits"] += piece["fits"]
+                for budget, at in piece["sizes"][group].items():
+                    row = {"group": group, "pooling": kind, "flops": budget, "ok": piece["ok"], **at}
+                    for other, all_of_it in full.items():
+                        row[f"full_{other}"] = all_of_it["sizes"][group][budget]
+                        row[f"covers_{other}"] = inside(row[f"full_{other}"]["median"], at["90"])
                     rows.append(row)
-            out["tables"][name] = {"rows": rows}
+        out["tables"][name] = {"rows": rows}
     return out
 
 
@@ -236,7 +272,7 @@ def seeds() -> dict[str, Any]:
         out.setdefault("lack_of_fit", {})[kind] = quantiles(fit.posterior["lack_of_fit"], 0.9, 0.95)
         for label in runs.groups:
             sigma = fit.draws(label)["sigma"]
-            sd = (sigma * np.sqrt(nu / (nu - 2))).where(nu > 2)
+            sd = sigma * np.sqrt(1 + 2 / (nu - 2).where(nu > 2))
             out["rows"].append({
                 "pooling": kind, "group": label, "sigma": quantiles(sigma, 0.9, 0.95),
                 "sd": quantiles(sd, 0.9, 0.95), "nu_at_most_2": float((nu <= 2).mean()),
@@ -313,7 +349,7 @@ def targets() -> dict[str, Any]:
 
 SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "chinchilla": chinchilla, "pile_holdout": pile_holdout, "seeds": seeds,
-    "targets": targets, "borrow": borrow, "pooling": pooling,
+    "targets": targets, "pooling": pooling, "borrow": borrow,
 }  # fmt: skip
 
 # -- the page
@@ -547,6 +583,8 @@ def main() -> None:
         if path.is_file() and not options.redo:
             print(f"{name}: there already", flush=True)
             continue
+        if options.redo:
+            path.with_suffix(".partial").unlink(missing_ok=True)
         print(f"{name} ...", flush=True)
         began = time.perf_counter()
         result = SECTIONS[name]()
@@ -558,6 +596,7 @@ def main() -> None:
         aside = path.with_suffix(".tmp")
         aside.write_text(json.dumps(result, indent=1))
         aside.replace(path)
+        path.with_suffix(".partial").unlink(missing_ok=True)
         write_page()
         print(f"{name}: {result['meta']['seconds']:.0f} s", flush=True)
     write_page()

@@ -18,4 +18,6 @@ print(fit.diagnose())
 figure, axes = plt.subplots(1, 2, figsize=(11.5, 4.4), layout="constrained")
 bs.plot.loss_band(fit, "300B", along="params", group="pythia", to="1T", ax=axes[0])
 bs.plot.extrapolation(fit, group="cerebras", ax=axes[1])
+for ax in axes:
+    ax.spines[["top", "right"]].set_visible(False)
 figure.savefig(Path(__file__).with_suffix(".png"), dpi=110)
