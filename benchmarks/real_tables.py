@@ -29,7 +29,7 @@ MACHINE = "2-core x86-64 CPU"
 SEED, DRAWS, CHAINS = 1, 1000, 4
 POOLED_TABLES = ("gadre", "gzip_pcfg")
 KINDS = ("none", "partial", "complete")
-REFIT_SECONDS = 120  # exact refits of leave-one-out are done where they are expected to take less than this
+REFIT_SECONDS = 60  # exact refits of leave-one-out where they are expected to take less than this
 
 # -- one fit, with its health beside it
 # --------------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def leave_one_out(name: str, runs: Any) -> dict[str, Any]:
         records.append(record)
     result = bs.compare(fits, refit=False)
     bad = int((~(result.pareto_k <= 0.7)).to_numpy().sum())
-    exact = bad * 4.0 < REFIT_SECONDS
+    exact = bad * 8.0 < REFIT_SECONDS
     began = time.perf_counter()
     if bad and exact:
         result = bs.compare(fits, refit=True)

@@ -76,7 +76,7 @@ class Engine:
         self.chunk_of_all = jax.jit(
             jax.vmap(make_chunk(self.geometry, CHUNK), in_axes=(0, 0, None, None, None))
         )
-        self.finish = jax.jit(self._finish)
+        self.finish = jax.jit(jax.vmap(self._finish, in_axes=(0, None, None, None)))
         self.push_forward = jax.jit(jax.vmap(lambda flat: self.program.parameters(self.unflatten(flat))))
 
     def unflatten(self, flat: Any) -> dict[str, Any]:
@@ -87,14 +87,10 @@ class Engine:
             free["offset"] = flat[layout.n_globals :].reshape(layout.offset)
         return free
 
-    def _finish(self, positions: Any, rounding: Rounding, data: Data) -> tuple[dict[str, Any], Any]:
-        """Named quantities and log likelihoods of round coordinates, shape (draws, n)."""
-
-        def one(xi: Any) -> tuple[dict[str, Any], Any]:
-            free, theta, _ = self.geometry.place(xi, rounding, data)
-            return self.program.parameters(free), self.program.log_likelihood(theta, free["shared"], data)
-
-        return jax.lax.map(one, positions, batch_size=64)
+    def _finish(self, xi: Any, rounding: Rounding, data: Data, scored: Data) -> tuple[dict[str, Any], Any]:
+        """Named quantities at one point in round coordinates, and its log likelihoods for the data scored."""
+        free, theta, _ = self.geometry.place(xi, rounding, data)
+        return self.program.parameters(free), self.program.log_likelihood(theta, free["shared"], scored)
 
 
 @lru_cache(maxsize=16)
@@ -152,17 +148,20 @@ def sample(
             break
     chunks = run.draw(states, rounding, draws)
 
-    positions = chunks.position[:, :draws]
-    flat = positions.reshape(-1, positions.shape[-1])
-    parameters, log_likelihood = parts.finish(flat, rounding, arrays | dict(score or {}))
+    # Chunk by chunk again: one compiled shape, and memory for one chunk beside the results.
+    scored = arrays | dict(score or {})
+    at = chunks.position.reshape(-1, CHUNK, chunks.position.shape[-1])
+    finished = [jax.device_get(parts.finish(part, rounding, arrays, scored)) for part in at]
 
-    def shaped(x: Any) -> np.ndarray:
-        return np.asarray(x).reshape(chains, draws, *np.shape(x)[1:])
+    def shaped(*pieces: np.ndarray) -> np.ndarray:
+        joined = np.concatenate(pieces)
+        return joined.reshape(chains, -1, *joined.shape[1:])[:, :draws]
 
+    parameters, log_likelihood = jax.tree.map(shaped, *finished)
     stats = {name: value[:, :draws] for name, value in chunks._asdict().items() if name != "position"}
     return Draws(
-        {name: shaped(value) for name, value in parameters.items()},
-        shaped(log_likelihood),
+        parameters,
+        log_likelihood,
         stats,
         warmup,
         run.device,
