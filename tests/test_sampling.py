@@ -95,7 +95,7 @@ def test_progress_is_told_of_both_phases(single):
     plain = [(done, total) for phase, done, total in told if phase == "plain warm-up"]
     warmup = [(done, total) for phase, done, total in told if phase == "warm-up"] or plain
     draws = [(done, total) for phase, done, total in told if phase == "draws"]
-    assert {phase for phase, _, _ in told} <= {"plain warm-up", "warm-up", "draws"}
+    assert {phase for phase, _, _ in told} <= {"plain warm-up", "warm-up", "draws", "careful warm-up"}
     assert warmup[-1] == (drawn.warmup, 100)
     assert draws[-1] == (60, 60)
     assert all(earlier < later for phase in (warmup, draws) for earlier, later in pairwise(phase))

@@ -39,7 +39,8 @@ LONG_TREE = 10
 """Leapfrog steps a draw from which the plain map has not proved itself."""
 
 Progress = Callable[[str, int, int], None]
-"""``progress(phase, done, total)``, called between chunks; phases are "plain warm-up", "warm-up" and "draws"."""
+"""``progress(phase, done, total)``, called between chunks; phases are "plain warm-up", "warm-up", "draws" and,
+where these disagreed, "careful warm-up" and "draws" again."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,13 @@ def sample(
         if settled:
             break
     chunks = run.draw(states, rounding, draws)
+    # Draws that disagree or diverge serve as one more warm-up, for smaller steps.
+    for target in CAREFUL_ACCEPTANCE:
+        if _agree(chunks):
+            break
+        rounding, states = run.adapt_again(chunks, states, rounding, target)
+        warmup += chunks.energy.shape[1] + 4 * CHUNK
+        chunks = run.draw(states, rounding, draws)
 
     # Chunk by chunk again: one compiled shape, and memory for one chunk beside the results.
     scored = arrays | dict(score or {})
@@ -226,20 +234,37 @@ class _Run:
             # The first third of a window still finds its step and forgets where it started.
             kept = _stack(chunks[len(chunks) // 3 :], lambda parts: np.concatenate(parts, axis=1))
             pooled = kept.position.reshape(-1, geometry.layout.n)
-            mean, covariance = pooled.mean(0), _shrunk(pooled)
             careful = kept.diverging.mean() > 0.001
-            fine = not careful and _round(covariance)
+            fine = not careful and _round(_shrunk(pooled))
             if not geometry.follow:
                 fine &= bool(kept.n_steps.mean() < LONG_TREE)
             if (fine and done > 2 * CHUNK) or done + 2 * window > limit:
                 return rounding, [averaged(state) for state in states], done, fine
             if careful and done > 2 * CHUNK:
-                target = CAREFUL_ACCEPTANCE
-            places = [affine(state.hmc.position, rounding) for state in states]
-            rounding = _on_device(adapted(rounding, mean, covariance))
-            positions = [inverse_affine(place, rounding) for place in places]
-            step = float(np.exp(np.mean([state.adaptation.log_step_size_avg for state in states])))
+                target = CAREFUL_ACCEPTANCE[0]
+            rounding, positions, step = self._adapted(pooled, states, rounding)
             window *= 2
+
+    def adapt_again(
+        self, chunks: Chunk, states: list[ChainState], rounding: Rounding, target: float
+    ) -> tuple[Rounding, list[ChainState]]:
+        """Coordinates fitted to these draws, and steps adapted to a new target."""
+        pooled = chunks.position.reshape(-1, chunks.position.shape[-1])
+        rounding, positions, step = self._adapted(pooled, states, rounding)
+        states = [initial_state(self.parts.geometry, x, step, rounding, self.data) for x in positions]
+        for done in range(1, 5):
+            states, _ = self.advance(states, target, rounding)
+            self.progress("careful warm-up", done * CHUNK, 4 * CHUNK)
+        return rounding, [averaged(state) for state in states]
+
+    def _adapted(
+        self, pooled: np.ndarray, states: list[ChainState], rounding: Rounding
+    ) -> tuple[Rounding, list[np.ndarray], float]:
+        """The map fitted to pooled draws, the chains' positions under it, and a step to start from."""
+        places = [affine(state.hmc.position, rounding) for state in states]
+        rounding = _on_device(adapted(rounding, pooled.mean(0), _shrunk(pooled)))
+        step = float(np.exp(np.mean([state.adaptation.log_step_size_avg for state in states])))
+        return rounding, [inverse_affine(place, rounding) for place in places], step
 
     def _start(self, rounding: Rounding) -> np.ndarray:
         """A start drawn around the mode, nearer to it until the density is finite there."""
@@ -269,6 +294,16 @@ def _stack(chunks: list[Chunk], join: Callable[[list[Any]], Any]) -> Chunk:
 
 def _on_device(rounding: Rounding) -> Rounding:
     return jax.tree.map(lambda x: jnp.asarray(x, float), rounding)
+
+
+def _agree(chunks: Chunk) -> bool:
+    """Whether draws hardly diverge and split R-hat is small for every round coordinate."""
+    chains, draws, n = chunks.position.shape
+    halves = chunks.position[:, : draws // 2 * 2].reshape(chains * 2, -1, n)
+    between = halves.mean(1).var(0, ddof=1)
+    within = halves.var(1, ddof=1).mean(0)
+    # R-hat of about 1.01, and what so many independent draws would differ by.
+    return bool(chunks.diverging.mean() <= 0.001 and np.all(between <= (0.015 + 3 / halves.shape[1]) * within))
 
 
 def _shrunk(positions: np.ndarray) -> np.ndarray:

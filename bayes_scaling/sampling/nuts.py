@@ -11,8 +11,8 @@ from blackjax.adaptation.step_size import dual_averaging_adaptation
 
 from bayes_scaling.sampling.rounding import Data, Geometry, Rounding
 
-TARGET_ACCEPTANCE, CAREFUL_ACCEPTANCE = 0.9, 0.97
-"""What the step is adapted to: at first, and once a window of the warm-up has seen divergences."""
+TARGET_ACCEPTANCE, CAREFUL_ACCEPTANCE = 0.9, (0.97, 0.99)
+"""What the step is adapted to: at first, and once divergences or disagreement have been seen."""
 
 MAX_DOUBLINGS = 10
 
