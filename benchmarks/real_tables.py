@@ -10,6 +10,7 @@ writes it and samples nothing.
 import argparse
 import json
 import platform
+import subprocess
 import time
 import warnings
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from bayes_scaling.predict import new_run_scale
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/real_tables.py"
 MACHINE = "2-core x86-64 CPU"
+PACKAGES = ("bayes-scaling", "pymc", "pytensor", "jax", "blackjax", "numpy", "scipy", "arviz-stats")
 SEED, DRAWS, CHAINS = 1, 1000, 4
 POOLED_TABLES = ("gadre", "gzip_pcfg")
 KINDS = ("none", "partial", "complete")
@@ -189,7 +191,11 @@ def pooling() -> dict[str, Any]:
     for name in POOLED_TABLES:
         runs = bs.datasets.external(name)
         out["holdout"][name] = [
-            step("pooling", f"{name}/{group}/{kind}", lambda g=group, k=kind: hold_out_larger_half(name, runs, g, k))
+            step(
+                "pooling",
+                f"{name}/{group}/{kind}",
+                lambda g=group, k=kind: hold_out_larger_half(name, runs, g, k),
+            )
             for group in runs.groups
             for kind in KINDS
         ]
@@ -221,7 +227,9 @@ def borrow() -> dict[str, Any]:
     for name in POOLED_TABLES:
         runs = bs.datasets.external(name)
         full = {
-            kind: step("borrow", f"{name}/{kind}", lambda k=kind: best_sizes(name, "all runs", runs, runs.groups, k))
+            kind: step(
+                "borrow", f"{name}/{kind}", lambda k=kind: best_sizes(name, "all runs", runs, runs.groups, k)
+            )
             for kind in ("none", "partial")
         }
         out["fits"] += [record for piece in full.values() for record in piece["fits"]]
@@ -263,7 +271,12 @@ def seeds() -> dict[str, Any]:
     runs = bs.load_runs(
         table, inputs=("unique_tokens",), group="size", seed="seed", name="datablations, seeds 1-4"
     )
-    out: dict[str, Any] = {"fits": [], "described": repr(runs), "given": {"2.8B": 0.00051, "4.2B": 0.0055}, "rows": []}
+    out: dict[str, Any] = {
+        "fits": [],
+        "described": repr(runs),
+        "given": {"2.8B": 0.00051, "4.2B": 0.0055},
+        "rows": [],
+    }
     for kind in ("partial", "none"):
         fit, record = fitted(f"seeds, {kind}", runs, pooling=kind)
         out["fits"].append(record)
@@ -382,12 +395,25 @@ def fits_lines(fits: list[dict[str, Any]]) -> list[str]:
     """Every fit's health, and the failures once more in words."""
     rows = []
     for f in fits:
-        again = f"{f['first']['draws']}: R-hat {f['first']['r_hat']:.3f}, {f['first']['divergences']} div." if f["first"] else ""
+        again = (
+            f"{f['first']['draws']}: R-hat {f['first']['r_hat']:.3f}, {f['first']['divergences']} div."
+            if f["first"]
+            else ""
+        )
         rows.append([f["label"], f["runs"], f["draws"], f"{f['r_hat']:.3f}", f"{f['ess_bulk']:.0f}", f["divergences"],
                      f"{f['seconds']:.1f}", "yes" if f["ok"] else "**no**", again])  # fmt: skip
-    lines = table("fit | runs | draws x 4 | R-hat | bulk ESS | divergences | seconds | diagnosis passed | first try, where drawn again", rows)
-    failed = [f"- **{f['label']} fails its diagnosis**: {'; '.join(f['failures'])}." for f in fits if not f["ok"]]
+    lines = table(
+        "fit | runs | draws x 4 | R-hat | bulk ESS | divergences | seconds | diagnosis passed | first try, where drawn again",
+        rows,
+    )
+    failed = [
+        f"- **{f['label']} fails its diagnosis**: {'; '.join(f['failures'])}." for f in fits if not f["ok"]
+    ]
     return ["", *lines, *failed, ""] if failed else ["", *lines]
+
+
+def doubts_lines(fits: list[dict[str, Any]]) -> list[str]:
+    return [f"- {f['label']}: {d}." for f in fits for d in f["doubts"]]
 
 
 def yes(flag: bool) -> str:
@@ -416,13 +442,14 @@ def page_chinchilla(r: dict[str, Any]) -> list[str]:
 
 def page_pooling(r: dict[str, Any]) -> list[str]:
     lines = []
+    bad = {fit["label"] for fit in r["fits"] if not fit["ok"]}
     for name, loo in r["loo"].items():
         how = (
             f"exact refits where Pareto-k > 0.7 ({loo['bad_k']} in all)"
             if loo["exact"]
             else f"no refits: {loo['bad_k']} configurations with Pareto-k > 0.7 (too slow); their elpd is rough"
         )
-        rows = [[kind, f"{t['elpd']:.1f}", f"{t['elpd_diff']:.1f}", f"{t['dse']:.1f}", f"{loo['against_partial'][kind][0]:+.1f} "
+        rows = [[kind + (" (fit fails)" if f"{name}, {kind}" in bad else ""), f"{t['elpd']:.1f}", f"{t['elpd_diff']:.1f}", f"{t['dse']:.1f}", f"{loo['against_partial'][kind][0]:+.1f} "
                  f"({loo['against_partial'][kind][1]:.1f})", f"{t['p']:.1f}", f"{t['weight']:.2f}", f"{t['worst_k']:.2f}", t["refits"]]
                 for kind, t in loo["table"].items()]  # fmt: skip
         lines += [f"**{name}, PSIS-LOO over configurations** ({how}).", "",
@@ -444,8 +471,13 @@ def page_pooling(r: dict[str, Any]) -> list[str]:
             cells.append(["**all**", kind, f"**{sum(h['lpd_sum'] for h in of) / n:.2f}**", f"{covered}/{n} = {covered / n:.0%}",
                           f"{rmse:.4f}", f"{sum(h['n'] * h['bias'] for h in of) / n:+.4f}",
                           f"{sum(h['n'] * h['width'] for h in of) / n:.3f}"])  # fmt: skip
-        lines += [f"{name}:", "", *table("group | pooling | log density | covered | RMSE | bias | width", cells)]
-    return lines
+        lines += [
+            f"{name}:",
+            "",
+            *table("group | pooling | log density | covered | RMSE | bias | width", cells),
+        ]
+    whole = [f for f in r["fits"] if "without" not in f["label"]]
+    return [*lines, "What the diagnosis doubts in the fits to all runs:", "", *doubts_lines(whole)]
 
 
 def page_borrow(r: dict[str, Any]) -> list[str]:
@@ -463,7 +495,14 @@ def page_borrow(r: dict[str, Any]) -> list[str]:
                           f"{big(row['full_none']['median'])} / {big(row['full_partial']['median'])}",
                           f"{'yes' if row['covers_none'] else '**no**'} / {'yes' if row['covers_partial'] else '**no**'}",
                           f"{row['beyond']:.1f}"])  # fmt: skip
-        lines += [f"{name}:", "", *table("group | C | pooling | N_opt from 5 runs | decades | N_opt from all: none / partial | covers | decades beyond", cells)]
+        lines += [
+            f"{name}:",
+            "",
+            *table(
+                "group | C | pooling | N_opt from 5 runs | decades | N_opt from all: none / partial | covers | decades beyond",
+                cells,
+            ),
+        ]
         for budget in dict.fromkeys(row["flops"] for row in t["rows"]):
             said = []
             for kind in ("none", "partial"):
@@ -490,13 +529,18 @@ def page_seeds(r: dict[str, Any]) -> list[str]:
         "the draws with nu > 2. The sample value is the pooled standard deviation of log loss within cells (in brackets: as "
         "noted with the data).",
         "",
-        *table("pooling | size | sigma (90%) | 95% | sd = sigma sqrt(nu/(nu-2)) (90%) | 95% | sample sd | by cell | sample in sigma's 90% / 95% | in sd's 90% / 95%", rows),
+        *table(
+            "pooling | size | sigma (90%) | 95% | sd = sigma sqrt(nu/(nu-2)) (90%) | 95% | sample sd | by cell | sample in sigma's 90% / 95% | in sd's 90% / 95%",
+            rows,
+        ),
     ]
     for kind, q in r["lack_of_fit"].items():
         lines.append(f"- {kind}: lack of fit {both(q)}, nu {both(r['nu'][kind])}.")
     lines += ["", "What the diagnosis says:", ""]
     for f in r["fits"]:
-        lines += [f"- {f['label']}: {s}." for s in (*f["failures"], *f["doubts"])] or [f"- {f['label']}: nothing."]
+        lines += [f"- {f['label']}: {s}." for s in (*f["failures"], *f["doubts"])] or [
+            f"- {f['label']}: nothing."
+        ]
     return lines
 
 
@@ -512,6 +556,7 @@ def page_pile_holdout(r: dict[str, Any]) -> list[str]:
         f"Fitted to the models below 6.5B, partial pooling by suite; inside the 90% new-run band: {', '.join(counts)}.",
         "",
         *table("law | model | loss reached | median | 90% new run | 90% mean | it is | share of draws below | log miss | decades beyond in N", rows),
+        *doubts_lines(r["fits"]),
     ]  # fmt: skip
 
 
@@ -519,18 +564,26 @@ def page_targets(r: dict[str, Any]) -> list[str]:
     lines = []
     for name, t in r["tables"].items():
         lines.append(f"- {name}: {t['described']}" + "".join(f"; {d}" for d in t["doubts"]))
-    lines += ["", "Loss at 100B parameters and 2T tokens, nats per token of each table's own tokenizer and corpus:", ""]
+    lines += [
+        "",
+        "Loss at 100B parameters and 2T tokens, nats per token of each table's own tokenizer and corpus:",
+        "",
+    ]
     rows = [[x["table"] + ("" if x["ok"] else " (fit fails)"), x["group"], both(x["mean"], "{:.3f}".format), both(x["new"], "{:.3f}".format), both(x["E"], "{:.3f}".format),
              f"{x['beyond']['params']:.1f} / {x['beyond']['tokens']:.1f} / {x['beyond']['flops']:.1f}"] for x in r["loss"]]  # fmt: skip
     lines += table("table | group | mean (90%) | new run (90%) | E (90%) | decades beyond: N / D / C", rows)
     lines += ["Compute-optimal N and D:", ""]
     rows = [[x["table"] + ("" if x["ok"] else " (fit fails)"), x["group"], x["flops"], both(x["params"], big), both(x["tokens"], big), both(x["tokens_per_param"]),
              f"{x['beyond']:.1f}", "" if x["interior"] == 1 else f"{x['interior']:.1%}"] for x in r["optimum"]]  # fmt: skip
-    lines += table("table | group | C | N_opt (90%) | D_opt (90%) | D/N (90%) | decades beyond | draws with an optimum, if not all", rows)
+    lines += table(
+        "table | group | C | N_opt (90%) | D_opt (90%) | D/N (90%) | decades beyond | draws with an optimum, if not all",
+        rows,
+    )
     lines += [
         "These intervals hold the uncertainty of the law's parameters, given that the law is right; they hold no drift of the law "
         "beyond the data. gzip_pcfg is absurdly far from these targets (losses on 10 million tokens of a toy grammar): its rows "
         "show what the arithmetic gives, and are no forecast.",
+        "", "What the diagnosis doubts:", "", *doubts_lines(r["fits"]),
     ]  # fmt: skip
     return lines
 
@@ -546,7 +599,6 @@ TITLES = {
 
 
 def write_page() -> None:
-    packages = ("bayes-scaling", "pymc", "pytensor", "jax", "blackjax", "numpy", "scipy", "arviz-stats")
     lines = ["# Real tables", ""]
     made = []
     for name, title in TITLES.items():
@@ -558,8 +610,8 @@ def write_page() -> None:
         r = json.loads(path.read_text())
         made.append(r["meta"])
         lines += [*globals()[f"page_{name}"](r), "", "Fits:", *fits_lines(r["fits"]),
-                  f"(section `{name}`: {r['meta']['seconds']:.0f} s, {r['meta']['made'][:10]})", ""]  # fmt: skip
-    versions = made[0]["versions"] if made else {p: version(p) for p in packages}
+                  f"(section `{name}`: {r['meta']['seconds']:.0f} s, {r['meta']['made'][:10]}, commit {r['meta'].get('commit', 'before 354ac89')})", ""]  # fmt: skip
+    versions = made[0]["versions"] if made else {p: version(p) for p in PACKAGES}
     head = [
         f"Made by `{COMMAND}` (one section: `--only NAME`); {MACHINE}, Python {platform.python_version()}; seed {SEED}, "
         f"{DRAWS} draws x {CHAINS} chains; {', '.join(f'{k} {v}' for k, v in versions.items())}. Data are third-party tables "
@@ -577,7 +629,9 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="only write the page")
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
-    packages = ("bayes-scaling", "pymc", "pytensor", "jax", "blackjax", "numpy", "scipy", "arviz-stats")
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+"], cwd=RESULTS, capture_output=True, text=True
+    ).stdout.strip()
     for name in [] if options.page else options.only or SECTIONS:
         path = RESULTS / f"{name}.json"
         if path.is_file() and not options.redo:
@@ -591,7 +645,7 @@ def main() -> None:
         result["meta"] = {
             "seed": SEED, "draws": DRAWS, "chains": CHAINS, "machine": MACHINE,
             "seconds": time.perf_counter() - began, "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {p: version(p) for p in packages},
+            "versions": {p: version(p) for p in PACKAGES}, "commit": commit,
         }  # fmt: skip
         aside = path.with_suffix(".tmp")
         aside.write_text(json.dumps(result, indent=1))

@@ -1,5 +1,6 @@
-"""Executes the notebooks' sources and writes each, with its outputs, beside it: python notebooks/execute.py [name ...]"""
+"""Executes the sources and writes each, with its outputs, beside it: python notebooks/execute.py [name ...]"""
 
+import os
 import sys
 from pathlib import Path
 
@@ -24,5 +25,6 @@ def execute(name: str) -> Path:
 
 
 if __name__ == "__main__":
+    os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # tqdm misses its widget; nothing here needs it
     for name in sys.argv[1:] or NOTEBOOKS:
         print(execute(name))

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 import bayes_scaling as bs
-from bayes_scaling.plot.style import COLOURS, GREY, INK, STYLE, log_axis, mark_beyond
+from bayes_scaling.plot.style import COLOURS, GREY, INK, MARKERS, STYLE, log_axis, mark_beyond
+from bayes_scaling.units import format_quantity
 
 draws = int(os.environ.get("BAYES_SCALING_DRAWS", 1000))  # kept per chain, four chains
 plt.rcParams.update(STYLE)
@@ -73,21 +74,38 @@ for name in families:
     diagnosis = fits[name].diagnose()
     verdict = "converged" if diagnosis.ok else "NOT converged"
     print(f"{name}: {verdict}, R-hat {diagnosis.r_hat:.3f}, {diagnosis.divergences} divergences")
-    for doubt in diagnosis.doubts:
-        print(f"  - {doubt}")
+    for sentence in (*diagnosis.failures, *diagnosis.doubts):
+        print(f"  - {sentence}")
 
 # %% [markdown]
+# Where a line says NOT converged, part of that posterior was not reached: take the law's numbers below as rough, and draw
+# again (another seed, more draws) before a decision rests on them.
+#
 # ## They fit alike
 # How far the runs lie from each law, in percent of their loss:
 
 # %%
 SUITE = "pythia"
 rows = {}
-for name, fit in fits.items():
+figure, ax = plt.subplots(figsize=(7.2, 3), layout="constrained")
+for y, (name, fit) in enumerate(fits.items()):
     law_at = fit.predict(runs.params, runs.tokens).mean.median(("chain", "draw"))
     own = law_at.to_numpy()[runs.group_index, np.arange(len(runs))]
+    for i, suite in enumerate(runs.groups):
+        mask = runs.group_index == i
+        look = {"color": COLOURS[i], "marker": MARKERS[i], "s": 26, "edgecolors": "white", "linewidths": 0.5}
+        ax.scatter(
+            100 * (runs.loss / own - 1)[mask], np.full(mask.sum(), -y) + 0.16 * (1 - i), label=suite if y == 0 else None,
+            **look,
+        )  # fmt: skip
     gap = np.abs(np.log(runs.loss / own))
     rows[name] = {"typical (median)": np.median(gap), "root mean square": np.sqrt(np.mean(gap**2)), "worst": gap.max()}
+ax.axvline(0, color=GREY, lw=1)
+ax.set(
+    yticks=-np.arange(len(fits)), yticklabels=list(fits), xlabel="loss minus law (% of loss)",
+    title="Every run under every law",
+)  # fmt: skip
+ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 pd.DataFrame.from_dict(rows, orient="index").map("{:.2%}".format)
 
 # %% [markdown]
@@ -108,11 +126,12 @@ for name in families:
     print(f"{name}: {len(models)} of {len(runs)} runs above 0.7" + (f" ({', '.join(models)})" if models else ""))
 
 # %%
-bs.plot.comparison(comparison);
+_ = bs.plot.comparison(comparison)
 
 # %% [markdown]
 # `elpd_diff` is the distance to the best law and `dse` its standard error: a difference of less than about two of them
-# is no difference. Stacking weights answer another question, namely which mixture of the laws predicts best. A law may
+# is no difference. With so few runs the standard error itself is rough, so even a larger one of a few nats is a hint and
+# no verdict. Stacking weights answer another question, namely which mixture of the laws predicts best. A law may
 # get no weight although it is hardly worse than the others, because the mixture has no use for it.
 
 # %%
@@ -122,7 +141,7 @@ for name, row in table.iloc[1:].iterrows():
     clear = abs(row["elpd_diff"]) > 2 * row["dse"]
     print(
         f"{name} against {best}: {row['elpd_diff']:+.1f} ± {row['dse']:.1f} nats, "
-        + ("worse beyond doubt" if clear else "not told apart by these runs")
+        + ("behind by more than two standard errors" if clear else "not told apart by these runs")
     )
 print("weights: " + ", ".join(f"{name} {weight:.2f}" for name, weight in comparison.weights.items()))
 
@@ -151,7 +170,13 @@ ax.set(
     yticks=range(len(forecasts)), yticklabels=[*forecasts][::-1], ylim=(-0.6, len(forecasts) - 0.4),
     xlabel="loss at 100B parameters, 2T tokens (nats per token)",
     title=f"90% intervals: the law (dark), a new run (light) ({SUITE})",
-);  # fmt: skip
+)  # fmt: skip
+medians = [float(forecasts[name].mean.median()) for name in families]
+bands = [float(np.ptp(forecasts[name].interval(0.9, "mean").to_numpy()[0])) for name in families]
+print(
+    f"The laws' medians spread over {np.ptp(medians):.3f} nats; the 90% band of one law is {min(bands):.3f} to "
+    f"{max(bands):.3f} wide."
+)
 
 # %% [markdown]
 # Along the path of 20 tokens per parameter, which ends at that very point, the laws part where the data end:
@@ -192,19 +217,19 @@ plans = {name: fit.allocate("1e24", group=SUITE).table(0.9).iloc[0] for name, fi
 pd.DataFrame(
     {
         name: {
-            what: f"{row[what] / unit:.2g} ({row[f'{what} 90% lower'] / unit:.2g} to {row[f'{what} 90% upper'] / unit:.2g})"
-            for what, unit in (("params", 1e9), ("tokens", 1e12), ("tokens_per_param", 1))
+            what: "{} ({} to {})".format(
+                *(format_quantity(row[what + bound], 2) for bound in ("", " 90% lower", " 90% upper"))
+            )
+            for what in ("params", "tokens", "tokens_per_param")
         }
         for name, row in plans.items()
     }
-).T.rename(
-    columns={"params": "params (B), 90%", "tokens": "tokens (T), 90%", "tokens_per_param": "tokens per param, 90%"}
-)
+).T.rename_axis("median (90% interval)")
 
 # %% [markdown]
 # Leave-one-out asks about runs like those in the table. It does not ask which law is right a decade further out, so
-# neither a good rank nor a large weight makes an extrapolation safe, and the stacked band is not wide enough to hold all
-# families. **The spread between laws that fit alike is itself a measure of risk: report it beside the band.**
+# neither a good rank nor a large weight makes an extrapolation safe, and the stacked forecast forgets every family that
+# got no weight. **The spread between laws that fit alike is itself a measure of risk: report it beside the band.**
 #
-# **What was learnt:** these runs cannot choose between the families with any certainty, but the choice moves the
-# forecast beyond the data by as much as the bands claim to cover, so decide on plans that hold up under all of them.
+# **What was learnt:** these runs cannot choose between the families with certainty, but the choice moves the forecast by a
+# good part of its band and the best model size by more, so look for plans that hold up under all of them.

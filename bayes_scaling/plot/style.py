@@ -5,7 +5,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rcParams
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, NullFormatter
@@ -72,8 +72,13 @@ def styled[F: Callable[..., Any]](function: F) -> F:
 
     @wraps(function)
     def drawn(*args: Any, **kwargs: Any) -> Any:
-        with rc_context(STYLE):
+        # Not rc_context: it would also undo what a notebook's backend sets as it starts inside.
+        before = {key: rcParams[key] for key in STYLE}
+        rcParams.update(STYLE)
+        try:
             return function(*args, **kwargs)
+        finally:
+            rcParams.update(before)
 
     return drawn  # type: ignore[return-value]
 
