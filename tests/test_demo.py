@@ -46,8 +46,10 @@ def test_the_demo_but_for_the_sampling(capsys, tmp_path, monkeypatch, pile_fit):
     without_refits(monkeypatch)
     assert main(["demo"]) in (0, 1)
     check(capsys.readouterr().out, tmp_path / "bayes-scaling-demo")
-    options = {"seed": 1, "draws": 1000, "progress": False}
-    assert calls == [(law, options) for law in ("chinchilla", "kaplan", "skaling")]
+    assert [law for law, _ in calls] == ["chinchilla", "kaplan", "skaling"]
+    for law, options in calls:
+        pooling = {name: "partial" if name == "E" else "complete" for name in bs.LAWS[law].parameters}
+        assert options == {"pooling": pooling, "seed": 1, "draws": 1000, "progress": False}
 
     monkeypatch.setattr(bs, "report", lambda *args, **options: None)
     monkeypatch.setattr("bayes_scaling.demo.save_picture", lambda axes, path: plt.close("all"))

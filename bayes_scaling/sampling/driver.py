@@ -303,7 +303,9 @@ def _agree(chunks: Chunk) -> bool:
     between = halves.mean(1).var(0, ddof=1)
     within = halves.var(1, ddof=1).mean(0)
     # R-hat of about 1.01, and what so many independent draws would differ by.
-    return bool(chunks.diverging.mean() <= 0.001 and np.all(between <= (0.015 + 3 / halves.shape[1]) * within))
+    return bool(
+        chunks.diverging.mean() <= 0.001 and np.all(between <= (0.015 + 3 / halves.shape[1]) * within)
+    )
 
 
 def _shrunk(positions: np.ndarray) -> np.ndarray:
