@@ -185,6 +185,8 @@ def leave_out(fit: "Fit", cluster: int) -> float:
     kept = sample(
         fit.structure,
         data | {"weight": np.where(left, 0.0, 1.0)},
+        draws=fit.provenance["draws"],
+        chains=fit.provenance["chains"],
         seed=fit.provenance["seed"] + 1 + cluster,
         score={"weight": np.where(left, 1.0, 0.0)},
     )

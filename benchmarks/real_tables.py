@@ -610,7 +610,7 @@ def write_page() -> None:
         r = json.loads(path.read_text())
         made.append(r["meta"])
         lines += [*globals()[f"page_{name}"](r), "", "Fits:", *fits_lines(r["fits"]),
-                  f"(section `{name}`: {r['meta']['seconds']:.0f} s, {r['meta']['made'][:10]}, commit {r['meta'].get('commit', 'before 354ac89')})", ""]  # fmt: skip
+                  f"(section `{name}`: {r['meta']['seconds']:.0f} s, {r['meta']['made'][:10]}, commit {r['meta'].get('commit', 'before 18c25c6')})", ""]  # fmt: skip
     versions = made[0]["versions"] if made else {p: version(p) for p in PACKAGES}
     head = [
         f"Made by `{COMMAND}` (one section: `--only NAME`); {MACHINE}, Python {platform.python_version()}; seed {SEED}, "
