@@ -101,7 +101,13 @@ def diagnose(fit: "Fit") -> Diagnosis:
         )
     if not e_bfmi >= E_BFMI:
         failures.append(f"E-BFMI is {e_bfmi:.2f} (at least {E_BFMI} wanted): the tails were explored slowly")
-    doubts = [*fit.runs.doubts, *doubts_about(fit.runs, fit.law), *_told_by_prior(fit), *_misfit(fit)]
+    doubts = [
+        *fit.runs.doubts,
+        *doubts_about(fit.runs, fit.law),
+        *_told_by_prior(fit),
+        *_misfit(fit),
+        *_floor_above_runs(fit),
+    ]
     return Diagnosis(r_hat, bulk, tail, divergences, e_bfmi, tuple(failures), tuple(dict.fromkeys(doubts)))
 
 
@@ -166,6 +172,8 @@ def _told_by_prior(fit: "Fit") -> list[str]:
             continue
         where = " in " + ", ".join(share["group"].to_numpy()[high]) if share.dims else ""
         why = ": no run is near the floor" if name == "E" else ""
+        if float(share.max()) > 1.05:
+            why = ", or torn between two explanations of the runs"
         worst = f"posterior sd {float(share.max()):.0%} of the prior's"
         told.append(f"{name}{where} is told by its prior{why} ({worst})")
     return told
@@ -181,6 +189,22 @@ def _misfit(fit: "Fit") -> list[str]:
         for group, value in zip(groups, np.atleast_1d(scale.to_numpy()), strict=True)
         if value > POOR_FIT
     ]
+
+
+def _floor_above_runs(fit: "Fit") -> list[str]:
+    """Groups whose irreducible loss lies above a loss that one of their runs has reached."""
+    if "E" not in fit.law.parameters:
+        return []
+    sentences = []
+    for i, group in enumerate(fit.groups):
+        floor = float(fit.draws(group)["E"].quantile(0.05))
+        lowest = float(fit.runs.loss[fit.runs.group_index == i].min())
+        if floor > lowest:
+            sentences.append(
+                f"the irreducible loss of {group} (95% of it above {floor:.3g}) lies above a loss that a run has "
+                f"reached ({lowest:.3g}): the law does not fit there, and no band of it can be believed"
+            )
+    return sentences
 
 
 def summary(fit: "Fit", prob: float = 0.9) -> "pd.DataFrame":

@@ -169,7 +169,9 @@ class TestWhatTheDataTell:
         wide[:, :, 2] = 2 * z
         said = [s for s in diagnose(with_posterior(pile_fit, A=np.exp(wide))).doubts if s.startswith("A ")]
         assert len(said) == 1
-        assert said[0].startswith("A in pythia_dedup is told by its prior (posterior sd ")
+        assert said[0].startswith(
+            "A in pythia_dedup is told by its prior, or torn between two explanations of the runs (posterior sd "
+        )
 
     def test_noise_that_is_no_noise(self, calm):
         sigma = calm.posterior["sigma"].to_numpy() * 10
@@ -222,3 +224,16 @@ def test_a_diagnosis_reads_as_a_report():
         "The chains converged: R-hat 1.002, bulk ESS 812, tail ESS 655, 3 divergences, E-BFMI 0.91.\n"
         "- E is told by its prior."
     )
+
+
+def test_a_floor_above_what_a_run_has_reached_is_said(single_fit):
+    """One run far below the others: the Student-t calls it an outlier, and the floor stays above it."""
+    import dataclasses
+
+    lowest = single_fit.runs.table["loss"].idxmin()
+    table = single_fit.runs.table.copy()
+    table.loc[lowest, "loss"] = 0.5
+    odd = dataclasses.replace(single_fit, runs=dataclasses.replace(single_fit.runs, table=table))
+    said = [s for s in odd.diagnose().doubts if "has reached (0.5)" in s]
+    assert len(said) == 1
+    assert not [s for s in single_fit.diagnose().doubts if "has reached" in s]
