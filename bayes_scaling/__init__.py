@@ -24,6 +24,7 @@ _ROOMS = {
     "noise": ("Noise",),
     "model": ("build_model",),
     "fit": ("Fit", "fit", "open_fit"),
+    "many": ("FitOutcome", "fit_many"),
     "diagnose": ("Diagnosis",),
     "predict": ("Forecast",),
     "allocate": ("Allocation",),
@@ -42,6 +43,7 @@ __all__ = [
     "DoubtfulFitWarning",
     "DoubtfulInputWarning",
     "Fit",
+    "FitOutcome",
     "Forecast",
     "InputError",
     "Law",
@@ -54,6 +56,7 @@ __all__ = [
     "compare",
     "datasets",
     "fit",
+    "fit_many",
     "law",
     "load_runs",
     "open_fit",
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
     from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
     from bayes_scaling.fit import Fit, fit, open_fit
     from bayes_scaling.laws import LAWS, Law, law
+    from bayes_scaling.many import FitOutcome, fit_many
     from bayes_scaling.model import build_model
     from bayes_scaling.noise import Noise
     from bayes_scaling.predict import Forecast

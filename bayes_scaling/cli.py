@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for doubt in answer.doubts:
                 _say(f"warning: {doubt}")
             _print(answer, args.json)
-            return _verdict(answer.fits)
+            return FAILED_DIAGNOSIS if answer.failed else _verdict(answer.fits)
     except BrokenPipeError:  # the reader had enough, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
@@ -102,7 +102,11 @@ def parser() -> argparse.ArgumentParser:
     def verb(run: Any, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
         about = (run.__doc__ or "").partition("\n")[0]
         new = added.add_parser(
-            run.__name__, help=about, description=about, parents=list(parents), allow_abbrev=False
+            run.__name__.replace("_", "-"),
+            help=about,
+            description=about,
+            parents=list(parents),
+            allow_abbrev=False,
         )
         new.set_defaults(run=run, json=False)
         return new
@@ -111,6 +115,13 @@ def parser() -> argparse.ArgumentParser:
     fit = verb(verbs.fit, tables, _json(), _prob(), _output("the fit to write, a .nc file"))
     fit.add_argument("runs", help="a .csv, .tsv or .parquet file with one row per run")
     fit.add_argument("--law", default="chinchilla", help="a law family; see `bayes-scaling laws`")
+
+    fit_many = verb(verbs.fit_many, tables, _json())
+    fit_many.add_argument("runs", nargs="+", help="tables, one fit each")
+    fit_many.add_argument("--law", default="chinchilla", help="a law family; see `bayes-scaling laws`")
+    fit_many.add_argument("--folder", required=True, help="where each fit is saved as soon as it is done")
+    fit_many.add_argument("--at-once", type=int, metavar="N", help="fits worked on at the same time")
+    fit_many.add_argument("--client", metavar="ADDRESS", help="the scheduler of a Dask cluster to sample on")
 
     summary = verb(verbs.summary, _json(), _prob())
     diagnose = verb(verbs.diagnose, _json())
@@ -184,6 +195,9 @@ def _table_options() -> argparse.ArgumentParser:
     sampling.add_argument("--chains", type=int, default=4, help="chains (%(default)s)")
     sampling.add_argument("--max-warmup", type=int, default=1500, help="the longest warm-up (%(default)s)")
     sampling.add_argument("--seed", type=int, default=0, help="one seed reproduces a fit (%(default)s)")
+    sampling.add_argument(
+        "--parallel", choices=("threads", "vectorised"), help="how chains are spread (as the device likes it)"
+    )
     return options
 
 

@@ -29,6 +29,7 @@ class Answer:
     document: Any
     fits: "Mapping[str, Fit]" = field(default_factory=dict)
     doubts: Sequence[str] = ()
+    failed: bool = False
 
 
 def fit(args: argparse.Namespace) -> Answer:
@@ -41,6 +42,40 @@ def fit(args: argparse.Namespace) -> Answer:
     result.save(output, force=args.force)
     answer = _summarised(result, args.output, args.prob, everything=False)
     return dataclasses.replace(answer, text=f"{answer.text}\n\nSaved as {args.output}.")
+
+
+def fit_many(args: argparse.Namespace) -> Answer:
+    """Fit a law to many tables, in one compiled program; go on where an interrupted batch stopped."""
+    from bayes_scaling.many import by_stem
+    from bayes_scaling.text import aligned
+
+    # Each is read when its turn comes, so that one that cannot be read costs itself only.
+    tables = {name: lambda path=path: _runs(str(path), args) for name, path in by_stem(args.runs).items()}
+    rows: Any = []
+    for outcome in bs.fit_many(
+        tables,
+        args.law,
+        folder=args.folder,
+        client=_client(args.client),
+        at_once=args.at_once,
+        **_fit_options(args),
+    ):
+        diagnosis = outcome.fit.diagnose() if outcome.fit else None
+        rows.append(
+            {
+                "table": outcome.name,
+                "R-hat": f"{diagnosis.r_hat:.3f}" if diagnosis else "",
+                "ok": bool(diagnosis and diagnosis.ok),
+                "resumed": outcome.resumed,
+                "note": outcome.error or "; ".join(diagnosis.failures[:1] if diagnosis else ()),
+            }
+        )
+    words = [
+        {name: {True: "yes", False: "no"}.get(value, value) for name, value in row.items()} for row in rows
+    ]
+    wrong = [row["table"] for row in rows if not row["ok"]]
+    doubts = [f"{len(wrong)} of {len(rows)} tables have no fit to trust: {', '.join(wrong)}"] if wrong else []
+    return Answer(aligned(words), {"fits": rows}, doubts=doubts, failed=bool(wrong))
 
 
 def summary(args: argparse.Namespace) -> Answer:
@@ -253,8 +288,20 @@ def _fit_options(args: argparse.Namespace) -> dict[str, Any]:
         "chains": args.chains,
         "max_warmup": args.max_warmup,
         "seed": args.seed,
+        "parallel": args.parallel,
         "progress": _at_a_terminal(),
     }
+
+
+def _client(address: str | None) -> Any:
+    """A client of the Dask cluster whose scheduler has this address."""
+    if address is None:
+        return None
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError("--client needs Dask: pip install 'bayes_scaling[cluster]'") from None
+    return Client(address)
 
 
 def _pooling(given: list[str] | None) -> Any:
