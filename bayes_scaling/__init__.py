@@ -29,6 +29,8 @@ _ROOMS = {
     "predict": ("Forecast",),
     "allocate": ("Allocation",),
     "compare": ("Comparison", "compare"),
+    "drift": ("Drift",),
+    "backtest": ("Backtest", "backtest"),
     "report": ("report",),
     "datasets": (),
     "plot": (),
@@ -38,10 +40,12 @@ _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 __all__ = [
     "LAWS",
     "Allocation",
+    "Backtest",
     "Comparison",
     "Diagnosis",
     "DoubtfulFitWarning",
     "DoubtfulInputWarning",
+    "Drift",
     "Fit",
     "FitOutcome",
     "Forecast",
@@ -52,6 +56,7 @@ __all__ = [
     "Normal",
     "Reference",
     "Runs",
+    "backtest",
     "build_model",
     "compare",
     "datasets",
@@ -67,8 +72,10 @@ __all__ = [
 if TYPE_CHECKING:
     from bayes_scaling import datasets, plot
     from bayes_scaling.allocate import Allocation
+    from bayes_scaling.backtest import Backtest, backtest
     from bayes_scaling.compare import Comparison, compare
     from bayes_scaling.diagnose import Diagnosis
+    from bayes_scaling.drift import Drift
     from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
     from bayes_scaling.fit import Fit, fit, open_fit
     from bayes_scaling.laws import LAWS, Law, law

@@ -132,6 +132,9 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--below", action="append", metavar="LOSS", help="also the probability of a loss of at most this"
     )
+    predict.add_argument(
+        "--drift", type=float, metavar="SPREAD", help="of log loss per power of ten beyond the data; 0: none"
+    )
     allocate = verb(verbs.allocate, _json(), _prob(), _group_of_fit())
     allocate.add_argument(
         "--flops", action="append", required=True, metavar="C", help="training budgets: 1e24, or 1e24,1e25"

@@ -67,11 +67,13 @@ class Comparison:
 
         def mixed(kind: str) -> Any:
             # Broadcast, because one fit may tell groups apart where another does not.
-            draws = xr.broadcast(*(forecast.draws(kind).isel(first) for forecast in forecasts))
+            draws = xr.broadcast(*(getattr(forecast, kind).isel(first) for forecast in forecasts))
             stacked = xr.concat(draws, dim="law").isel(law=chosen)
             return stacked.transpose("chain", "draw", ..., "point")
 
-        return Forecast(forecasts[0].inputs, mixed("mean"), mixed("new_run"), forecasts[0].decades_beyond)
+        return Forecast(
+            forecasts[0].inputs, mixed("mean"), mixed("drift"), mixed("new_run"), forecasts[0].decades_beyond
+        )
 
 
 def compare(fits: "Mapping[str, Fit]", *, refit: bool = True, progress: Any = False) -> Comparison:

@@ -3,13 +3,14 @@
 import json
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_scaling.drift import Drift
 from bayes_scaling.errors import DoubtfulFitWarning, InputError
 from bayes_scaling.laws.core import Law, get_law
 from bayes_scaling.model import Pooling, Structure, structure
@@ -60,6 +61,17 @@ class Fit:
     def provenance(self) -> dict[str, Any]:
         """How this posterior was made: seed, draws, device, versions, time, and the sampler's own numbers."""
         return json.loads(self.tree.attrs["provenance"])
+
+    @property
+    def drift(self) -> Drift:
+        """How far forecasts let the truth drift from the law beyond the data."""
+        return Drift.from_dict(self.provenance["drift"]) if "drift" in self.provenance else Drift()
+
+    def with_drift(self, drift: Drift) -> "Fit":
+        """The same fit, whose forecasts hold another drift: one's own, or that of a back-test of its table."""
+        tree = self.tree.copy()
+        tree.attrs = {"provenance": json.dumps(self.provenance | {"drift": drift.to_dict()})}
+        return replace(self, tree=tree)
 
     @property
     def reference(self) -> Reference:
@@ -151,12 +163,18 @@ class Fit:
         return diagnose(self)
 
     def predict(
-        self, params: Any = None, tokens: Any = None, *, group: str | None = None, **inputs: Any
+        self,
+        params: Any = None,
+        tokens: Any = None,
+        *,
+        group: str | None = None,
+        drift: Drift | float | bool | None = None,
+        **inputs: Any,
     ) -> "Forecast":
         """The loss at other inputs; see `bayes_scaling.predict.predict`."""
         from bayes_scaling.predict import predict
 
-        return predict(self, params, tokens, group=group, **inputs)
+        return predict(self, params, tokens, group=group, drift=drift, **inputs)
 
     def allocate(self, flops: Any, *, group: str | None = None) -> "Allocation":
         """Compute-optimal N and D; see `bayes_scaling.allocate.allocate`."""

@@ -95,10 +95,14 @@ def predict(args: argparse.Namespace) -> Answer:
     from bayes_scaling.text import aligned, forecast_rows, records
 
     fits = _opened(args.fit)
-    inputs = {name: _values(value.split(",")) for name, value in _pairs(args.input, "--input").items()}
+    inputs: dict[str, Any] = {
+        name: _values(value.split(",")) for name, value in _pairs(args.input, "--input").items()
+    }
     if taken := {"params", "tokens", "group"} & set(inputs):
         raise InputError(f"--input {min(taken)}=... has an option of its own: --{min(taken)}")
-    forecast = fits[args.fit].predict(_values(args.params), _values(args.tokens), group=args.group, **inputs)
+    forecast = fits[args.fit].predict(
+        _values(args.params), _values(args.tokens), group=args.group, drift=args.drift, **inputs
+    )
     table = forecast.table(args.prob)
     for loss in args.below or []:
         below = forecast.prob_below(loss)
