@@ -151,6 +151,23 @@ def parser() -> argparse.ArgumentParser:
     of_tables = {action.dest: action.default for action in (laws, *tables._actions)}
     compare.set_defaults(of_tables=of_tables)
 
+    backtest = verb(verbs.backtest, tables, _json())
+    backtest.add_argument("runs", help="a .csv, .tsv or .parquet file with one row per run")
+    backtest.add_argument("--law", default="chinchilla", help="a law family; see `bayes-scaling laws`")
+    backtest.add_argument(
+        "--splits",
+        choices=("rolling", "largest", "groups"),
+        default="rolling",
+        help="hold out runs within 3x, 10x and 30x of the largest; the largest; or each group's larger half",
+    )
+    backtest.add_argument("--holdout-above", metavar="C", help="hold out the runs above this many FLOPs")
+    backtest.add_argument("--drift", type=float, metavar="SPREAD", help="as for `predict`")
+    backtest.add_argument(
+        "--baselines", action=argparse.BooleanOptionalAction, default=True, help="other methods beside it"
+    )
+    backtest.add_argument("-o", "--output", help="also a picture of the misses: .png, .svg or .pdf")
+    backtest.add_argument("--force", action="store_true", help="replace the output if it exists")
+
     report = verb(verbs.report, _prob(), _group_of_fit(), _output("the page to write, an .html file"))
     report.add_argument("--targets", action="append", metavar="N:D", help="models to forecast (100B:2T)")
     report.add_argument("--budgets", action="append", metavar="C", help="training budgets (1e24,1e25,1e26)")

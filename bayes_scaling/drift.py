@@ -9,7 +9,6 @@ posterior draw,
 with d(x) the distance beyond the data in powers of ten. Inside the data d = 0, and the law is the law.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -64,12 +63,12 @@ class Drift:
         """Draws of s z: the drift of log loss per power of ten."""
         return rng.choice(self.scales, size=shape, p=self.weights) * rng.standard_normal(shape)
 
-    def updated(self, log_scores: Sequence[Sequence[float]] | np.ndarray) -> "Drift":
+    def updated(self, log_scores: Any) -> "Drift":
         """The drift after cuts of a table's own past.
 
         Parameters
         ----------
-        log_scores : array, shape (cuts, levels)
+        log_scores : array_like, shape (cuts, levels)
             For each cut, the mean log predictive density of the runs beyond it, were s the given quantile. The
             runs beyond one cut share their drift, so a cut counts as one observation.
         """

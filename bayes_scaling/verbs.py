@@ -142,6 +142,41 @@ def compare(args: argparse.Namespace) -> Answer:
     return Answer(aligned(comparison_rows(comparison.table)), document, comparison.fits)
 
 
+def backtest(args: argparse.Namespace) -> Answer:
+    """Hold larger runs out, forecast them from the smaller ones, and count what the bands held."""
+    from bayes_scaling.store import check_writable
+    from bayes_scaling.text import aligned, backtest_rows, records
+
+    if args.output:
+        check_writable(Path(args.output), args.force)
+    found = bs.backtest(
+        _runs(args.runs, args),
+        args.law,
+        splits=args.splits,
+        holdout_above=args.holdout_above,
+        drift=args.drift,
+        baselines=args.baselines,
+        **_fit_options(args),
+    )
+    if args.output:
+        from bayes_scaling.pictures import save_picture
+
+        save_picture(bs.plot.misses(found), Path(args.output))
+    cuts = [f"{name} was left out: {why}" for name, why in found.left_out.items()]
+    failed = [f"the fit of {row.cut} failed its diagnosis" for row in found.health.itertuples() if not row.ok]
+    pooled, by_cut = found.table(), found.table(["cut", "method"])
+    text = f"{found.verdict}.\n\n{aligned(backtest_rows(pooled))}\n\n{aligned(backtest_rows(by_cut))}"
+    document = {
+        "verdict": found.verdict,
+        "pooled": records(pooled, "method"),
+        "runs": records(found.runs),
+        "health": records(found.health),
+        "drift": {"sd": found.drift.sd, **found.drift.to_dict()},
+        "left_out": found.left_out,
+    }
+    return Answer(text, document, doubts=[*cuts, *failed], failed=bool(failed))
+
+
 def report(args: argparse.Namespace) -> Answer:
     """One self-contained HTML page about a fit."""
     from bayes_scaling.store import check_writable

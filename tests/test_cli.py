@@ -212,6 +212,9 @@ def test_options_of_compare_and_demo_are_the_arguments_of_the_functions():
         | LOADED
         | {"source", "laws", "json"}
     )
+    assert options_of("backtest").keys() == (
+        (arguments_of(bs.backtest, bs.fit).keys() - {"priors"}) | LOADED | {"output", "force", "json"}
+    )
     assert options_of("demo").keys() - {"json"} == (arguments_of(demo).keys() - {"folder"}) | {"output"}
     assert {
         options_of("demo")[name] == value for name, value in arguments_of(demo).items() if name != "folder"
@@ -219,7 +222,8 @@ def test_options_of_compare_and_demo_are_the_arguments_of_the_functions():
 
 
 def test_every_picture_of_a_fit_has_a_kind():
-    assert set(cli.PICTURES) == set(bs.plot.__all__) - {"comparison", "loss_band"}
+    others = {"comparison", "loss_band", "coverage", "misses"}
+    assert set(cli.PICTURES) == set(bs.plot.__all__) - others
 
 
 # -- results ------------------------------------------------------------
