@@ -29,9 +29,8 @@ _ROOMS = {
     "allocate": ("Allocation",),
     "compare": ("Comparison", "compare"),
     "report": ("report",),
-    "datasets": (),
-    "plot": (),
 }
+_MODULES = ("architecture", "batch", "datasets", "plot", "units")
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
@@ -50,6 +49,8 @@ __all__ = [
     "Normal",
     "Reference",
     "Runs",
+    "architecture",
+    "batch",
     "build_model",
     "compare",
     "datasets",
@@ -59,10 +60,11 @@ __all__ = [
     "open_fit",
     "plot",
     "report",
+    "units",
 ]
 
 if TYPE_CHECKING:
-    from bayes_scaling import datasets, plot
+    from bayes_scaling import architecture, batch, datasets, plot, units
     from bayes_scaling.allocate import Allocation
     from bayes_scaling.compare import Comparison, compare
     from bayes_scaling.diagnose import Diagnosis
@@ -80,7 +82,7 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         value = getattr(import_module(f"bayes_scaling.{_HOMES[name]}"), name)
-    elif name in ("datasets", "plot"):
+    elif name in _MODULES:
         value = import_module(f"bayes_scaling.{name}")
     else:
         raise AttributeError(f"module 'bayes_scaling' has no attribute {name!r}")

@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -161,11 +161,11 @@ class Fit:
 
         return predict(self, params, tokens, group=group, **inputs)
 
-    def allocate(self, flops: Any, *, group: str | None = None) -> "Allocation":
+    def allocate(self, flops: Any, *, group: str | None = None, **inputs: Any) -> "Allocation":
         """Compute-optimal N and D; see `bayes_scaling.allocate.allocate`."""
         from bayes_scaling.allocate import allocate
 
-        return allocate(self, flops, group=group)
+        return allocate(self, flops, group=group, **inputs)
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Writes the fit to one netCDF file, whole or not at all.
@@ -201,7 +201,8 @@ def fit(
     runs : Runs, DataFrame or path
         Anything that `load_runs` takes.
     law : str or Law
-        A family of the catalogue (``bayes_scaling.LAWS``).
+        A family of the catalogue (``bayes_scaling.LAWS``), by name; ``"m4:flops"`` reads its input from the
+        column flops.
     group : str, optional
         The column that names each run's group (corpus, architecture, recipe). Default: the column ``group``
         where the table has one.
@@ -238,13 +239,11 @@ def fit(
         if number < 1:
             raise InputError(f"{name} is {number}; expected a whole number from 1 on")
     chosen = get_law(law).with_priors(priors or {})
-    further = tuple(name for name in chosen.columns if name not in ("params", "tokens", "flops"))
     if not isinstance(runs, Runs):
-        runs = load_runs(runs, group=group, inputs=further)
+        runs = load_runs(runs, group=group, inputs=chosen.columns)
     elif group is not None:
         runs = runs.grouped_by(group)
-    if set(further) - set(runs.inputs):
-        runs = replace(runs, inputs=tuple(dict.fromkeys((*runs.inputs, *further))))
+    runs = runs.with_inputs(chosen.columns)
     if NEW_GROUP in runs.groups:
         raise InputError(
             f"{runs.name} has a group called {NEW_GROUP!r}, the word for a group not seen yet; "

@@ -11,7 +11,7 @@ HOME = Path(bayes_scaling.__file__).parent
 
 # fmt: off
 ORDER = [
-    "errors", "elementwise", "units", "priors", "cells", "tables", "runs", "datasets", "laws",
+    "errors", "elementwise", "units", "architecture", "batch", "priors", "cells", "tables", "runs", "datasets", "laws",
     "noise", "model", "sampling", "progress", "store", "fit", "diagnose", "predict", "allocate", "plan",
     "compare", "backtest", "design", "simulate", "plot", "pictures", "text", "report", "__init__",
     "demo", "verbs", "cli",
