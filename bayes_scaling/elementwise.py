@@ -34,6 +34,11 @@ def log1p(x: Any) -> Any:
     return _library(x).log1p(x)
 
 
+def expm1(x: Any) -> Any:
+    """e^x - 1, exact for small x."""
+    return _library(x).expm1(x)
+
+
 def softplus(x: Any) -> Any:
     """log(1 + e^x), for any x without overflow."""
     library = _library(x)

@@ -68,7 +68,8 @@ def _equal_power_terms(*, A: Any, B: Any, alpha: Any, **_: Any) -> tuple[Any, An
 
 
 def _equal_constants(reference: Any, *, A: Any, B: Any, alpha: Any, **_: Any) -> dict[str, Any]:
-    return _constants(reference, A=A, B=B, alpha=alpha, beta=alpha)
+    found = _constants(reference, A=A, B=B, alpha=alpha, beta=alpha)
+    return {name: found[name] for name in ("A_1", "B_1")}  # a is 1/2, whatever the draw
 
 
 @law(

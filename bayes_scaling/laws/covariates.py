@@ -8,7 +8,7 @@ from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR
 from bayes_scaling.laws.core import law
 from bayes_scaling.priors import LogNormal, Normal
 
-_DRIFT = Normal(0.0, 0.5, between=0.1)
+_DRIFT = Normal(0.0, 0.3, between=0.1)
 
 
 @law(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bayes_scaling.elementwise import exp, log
+from bayes_scaling.elementwise import expm1, log
 from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR
 from bayes_scaling.laws.core import law
 from bayes_scaling.priors import LogNormal, Normal
@@ -34,8 +34,9 @@ def _constants(reference: Any, **parameters: Any) -> dict[str, Any]:
 
 
 @law(
-    formula="(E + A N^-alpha + B D^-beta) exp(k_lr (x - tilt y)^2 / 2 + k_batch y^2 / 2), "
-    "x = log(lr / (lr_opt N^lr_N D^lr_D)), y = log(batch / (batch_opt N^batch_N D^batch_D))",
+    formula="(E + A N^-alpha + B D^-beta) (1 + k_lr g(x - tilt y) + k_batch y^2 / 2), "
+    "x = log(lr / (lr_opt N^lr_N D^lr_D)), y = log(batch / (batch_opt N^batch_N D^batch_D)), "
+    "g(u) = (e^(skew u) - 1 - skew u) / skew^2",
     cite="the optimum as in Step Law: Li et al. 2025, arXiv:2503.04715; the bowl around it is this package's",
     constants=_constants,
     E=_FLOOR,
@@ -52,6 +53,7 @@ def _constants(reference: Any, **parameters: Any) -> dict[str, Any]:
     k_lr=LogNormal(0.02, 1.0, between=0.3),
     k_batch=LogNormal(0.01, 1.0, between=0.3),
     tilt=Normal(0.3, 0.4, between=0.1),
+    skew=LogNormal(0.4, 0.6, between=0.2),
 )
 def step_law(
     N,
@@ -73,16 +75,19 @@ def step_law(
     k_lr,
     k_batch,
     tilt,
+    skew,
 ):
     """Chinchilla for tuned runs, times a bowl around the best learning rate and batch size.
 
     Runs that were not tuned inform the law instead of biasing it. The optimum moves as a power law of N and D;
-    ``k_lr`` and ``k_batch`` are the bowl's curvatures per squared e-fold, and ``tilt`` says how the best
-    learning rate moves with the batch.
+    ``k_lr`` and ``k_batch`` are the bowl's curvatures per squared e-fold, ``tilt`` says how the best learning
+    rate moves with the batch, and ``skew`` how much faster the loss rises above it than below (as u^2/2 at 0).
+    Runs that diverged are no part of it.
     """
     best_lr, best_batch = best_recipe(
         N, D, lr_opt=lr_opt, lr_N=lr_N, lr_D=lr_D, batch_opt=batch_opt, batch_N=batch_N, batch_D=batch_D
     )
-    x, y = log(lr / best_lr), log(batch / best_batch)
-    bowl = k_lr * (x - tilt * y) ** 2 / 2 + k_batch * y**2 / 2
-    return (E + A * N**-alpha + B * D**-beta) * exp(bowl)
+    y = log(batch / best_batch)
+    u = skew * (log(lr / best_lr) - tilt * y)
+    bowl = k_lr * (expm1(u) - u) / skew**2 + k_batch * y**2 / 2
+    return (E + A * N**-alpha + B * D**-beta) * (1 + bowl)

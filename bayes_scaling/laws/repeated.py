@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bayes_scaling.elementwise import exp, maximum, minimum
+from bayes_scaling.elementwise import expm1, maximum, minimum
 from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR, _constants
 from bayes_scaling.laws.core import law
 from bayes_scaling.priors import LogNormal
@@ -25,7 +25,7 @@ def worth(unique: Any, repeats: Any, half_life: Any) -> Any:
     float or array
         Muennighoff et al. 2023, arXiv:2305.16264, equation 5.
     """
-    return unique + unique * half_life * (1 - exp(-repeats / half_life))
+    return unique - unique * half_life * expm1(-repeats / half_life)
 
 
 @law(
