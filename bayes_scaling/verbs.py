@@ -154,7 +154,12 @@ def laws(args: argparse.Namespace) -> Answer:
     lines = [
         f"{law.name:{width}}  {line}" if line == law.formula else f"{'':{width}}  {line}"
         for law in bs.LAWS.values()
-        for line in (law.formula, f"inputs: {', '.join(law.columns)}", f"source: {law.cite}")
+        for line in (
+            law.formula,
+            f"inputs: {', '.join(law.columns)}",
+            f"source: {law.cite}",
+            *(f"also: {name}" for name in law.also),
+        )
     ]
     return Answer("\n".join(lines), families)
 
