@@ -445,7 +445,7 @@ def load_runs(
         "params": params, "tokens": tokens, "loss": loss, "flops": flops,
         "group": group, "seed": seed, "loss_se": loss_se, "trajectory": trajectory,
     }  # fmt: skip
-    inputs = (inputs,) if isinstance(inputs, str) else tuple(inputs)
+    inputs = (inputs,) if isinstance(inputs, str) else tuple(dict.fromkeys(inputs))
     where: Callable[[int], str] = cells.row_number
     if isinstance(source, Runs):
         known = {*source.table.columns, "params", "tokens"}  # these two may stand for what is not there

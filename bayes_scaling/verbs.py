@@ -247,8 +247,8 @@ def _runs(path: str, args: argparse.Namespace, *laws: Law) -> "Runs":
         if "group" in columns:
             raise InputError("--group and --column group=... both name the group's column; give one")
         columns["group"] = args.group
-    inputs = dict.fromkeys(column for law in laws for column in law.columns)
-    return bs.load_runs(path, inputs=(*inputs, *_listed(args.inputs)), **columns)
+    inputs = [column for law in laws for column in law.columns]
+    return bs.load_runs(path, inputs=[*inputs, *_listed(args.inputs)], **columns)
 
 
 def _fit_options(args: argparse.Namespace) -> dict[str, Any]:
