@@ -24,10 +24,13 @@ _ROOMS = {
     "noise": ("Noise",),
     "model": ("build_model",),
     "fit": ("Fit", "fit", "open_fit"),
+    "many": ("FitOutcome", "fit_many"),
     "diagnose": ("Diagnosis",),
     "predict": ("Forecast",),
     "allocate": ("Allocation",),
     "compare": ("Comparison", "compare"),
+    "drift": ("Drift",),
+    "backtest": ("Backtest", "backtest"),
     "report": ("report",),
 }
 _MODULES = ("architecture", "batch", "datasets", "plot", "units")
@@ -36,11 +39,14 @@ _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 __all__ = [
     "LAWS",
     "Allocation",
+    "Backtest",
     "Comparison",
     "Diagnosis",
     "DoubtfulFitWarning",
     "DoubtfulInputWarning",
+    "Drift",
     "Fit",
+    "FitOutcome",
     "Forecast",
     "InputError",
     "Law",
@@ -50,11 +56,13 @@ __all__ = [
     "Reference",
     "Runs",
     "architecture",
+    "backtest",
     "batch",
     "build_model",
     "compare",
     "datasets",
     "fit",
+    "fit_many",
     "law",
     "load_runs",
     "open_fit",
@@ -66,11 +74,14 @@ __all__ = [
 if TYPE_CHECKING:
     from bayes_scaling import architecture, batch, datasets, plot, units
     from bayes_scaling.allocate import Allocation
+    from bayes_scaling.backtest import Backtest, backtest
     from bayes_scaling.compare import Comparison, compare
     from bayes_scaling.diagnose import Diagnosis
+    from bayes_scaling.drift import Drift
     from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
     from bayes_scaling.fit import Fit, fit, open_fit
     from bayes_scaling.laws import LAWS, Law, law
+    from bayes_scaling.many import FitOutcome, fit_many
     from bayes_scaling.model import build_model
     from bayes_scaling.noise import Noise
     from bayes_scaling.predict import Forecast

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for doubt in answer.doubts:
                 _say(f"warning: {doubt}")
             _print(answer, args.json)
-            return _verdict(answer.fits)
+            return FAILED_DIAGNOSIS if answer.failed else _verdict(answer.fits)
     except BrokenPipeError:  # the reader had enough, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
@@ -102,7 +102,11 @@ def parser() -> argparse.ArgumentParser:
     def verb(run: Any, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
         about = (run.__doc__ or "").partition("\n")[0]
         new = added.add_parser(
-            run.__name__, help=about, description=about, parents=list(parents), allow_abbrev=False
+            run.__name__.replace("_", "-"),
+            help=about,
+            description=about,
+            parents=list(parents),
+            allow_abbrev=False,
         )
         new.set_defaults(run=run, json=False)
         return new
@@ -116,6 +120,13 @@ def parser() -> argparse.ArgumentParser:
         help="a law of `bayes-scaling laws`; m4:flops reads its input from the column flops",
     )
 
+    fit_many = verb(verbs.fit_many, tables, _json())
+    fit_many.add_argument("runs", nargs="+", help="tables, one fit each")
+    fit_many.add_argument("--law", default="chinchilla", help="a law family; see `bayes-scaling laws`")
+    fit_many.add_argument("--folder", required=True, help="where each fit is saved as soon as it is done")
+    fit_many.add_argument("--at-once", type=int, metavar="N", help="fits worked on at the same time")
+    fit_many.add_argument("--client", metavar="ADDRESS", help="the scheduler of a Dask cluster to sample on")
+
     summary = verb(verbs.summary, _json(), _prob())
     diagnose = verb(verbs.diagnose, _json())
     predict = verb(verbs.predict, _json(), _prob(), _group_of_fit())
@@ -124,6 +135,9 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("--input", action="append", metavar="NAME=VALUE", help="another input of the law")
     predict.add_argument(
         "--below", action="append", metavar="LOSS", help="also the probability of a loss of at most this"
+    )
+    predict.add_argument(
+        "--drift", type=float, metavar="SPREAD", help="of log loss per power of ten beyond the data; 0: none"
     )
     allocate = verb(verbs.allocate, _json(), _prob(), _group_of_fit())
     allocate.add_argument(
@@ -141,6 +155,23 @@ def parser() -> argparse.ArgumentParser:
     )
     of_tables = {action.dest: action.default for action in (laws, *tables._actions)}
     compare.set_defaults(of_tables=of_tables)
+
+    backtest = verb(verbs.backtest, tables, _json())
+    backtest.add_argument("runs", help="a .csv, .tsv or .parquet file with one row per run")
+    backtest.add_argument("--law", default="chinchilla", help="a law family; see `bayes-scaling laws`")
+    backtest.add_argument(
+        "--splits",
+        choices=("rolling", "largest", "groups"),
+        default="rolling",
+        help="hold out runs within 3x, 10x and 30x of the largest; the largest; or each group's larger half",
+    )
+    backtest.add_argument("--holdout-above", metavar="C", help="hold out the runs above this many FLOPs")
+    backtest.add_argument("--drift", type=float, metavar="SPREAD", help="as for `predict`")
+    backtest.add_argument(
+        "--baselines", action=argparse.BooleanOptionalAction, default=True, help="other methods beside it"
+    )
+    backtest.add_argument("-o", "--output", help="also a picture of the misses: .png, .svg or .pdf")
+    backtest.add_argument("--force", action="store_true", help="replace the output if it exists")
 
     report = verb(verbs.report, _prob(), _group_of_fit(), _output("the page to write, an .html file"))
     report.add_argument("--targets", action="append", metavar="N:D", help="models to forecast (100B:2T)")
@@ -190,6 +221,9 @@ def _table_options() -> argparse.ArgumentParser:
     sampling.add_argument("--chains", type=int, default=4, help="chains (%(default)s)")
     sampling.add_argument("--max-warmup", type=int, default=1500, help="the longest warm-up (%(default)s)")
     sampling.add_argument("--seed", type=int, default=0, help="one seed reproduces a fit (%(default)s)")
+    sampling.add_argument(
+        "--parallel", choices=("threads", "vectorised"), help="how chains are spread (as the device likes it)"
+    )
     return options
 
 

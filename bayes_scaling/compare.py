@@ -1,7 +1,7 @@
 """Law families compared by what they predict for configurations left out, and mixed by weight."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,11 +67,13 @@ class Comparison:
 
         def mixed(kind: str) -> Any:
             # Broadcast, because one fit may tell groups apart where another does not.
-            draws = xr.broadcast(*(forecast.draws(kind).isel(first) for forecast in forecasts))
+            draws = xr.broadcast(*(getattr(forecast, kind).isel(first) for forecast in forecasts))
             stacked = xr.concat(draws, dim="law").isel(law=chosen)
             return stacked.transpose("chain", "draw", ..., "point")
 
-        return Forecast(forecasts[0].inputs, mixed("mean"), mixed("new_run"), forecasts[0].decades_beyond)
+        return Forecast(
+            forecasts[0].inputs, mixed("mean"), mixed("drift"), mixed("new_run"), forecasts[0].decades_beyond
+        )
 
 
 def compare(fits: "Mapping[str, Fit]", *, refit: bool = True, progress: Any = False) -> Comparison:
@@ -105,10 +107,10 @@ def compare(fits: "Mapping[str, Fit]", *, refit: bool = True, progress: Any = Fa
         values, k = _psis_loo(log_likelihood)
         bad = np.flatnonzero(~(k <= BAD_K)) if refit else np.array([], int)
         with shown(progress if len(bad) else False, f"{name}: exact leave-one-out") as report:
-            for i, cluster in enumerate(bad):
+            for i, (cluster, value) in enumerate(left_out(fit, bad)):
+                values[cluster] = value
                 if report:
-                    report("refits", i, len(bad))
-                values[cluster] = leave_out(fit, int(cluster))
+                    report("refits", i + 1, len(bad))
         flat = log_likelihood.to_numpy().reshape(-1, len(values))
         pointwise[name], pareto[name], refitted[name] = values, k, len(bad)
         p_eff[name] = float(np.sum(_log_mean_exp(flat) - values))
@@ -171,23 +173,28 @@ def _psis_loo(log_likelihood: Any) -> tuple[np.ndarray, np.ndarray]:
     return loo.elpd_i.to_numpy().copy(), loo.pareto_k.to_numpy().copy()
 
 
-def leave_out(fit: "Fit", cluster: int) -> float:
-    """Log predictive density of one configuration under the law fitted to all the others."""
+def left_out(fit: "Fit", clusters: Iterable[int]) -> Iterator[tuple[int, float]]:
+    """Each configuration, and its log predictive density under the law fitted to all the others; as they come."""
     from bayes_scaling.model import model_data
-    from bayes_scaling.sampling import sample
+    from bayes_scaling.sampling import Job, sample_many
 
     data = model_data(fit.runs, fit.law, fit.noise)
-    left = fit.runs.clusters == cluster
-    # Weight 0 leaves a row out of the likelihood; the same compiled program serves every refit.
-    kept = sample(
-        fit.structure,
-        data | {"weight": np.where(left, 0.0, 1.0)},
-        draws=fit.provenance["draws"],
-        chains=fit.provenance["chains"],
-        seed=fit.provenance["seed"] + 1 + cluster,
-        score={"weight": np.where(left, 1.0, 0.0)},
-    )
-    return float(_log_mean_exp(kept.log_likelihood[..., cluster].ravel()))
+    options = {name: fit.provenance[name] for name in ("draws", "chains")}
+
+    def jobs() -> Iterator[Job]:
+        for cluster in map(int, clusters):
+            left = fit.runs.clusters == cluster
+            # Weight 0 leaves a row out of the likelihood; the same compiled program serves every refit.
+            kept = data | {"weight": np.where(left, 0.0, 1.0)}
+            score = {"weight": np.where(left, 1.0, 0.0)}
+            seed = fit.provenance["seed"] + 1 + cluster
+            yield Job(cluster, fit.structure, kept, {**options, "seed": seed, "score": score})
+
+    for cluster, came in sample_many(jobs()):
+        if isinstance(came, Exception):
+            raise came
+        log_density = came.log_likelihood[..., cluster]  # type: ignore[index]
+        yield cluster, float(_log_mean_exp(log_density.ravel()))  # type: ignore[misc]
 
 
 def _log_mean_exp(values: np.ndarray) -> np.ndarray:

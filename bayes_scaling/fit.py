@@ -3,23 +3,23 @@
 import json
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_scaling.drift import Drift
 from bayes_scaling.errors import DoubtfulFitWarning, InputError
 from bayes_scaling.laws.core import Law, get_law
-from bayes_scaling.model import Pooling, Structure, model_data, structure
-from bayes_scaling.noise import Noise, as_noise
+from bayes_scaling.model import Pooling, Structure, structure
+from bayes_scaling.noise import Noise
 from bayes_scaling.priors import Prior, prior_from_dict
 from bayes_scaling.progress import shown
-from bayes_scaling.runs import Reference, Runs, load_runs
-from bayes_scaling.store import FORMAT, make_tree, read_tree, runs_of, write_tree
+from bayes_scaling.request import NEW_GROUP, Request, request
+from bayes_scaling.runs import Reference, Runs
+from bayes_scaling.store import make_tree, read_tree, runs_of, write_tree
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from bayes_scaling.allocate import Allocation
     from bayes_scaling.diagnose import Diagnosis
     from bayes_scaling.predict import Forecast
-
-NEW_GROUP = "new"
-"""The group label that stands for one not seen yet."""
+    from bayes_scaling.sampling import Draws, Parallel
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,6 +61,17 @@ class Fit:
     def provenance(self) -> dict[str, Any]:
         """How this posterior was made: seed, draws, device, versions, time, and the sampler's own numbers."""
         return json.loads(self.tree.attrs["provenance"])
+
+    @property
+    def drift(self) -> Drift:
+        """How far forecasts let the truth drift from the law beyond the data."""
+        return Drift.from_dict(self.provenance["drift"]) if "drift" in self.provenance else Drift()
+
+    def with_drift(self, drift: Drift) -> "Fit":
+        """The same fit, whose forecasts hold another drift: one's own, or that of a back-test of its table."""
+        tree = self.tree.copy()
+        tree.attrs = {"provenance": json.dumps(self.provenance | {"drift": drift.to_dict()})}
+        return replace(self, tree=tree)
 
     @property
     def reference(self) -> Reference:
@@ -154,12 +163,18 @@ class Fit:
         return diagnose(self)
 
     def predict(
-        self, params: Any = None, tokens: Any = None, *, group: str | None = None, **inputs: Any
+        self,
+        params: Any = None,
+        tokens: Any = None,
+        *,
+        group: str | None = None,
+        drift: Drift | float | bool | None = None,
+        **inputs: Any,
     ) -> "Forecast":
         """The loss at other inputs; see `bayes_scaling.predict.predict`."""
         from bayes_scaling.predict import predict
 
-        return predict(self, params, tokens, group=group, **inputs)
+        return predict(self, params, tokens, group=group, drift=drift, **inputs)
 
     def allocate(self, flops: Any, *, group: str | None = None, **inputs: Any) -> "Allocation":
         """Compute-optimal N and D; see `bayes_scaling.allocate.allocate`."""
@@ -192,6 +207,7 @@ def fit(
     chains: int = 4,
     max_warmup: int = 1500,
     seed: int = 0,
+    parallel: "Parallel | None" = None,
     progress: bool | Callable[[str, int, int], None] = False,
 ) -> Fit:
     """Fit a scaling law to a table of training runs.
@@ -216,6 +232,9 @@ def fit(
         Draws kept per chain; chains; the longest warm-up (it ends by itself when it can).
     seed : int
         One seed reproduces a fit.
+    parallel : {"threads", "vectorised"}, optional
+        Chains over CPU threads, or side by side in one program. Default: threads on a CPU, vectorised on a GPU;
+        the provenance says which.
     progress : bool or callable
         Show a progress bar on stderr, or call ``progress(phase, done, total)``.
 
@@ -233,90 +252,41 @@ def fit(
     DoubtfulFitWarning
         If the posterior did not converge.
     """
+    from time import perf_counter
+
     from bayes_scaling.diagnose import diagnose, doubts_about
 
-    for name, number in {"draws": draws, "chains": chains, "max_warmup": max_warmup}.items():
-        if number < 1:
-            raise InputError(f"{name} is {number}; expected a whole number from 1 on")
-    chosen = get_law(law).with_priors(priors or {})
-    if not isinstance(runs, Runs):
-        runs = load_runs(runs, group=group, inputs=chosen.columns)
-    elif group is not None:
-        runs = runs.grouped_by(group)
-    runs = runs.with_inputs(chosen.columns)
-    if NEW_GROUP in runs.groups:
-        raise InputError(
-            f"{runs.name} has a group called {NEW_GROUP!r}, the word for a group not seen yet; "
-            "give it another label"
-        )
-    the_noise = as_noise(noise)
-    for doubt in doubts_about(runs, chosen):
+    asked = request(
+        runs,
+        law,
+        group=group,
+        pooling=pooling,
+        noise=noise,
+        priors=priors,
+        draws=draws,
+        chains=chains,
+        max_warmup=max_warmup,
+        seed=seed,
+    )
+    for doubt in doubts_about(asked.runs, asked.law):
         warnings.warn(doubt, DoubtfulFitWarning, stacklevel=2)
-    with shown(progress, chosen.name) as report:
-        result = _fit(runs, chosen, the_noise, pooling, draws, chains, max_warmup, seed, report)
+    with shown(progress, asked.law.name) as report:
+        # JAX, PyMC and xarray load here, when something is sampled, and not on import.
+        from bayes_scaling.sampling import sample
+
+        began = perf_counter()
+        job = asked.job(progress=report)
+        sampled = sample(job.structure, job.data, parallel=parallel, **job.options)
+        result = made(asked, sampled, perf_counter() - began)
     for sentence in diagnose(result).failures:
         warnings.warn(sentence, DoubtfulFitWarning, stacklevel=2)
     return result
 
 
-def _fit(
-    runs: Runs,
-    law: Law,
-    noise: Noise,
-    pooling: Any,
-    draws: int,
-    chains: int,
-    max_warmup: int,
-    seed: int,
-    progress: Callable[[str, int, int], None] | None,
-) -> Fit:
-    # JAX, PyMC and xarray load here, when something is sampled, and not on import.
-    from time import perf_counter
-
-    from bayes_scaling.sampling import prior_draws, sample
-
-    began = perf_counter()
-    shape = structure(runs, law, noise, pooling)
-    sampled = sample(
-        shape,
-        model_data(runs, law, noise),
-        draws=draws,
-        chains=chains,
-        max_warmup=max_warmup,
-        seed=seed,
-        progress=progress,
-    )
-    prior = prior_draws(shape, draws, seed)
-    provenance = {
-        "format": FORMAT,
-        "law": law.name,
-        "formula": law.formula,
-        "cite": law.cite,
-        "priors": {name: prior.to_dict() for name, prior in law.priors.items()},
-        "noise": {
-            "slope_in": noise.slope_in,
-            **{name: getattr(noise, name).to_dict() for name in ("sigma", "nu", "lack_of_fit", "slope")},
-        },
-        "pooling": dict(shape.pooling),
-        "reference": runs.reference.values,
-        "runs": {
-            "name": runs.name,
-            "inputs": list(runs.inputs),
-            "doubts": list(runs.doubts),
-            "columns": list(map(str, runs.table.columns)),
-        },
-        "seed": seed,
-        "draws": draws,
-        "chains": chains,
-        "warmup": sampled.warmup,
-        "device": sampled.device,
-        "seconds": round(perf_counter() - began, 3),
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            p: version(p) for p in ("bayes-scaling", "pymc", "pytensor", "jax", "blackjax", "numpy")
-        },
-    }
-    return Fit(law, runs, noise, dict(shape.pooling), make_tree(runs, shape, sampled, prior, provenance))
+def made(asked: Request, sampled: "Draws", seconds: float) -> Fit:
+    """The fit that these draws make of a request."""
+    tree = make_tree(asked.runs, asked.structure, sampled, asked.provenance(sampled, seconds))
+    return Fit(asked.law, asked.runs, asked.noise, dict(asked.structure.pooling), tree)
 
 
 def open_fit(path: str | Path) -> Fit:

@@ -38,11 +38,8 @@ class Structure:
     pooling: tuple[tuple[str, Pooling], ...]  # of every column of theta, in order
     n_groups: int
     n_rows: int
-    n_clusters: int  # equal to n_rows where no two rows share anything
-
-    @property
-    def clustered(self) -> bool:
-        return self.n_clusters < self.n_rows
+    n_clusters: int
+    clustered: bool  # whether some rows share a configuration or a trajectory; else each row is a cluster
 
     @property
     def priors(self) -> dict[str, Prior]:
@@ -79,7 +76,8 @@ def structure(runs: "Runs", law: Law, noise: Noise, pooling: Any = None) -> Stru
     """The structure of a model of these runs."""
     groups = len(runs.groups)
     clusters = int(runs.clusters.max()) + 1
-    return Structure(law, noise, resolve_pooling(law, groups, pooling), groups, len(runs), clusters)
+    pools = resolve_pooling(law, groups, pooling)
+    return Structure(law, noise, pools, groups, len(runs), clusters, clusters < len(runs))
 
 
 def model_data(runs: "Runs", law: Law, noise: Noise) -> dict[str, np.ndarray]:

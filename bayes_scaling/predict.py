@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_scaling.drift import Drift, as_drift, distance
 from bayes_scaling.errors import InputError
 from bayes_scaling.noise import run_scale
 from bayes_scaling.units import parse_quantities, parse_quantity, training_flops
@@ -27,8 +28,12 @@ class Forecast:
         The points, dim ``point``: params, tokens and flops where the law has them, else the law's own inputs.
     mean : xarray.DataArray
         The law's loss in nats per token, dims (chain, draw, [group,] point).
+    drift : xarray.DataArray
+        How far log loss has drifted from the law there, dims (chain, draw, point): 0 inside the data, and shared
+        by all points of a draw beyond them.
     new_run : xarray.DataArray
-        The loss of one more training run there: the law, its lack of fit and the noise of a run; same dims.
+        The loss of one more training run there: the law, its drift, its lack of fit and the noise of a run; dims
+        as those of the mean.
     decades_beyond : xarray.Dataset
         For each input, how many powers of ten the point lies outside of the range of the data (0 inside), dim
         point.
@@ -36,13 +41,16 @@ class Forecast:
 
     inputs: "xr.Dataset"
     mean: "xr.DataArray"
+    drift: "xr.DataArray"
     new_run: "xr.DataArray"
     decades_beyond: "xr.Dataset"
 
     def draws(self, kind: str = "new_run") -> "xr.DataArray":
-        """The draws of one kind, "mean" or "new_run"."""
+        """The draws of one kind: "mean" (the law), "drifted" (with its drift) or "new_run" (with a run's noise)."""
+        if kind == "drifted":
+            return (self.mean * np.exp(self.drift)).transpose(*self.mean.dims)
         if kind not in ("mean", "new_run"):
-            raise InputError(f"unknown kind of forecast {kind!r}; expected 'mean' or 'new_run'")
+            raise InputError(f"unknown kind of forecast {kind!r}; expected 'mean', 'drifted' or 'new_run'")
         return getattr(self, kind)
 
     def interval(self, prob: float = 0.9, kind: str = "new_run") -> "xr.DataArray":
@@ -86,7 +94,13 @@ def long_table(columns: dict[Any, Any], like: "xr.DataArray") -> "pd.DataFrame":
 
 
 def predict(
-    fit: "Fit", params: Any = None, tokens: Any = None, *, group: str | None = None, **inputs: Any
+    fit: "Fit",
+    params: Any = None,
+    tokens: Any = None,
+    *,
+    group: str | None = None,
+    drift: "Drift | float | bool | None" = None,
+    **inputs: Any,
 ) -> Forecast:
     """The loss at other inputs, as posterior draws.
 
@@ -97,6 +111,9 @@ def predict(
         Parameters N and training tokens D; scalars and equal lengths broadcast together.
     group : str, optional
         One group's label, or "new" for a group not seen yet. Default: every group, along the dim ``group``.
+    drift : Drift, number or bool, optional
+        How far the truth may drift from the law beyond the data: a `Drift`, its spread in log loss per power of
+        ten, or False for none. Default: the fit's own (`Fit.drift`).
     **inputs
         Further inputs of the law, by column name.
 
@@ -123,12 +140,20 @@ def predict(
     rng = np.random.default_rng([fit.provenance["seed"], 202])
     nu = posterior["nu"].broadcast_like(mean).transpose(*leading).to_numpy()
     scatter = xr.DataArray(rng.standard_t(nu), coords=mean.coords, dims=mean.dims)
-    new_run = (mean * np.exp(scale * scatter)).transpose(*leading).rename("loss")
-    beyond = {
-        str(name): ("point", decades_beyond(fit.runs, str(name), values.to_numpy()))
-        for name, values in points.items()
-    }
-    return Forecast(points, mean, new_run, xr.Dataset(beyond))
+    beyond = xr.Dataset(
+        {
+            str(name): ("point", decades_beyond(fit.runs, str(name), values.to_numpy()))
+            for name, values in points.items()
+        }
+    )
+    far = distance(beyond)
+    draws = posterior["nu"]
+    slopes = as_drift(drift, fit.drift).slopes(
+        np.random.default_rng([fit.provenance["seed"], 404]), draws.shape
+    )
+    drifted = draws.copy(data=slopes).rename("drift") * far
+    new_run = (mean * np.exp(drifted + scale * scatter)).transpose(*leading).rename("loss")
+    return Forecast(points, mean, drifted, new_run, beyond)
 
 
 def new_run_scale(fit: "Fit", posterior: "xr.Dataset", points: "xr.Dataset") -> "xr.DataArray":

@@ -103,6 +103,11 @@ class Runs:
             return self.table["flops"].to_numpy(dtype=float)
         return training_flops(self.params, self.tokens)
 
+    @property
+    def scale(self) -> np.ndarray:
+        """What ranks the runs by size, shape (n,): training FLOPs where known, else the first input."""
+        return self.column("flops" if "flops" in self._input_names else self._input_names[0])
+
     def _own(self, name: str) -> np.ndarray:
         if name not in self.table:
             choices = ", ".join(map(str, self.table.columns))

@@ -67,9 +67,7 @@ def read_tree(path: Path) -> "tuple[xr.DataTree, dict[str, Any]]":
     return tree, provenance
 
 
-def make_tree(
-    runs: Runs, shape: Structure, sampled: Any, prior: dict[str, Any], provenance: dict[str, Any]
-) -> "xr.DataTree":
+def make_tree(runs: Runs, shape: Structure, sampled: Any, provenance: dict[str, Any]) -> "xr.DataTree":
     """Everything that a fit leaves, as one tree; ``sampled`` is `bayes_scaling.sampling.Draws`."""
     import xarray as xr
 
@@ -81,12 +79,12 @@ def make_tree(
         name: (("chain", "draw", *dims(name, values.ndim - 2)), values)
         for name, values in sampled.parameters.items()
     }
-    before = {name: (("chain", "draw", *dims(name, v.ndim - 1)), v[None]) for name, v in prior.items()}
-    stats = {name: (("chain", "draw"), values) for name, values in sampled.stats.items()}
-    index = {
-        "chain": np.arange(sampled.log_likelihood.shape[0]),
-        "draw": np.arange(sampled.log_likelihood.shape[1]),
+    before = {
+        name: (("chain", "draw", *dims(name, v.ndim - 1)), v[None]) for name, v in sampled.prior.items()
     }
+    stats = {name: (("chain", "draw"), values) for name, values in sampled.stats.items()}
+    chains, draws = next(iter(stats.values()))[1].shape
+    index = {"chain": np.arange(chains), "draw": np.arange(draws)}
     clusters = {"log_likelihood": (("chain", "draw", "cluster"), sampled.log_likelihood)}
     table = runs.table.convert_dtypes(dtype_backend="numpy_nullable")
     columns = {_variable(i, str(name)): ("run", _plain(table[name])) for i, name in enumerate(table.columns)}
@@ -96,7 +94,7 @@ def make_tree(
             "posterior": xr.Dataset(posterior, coords={**index, **groups}),
             "prior": xr.Dataset(before, coords=groups),
             "sample_stats": xr.Dataset(stats, coords=index),
-            "log_likelihood": xr.Dataset(clusters, coords=index),
+            "log_likelihood": xr.Dataset(clusters, coords={**index, "draw": index["draw"][:: sampled.thin]}),
             "observed_data": xr.Dataset({"log_loss": ("run", runs.log_loss)}),
             "constant_data": xr.Dataset(columns),
         }

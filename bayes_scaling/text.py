@@ -100,6 +100,30 @@ def comparison_rows(table: "pd.DataFrame") -> Rows:
     ]
 
 
+def backtest_rows(table: "pd.DataFrame") -> Rows:
+    """What a back-test found, one row per method or per cut and method."""
+    rows = []
+    for key, row in table.iterrows():
+        names = key if isinstance(key, tuple) else (key,)
+        held = {
+            str(name).removeprefix("coverage ") + " band held": f"{value:.0%}"
+            for name, value in row.items()
+            if str(name).startswith("coverage")
+        }
+        rows.append(
+            {
+                **dict(zip(table.index.names, map(str, names), strict=True)),
+                "runs": f"{row['runs']:.0f}",
+                **held,
+                "90% width": f"{row['width']:.1%}",
+                "log density": f"{row['log_density']:.2f}",
+                "CRPS": f"{row['crps']:.4f}",
+                "median off by": f"{row['error']:+.1%}",
+            }
+        )
+    return rows
+
+
 def records(table: "pd.DataFrame", index: str | None = None) -> list[dict[str, Any]]:
     """The rows of a table, with its index under this name."""
     named = table if index is None else table.reset_index(names=index)

@@ -29,6 +29,7 @@ class Answer:
     document: Any
     fits: "Mapping[str, Fit]" = field(default_factory=dict)
     doubts: Sequence[str] = ()
+    failed: bool = False
 
 
 def fit(args: argparse.Namespace) -> Answer:
@@ -41,6 +42,43 @@ def fit(args: argparse.Namespace) -> Answer:
     result.save(output, force=args.force)
     answer = _summarised(result, args.output, args.prob, everything=False)
     return dataclasses.replace(answer, text=f"{answer.text}\n\nSaved as {args.output}.")
+
+
+def fit_many(args: argparse.Namespace) -> Answer:
+    """Fit a law to many tables, in one compiled program; go on where an interrupted batch stopped."""
+    from bayes_scaling.many import by_stem
+    from bayes_scaling.text import aligned
+
+    # Each is read when its turn comes, so that one that cannot be read costs itself only.
+    law = get_law(args.law)
+    tables = {
+        name: lambda path=path: _runs(str(path), args, law) for name, path in by_stem(args.runs).items()
+    }
+    rows: Any = []
+    for outcome in bs.fit_many(
+        tables,
+        args.law,
+        folder=args.folder,
+        client=_client(args.client),
+        at_once=args.at_once,
+        **_fit_options(args),
+    ):
+        diagnosis = outcome.fit.diagnose() if outcome.fit else None
+        rows.append(
+            {
+                "table": outcome.name,
+                "R-hat": f"{diagnosis.r_hat:.3f}" if diagnosis else "",
+                "ok": bool(diagnosis and diagnosis.ok),
+                "resumed": outcome.resumed,
+                "note": outcome.error or "; ".join(diagnosis.failures[:1] if diagnosis else ()),
+            }
+        )
+    words = [
+        {name: {True: "yes", False: "no"}.get(value, value) for name, value in row.items()} for row in rows
+    ]
+    wrong = [row["table"] for row in rows if not row["ok"]]
+    doubts = [f"{len(wrong)} of {len(rows)} tables have no fit to trust: {', '.join(wrong)}"] if wrong else []
+    return Answer(aligned(words), {"fits": rows}, doubts=doubts, failed=bool(wrong))
 
 
 def summary(args: argparse.Namespace) -> Answer:
@@ -60,10 +98,14 @@ def predict(args: argparse.Namespace) -> Answer:
     from bayes_scaling.text import aligned, forecast_rows, records
 
     fits = _opened(args.fit)
-    inputs = {name: _values(value.split(",")) for name, value in _pairs(args.input, "--input").items()}
+    inputs: dict[str, Any] = {
+        name: _values(value.split(",")) for name, value in _pairs(args.input, "--input").items()
+    }
     if taken := {"params", "tokens", "group"} & set(inputs):
         raise InputError(f"--input {min(taken)}=... has an option of its own: --{min(taken)}")
-    forecast = fits[args.fit].predict(_values(args.params), _values(args.tokens), group=args.group, **inputs)
+    forecast = fits[args.fit].predict(
+        _values(args.params), _values(args.tokens), group=args.group, drift=args.drift, **inputs
+    )
     table = forecast.table(args.prob)
     for loss in args.below or []:
         below = forecast.prob_below(loss)
@@ -102,6 +144,41 @@ def compare(args: argparse.Namespace) -> Answer:
     comparison = bs.compare(_rivals(args), refit=args.refit, progress=_at_a_terminal())
     document = {"comparison": records(comparison.table, "law")}
     return Answer(aligned(comparison_rows(comparison.table)), document, comparison.fits)
+
+
+def backtest(args: argparse.Namespace) -> Answer:
+    """Hold larger runs out, forecast them from the smaller ones, and count what the bands held."""
+    from bayes_scaling.store import check_writable
+    from bayes_scaling.text import aligned, backtest_rows, records
+
+    if args.output:
+        check_writable(Path(args.output), args.force)
+    found = bs.backtest(
+        _runs(args.runs, args, get_law(args.law)),
+        args.law,
+        splits=args.splits,
+        holdout_above=args.holdout_above,
+        drift=args.drift,
+        baselines=args.baselines,
+        **_fit_options(args),
+    )
+    if args.output:
+        from bayes_scaling.pictures import save_picture
+
+        save_picture(bs.plot.misses(found), Path(args.output))
+    cuts = [f"{name} was left out: {why}" for name, why in found.left_out.items()]
+    failed = [f"the fit of {row.cut} failed its diagnosis" for row in found.health.itertuples() if not row.ok]
+    pooled, by_cut = found.table(), found.table(["cut", "method"])
+    text = f"{found.verdict}.\n\n{aligned(backtest_rows(pooled))}\n\n{aligned(backtest_rows(by_cut))}"
+    document = {
+        "verdict": found.verdict,
+        "pooled": records(pooled, "method"),
+        "runs": records(found.runs),
+        "health": records(found.health),
+        "drift": {"sd": found.drift.sd, **found.drift.to_dict()},
+        "left_out": found.left_out,
+    }
+    return Answer(text, document, doubts=[*cuts, *failed], failed=bool(failed))
 
 
 def report(args: argparse.Namespace) -> Answer:
@@ -260,8 +337,20 @@ def _fit_options(args: argparse.Namespace) -> dict[str, Any]:
         "chains": args.chains,
         "max_warmup": args.max_warmup,
         "seed": args.seed,
+        "parallel": args.parallel,
         "progress": _at_a_terminal(),
     }
+
+
+def _client(address: str | None) -> Any:
+    """A client of the Dask cluster whose scheduler has this address."""
+    if address is None:
+        return None
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError("--client needs Dask: pip install 'bayes_scaling[cluster]'") from None
+    return Client(address)
 
 
 def _pooling(given: list[str] | None) -> Any:

@@ -72,17 +72,17 @@ def instant_fit(runs, law, chains=2, draws=30, **options):
         }
 
     def sample(structure, data, *, seed, **_):
-        shape = (chains, draws)
-        rng = np.random.default_rng(seed)
+        shape, rng = (chains, draws), np.random.default_rng(seed)
         stats = {name: rng.random(shape) for name in ("energy", "lp", "acceptance_rate", "step_size")}
         stats |= {"diverging": np.zeros(shape, bool), "n_steps": np.ones(shape, int)}
-        rows = rng.normal(size=(*shape, structure.n_clusters))
         return sampling.Draws(
-            around_the_medians(structure, shape, seed), rows, stats, 0, "nothing was sampled"
+            parameters=around_the_medians(structure, shape, seed),
+            log_likelihood=rng.normal(size=(*shape, structure.n_clusters)),
+            thin=1,
+            stats=stats,
+            prior=around_the_medians(structure, (draws,), seed + 1),
+            warmup=0,
         )
 
-    def prior_draws(structure, draws, seed):
-        return around_the_medians(structure, (draws,), seed + 1)
-
-    with mock.patch.multiple(sampling, sample=sample, prior_draws=prior_draws):
+    with mock.patch.object(sampling, "sample", sample):
         return quiet_fit(runs, law, **options)

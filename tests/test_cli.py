@@ -13,6 +13,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import simulated_runs
 
 import bayes_scaling as bs
 from bayes_scaling import cli, text, verbs
@@ -186,6 +187,7 @@ AS_FILES = {"path": "output"}
     ("verb", "functions", "python_only", "command_line_only"),
     [
         ("fit", [bs.fit, bs.Fit.save, bs.Fit.summary], {"priors"}, LOADED | {"json"}),
+        ("fit-many", [bs.fit_many], {"priors", "tables"}, LOADED | {"runs", "json"}),
         ("summary", [bs.Fit.summary], set(), {"fit", "json"}),
         ("diagnose", [bs.Fit.diagnose], set(), {"fit", "json"}),
         ("predict", [bs.Fit.predict, bs.Forecast.table], set(), {"fit", "input", "below", "json"}),
@@ -210,6 +212,9 @@ def test_options_of_compare_and_demo_are_the_arguments_of_the_functions():
         | LOADED
         | {"source", "laws", "json"}
     )
+    assert options_of("backtest").keys() == (
+        (arguments_of(bs.backtest, bs.fit).keys() - {"priors"}) | LOADED | {"output", "force", "json"}
+    )
     assert options_of("demo").keys() - {"json"} == (arguments_of(demo).keys() - {"folder"}) | {"output"}
     assert {
         options_of("demo")[name] == value for name, value in arguments_of(demo).items() if name != "folder"
@@ -217,7 +222,8 @@ def test_options_of_compare_and_demo_are_the_arguments_of_the_functions():
 
 
 def test_every_picture_of_a_fit_has_a_kind():
-    assert set(cli.PICTURES) == set(bs.plot.__all__) - {"comparison", "loss_band"}
+    others = {"comparison", "loss_band", "coverage", "misses"}
+    assert set(cli.PICTURES) == set(bs.plot.__all__) - others
 
 
 # -- results ------------------------------------------------------------
@@ -376,6 +382,7 @@ def test_fit_passes_its_options_on(answers, tmp_path, sampled):
         "chains": 2,
         "max_warmup": 9,
         "seed": 5,
+        "parallel": None,
         "progress": False,
     }
     assert "50% lower" in document["summary"][0]
@@ -649,3 +656,23 @@ def test_json_holds_every_digit_and_no_nan():
         "ok": np.bool_(True),
     }
     assert json.loads(text.to_json(document)) == {"x": 0.1 + 0.2, "n": 3, "bad": [None, None], "ok": True}
+
+
+def test_many_tables_are_fitted_and_a_bad_one_is_said(tmp_path, capsys):
+    runs = simulated_runs({"E": 1.8, "A": 0.35, "B": 0.3, "alpha": 0.34, "beta": 0.29}, n=40)
+    runs.table.to_csv(tmp_path / "good.csv", index=False)
+    runs.table.drop(columns="loss").to_csv(tmp_path / "bad.csv", index=False)
+    words = [
+        "fit-many",
+        str(tmp_path / "good.csv"),
+        str(tmp_path / "bad.csv"),
+        "--folder",
+        str(tmp_path / "fits"),
+    ]
+    assert cli.main([*words, "--draws", "500", "--chains", "2"]) == cli.FAILED_DIAGNOSIS
+    said = capsys.readouterr()
+    assert "1 of 2 tables have no fit to trust: bad" in said.err
+    assert [path.name for path in (tmp_path / "fits").iterdir()] == ["good.nc"]
+    assert cli.main([words[0], words[1], *words[3:], "--draws", "500", "--chains", "2", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["fits"]
+    assert (row["table"], row["resumed"], row["ok"]) == ("good", True, True)

@@ -101,6 +101,12 @@ class TestTables:
         rows = rows_of("power_floor").assign(params=1e9)
         assert bs.load_runs(rows, inputs="tokens").doubts == ()
 
+    def test_are_ranked_by_their_first_input_where_compute_is_not_known(self):
+        rows = rows_of("power_floor")
+        np.testing.assert_array_equal(bs.load_runs(rows, inputs="tokens").scale, rows["tokens"])
+        both = rows_of("chinchilla")
+        np.testing.assert_allclose(bs.load_runs(both).scale, 6 * both["params"] * both["tokens"])
+
     def test_fits_of_other_runs_are_not_compared(self):
         rows = rows_of("gpt4")
         one, other = (bs.load_runs(r, inputs="flops") for r in (rows, rows.assign(flops=rows["flops"] * 2)))

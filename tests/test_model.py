@@ -12,11 +12,15 @@ import bayes_scaling as bs
 from bayes_scaling import InputError, Noise
 from bayes_scaling.model import build_model, model_data, resolve_pooling, structure
 from bayes_scaling.noise import as_noise
-from bayes_scaling.sampling import prior_draws
+from bayes_scaling.sampling.engine import engine, hierarchical, prior_draws
 from bayes_scaling.sampling.program import program
 from bayes_scaling.sampling.rounding import Geometry
 
 CHINCHILLA = bs.LAWS["chinchilla"]
+
+
+def from_prior(shape, draws):
+    return prior_draws(engine(shape, hierarchical(shape)), draws, 3)
 
 
 def small_table(groups, *, replicates=1, loss_se=False):
@@ -77,7 +81,7 @@ class TestTheDensityThatIsSampled:
 
 class TestNames:
     def shapes(self, runs, noise=None, pooling=None):
-        drawn = prior_draws(structure(runs, CHINCHILLA, noise or Noise(), pooling), 3)
+        drawn = from_prior(structure(runs, CHINCHILLA, noise or Noise(), pooling), 3)
         return {name: values.shape[1:] for name, values in drawn.items()}
 
     def test_one_group_has_scalars_and_no_population(self):
@@ -98,7 +102,7 @@ class TestNames:
 def drawn():
     """Prior draws of a model that pools its parameters in several ways."""
     pooling = {"E": "complete", "B": "none"}
-    return prior_draws(structure(small_table(["a", "b"]), CHINCHILLA, Noise(), pooling), 20_000, seed=3)
+    return from_prior(structure(small_table(["a", "b"]), CHINCHILLA, Noise(), pooling), 20_000)
 
 
 class TestPriorDraws:

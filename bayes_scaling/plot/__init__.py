@@ -4,8 +4,19 @@ Without ``ax`` (or ``figure``, for those of several panels) a new pyplot figure 
 touched. The law's band is dark and that of a new run light; beyond the data lines are dashed, bands hatched.
 """
 
+from bayes_scaling.plot.backtests import coverage, misses
 from bayes_scaling.plot.checks import comparison, posterior, residuals
 from bayes_scaling.plot.losses import extrapolation, loss_band
 from bayes_scaling.plot.optimum import allocation, isoloss
 
-__all__ = ["allocation", "comparison", "extrapolation", "isoloss", "loss_band", "posterior", "residuals"]
+__all__ = [
+    "allocation",
+    "comparison",
+    "coverage",
+    "extrapolation",
+    "isoloss",
+    "loss_band",
+    "misses",
+    "posterior",
+    "residuals",
+]

@@ -19,9 +19,8 @@ NEAR = 1.25
 
 
 def largest_group(fit: "Fit") -> str:
-    """The group whose largest run took the most compute, or had the most of the law's first input."""
-    column = "flops" if "flops" in fit.runs.extent else fit.law.columns[0]
-    return fit.groups[fit.runs.group_index[np.argmax(fit.runs.column(column))]]
+    """The group whose largest run took the most compute."""
+    return fit.groups[fit.runs.group_index[np.argmax(fit.runs.scale)]]
 
 
 @style.styled

@@ -1,0 +1,105 @@
+"""Model discrepancy: how far the truth may drift from any law beyond the data.
+
+Beyond the frontier of its runs a law is wrong by an amount that nobody has seen. On real sweeps the misses are bias
+rather than noise: all larger runs lie on one side. So the drift of log loss is one random slope for all new runs of a
+posterior draw,
+
+    drift(x) = s z d(x),   z ~ N(0, 1),   s ~ half-normal(spread),
+
+with d(x) the distance beyond the data in powers of ten. Inside the data d = 0, and the law is the law.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayes_scaling.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_LEVELS = 40
+"""Quantiles that stand for the half-normal prior of s."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How log loss drifts from the law with the distance beyond the data.
+
+    Attributes
+    ----------
+    spread : float
+        Scale of the half-normal prior of s, the standard deviation of log loss per power of ten; 0 for none.
+    weights : tuple of float, optional
+        What a table's own past made of the prior: a weight for each of its quantiles.
+    """
+
+    spread: float = 0.02
+    weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.spread < np.inf:
+            raise InputError(
+                f"the spread of a drift is {self.spread!r}; expected 0 or a small number, as 0.02"
+            )
+        if self.weights is not None and len(self.weights) != _LEVELS:
+            raise InputError(f"a drift has {_LEVELS} weights; got {len(self.weights)}")
+
+    @cached_property
+    def scales(self) -> np.ndarray:
+        """Quantiles of s under its prior, shape (levels,)."""
+        from scipy.stats import halfnorm
+
+        return self.spread * halfnorm.ppf((np.arange(_LEVELS) + 0.5) / _LEVELS)
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of log loss one power of ten beyond the data."""
+        return float(np.sqrt(np.average(self.scales**2, weights=self.weights)))
+
+    def slopes(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Draws of s z: the drift of log loss per power of ten."""
+        return rng.choice(self.scales, size=shape, p=self.weights) * rng.standard_normal(shape)
+
+    def updated(self, log_scores: Any) -> "Drift":
+        """The drift after cuts of a table's own past.
+
+        Parameters
+        ----------
+        log_scores : array_like, shape (cuts, levels)
+            For each cut, the mean log predictive density of the runs beyond it, were s the given quantile. The
+            runs beyond one cut share their drift, so a cut counts as one observation.
+        """
+        scores = np.asarray(log_scores, float)
+        total = scores.sum(0) + np.log(self.weights or np.full(_LEVELS, 1 / _LEVELS))
+        weights = np.exp(total - total.max())
+        return Drift(self.spread, tuple(float(w) for w in weights / weights.sum()))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"spread": self.spread, "weights": None if self.weights is None else list(self.weights)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Drift":
+        weights = values["weights"]
+        return cls(values["spread"], None if weights is None else tuple(weights))
+
+
+def as_drift(drift: "Drift | float | bool | None", default: Drift) -> Drift:
+    """A drift from what a user gives: None or True for the default, False or 0 for none, a spread, or a Drift."""
+    if isinstance(drift, Drift):
+        return drift
+    if drift is None or drift is True:
+        return default
+    try:
+        return Drift(float(drift))
+    except (TypeError, ValueError):
+        raise InputError(
+            f"drift is {drift!r}; expected a Drift, its spread as a number, True or False"
+        ) from None
+
+
+def distance(decades: "xr.Dataset") -> "xr.DataArray":
+    """The distance beyond the data that counts, dim point: the largest of those in compute and in each input."""
+    return decades.to_dataarray("input").max("input")

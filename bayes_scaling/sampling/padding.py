@@ -1,0 +1,33 @@
+"""Tables of nearly equal length made equal by rows of no weight, so that they share one compiled program."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from bayes_scaling.model import Structure
+
+
+def padded_structure(structure: Structure, *others: Structure) -> Structure:
+    """The structure with room for the rows and clusters of all of these, rounded up."""
+    rows = _rounded(s.n_rows for s in (structure, *others))
+    clusters = _rounded(s.n_clusters for s in (structure, *others)) if structure.clustered else rows
+    return replace(structure, n_rows=rows, n_clusters=clusters)
+
+
+def padded_data(data: Mapping[str, np.ndarray], to: Structure) -> dict[str, np.ndarray]:
+    """The data with copies of their first row, of weight 0, up to the length of a padded structure."""
+    count = len(data["weight"])
+    more = to.n_rows - count
+    out = {name: np.concatenate([values, np.repeat(values[:1], more)]) for name, values in data.items()}
+    out["weight"][count:] = 0.0
+    # Where each row is a cluster, the new ones are too; elsewhere a row of weight 0 may join any.
+    out["cluster_index"][count:] = to.n_clusters - 1 if to.clustered else np.arange(count, to.n_rows)
+    return out
+
+
+def _rounded(counts: Iterable[int]) -> int:
+    """The largest count, rounded up to 4, 5, 6 or 7 times a power of two: at most a quarter more."""
+    largest = max(counts)
+    power = 2 ** max(largest.bit_length() - 3, 0)
+    return -(-largest // power) * power
