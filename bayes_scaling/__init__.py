@@ -32,9 +32,8 @@ _ROOMS = {
     "drift": ("Drift",),
     "backtest": ("Backtest", "backtest"),
     "report": ("report",),
-    "datasets": (),
-    "plot": (),
 }
+_MODULES = ("architecture", "batch", "datasets", "plot", "units")
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
@@ -56,7 +55,9 @@ __all__ = [
     "Normal",
     "Reference",
     "Runs",
+    "architecture",
     "backtest",
+    "batch",
     "build_model",
     "compare",
     "datasets",
@@ -67,10 +68,11 @@ __all__ = [
     "open_fit",
     "plot",
     "report",
+    "units",
 ]
 
 if TYPE_CHECKING:
-    from bayes_scaling import datasets, plot
+    from bayes_scaling import architecture, batch, datasets, plot, units
     from bayes_scaling.allocate import Allocation
     from bayes_scaling.backtest import Backtest, backtest
     from bayes_scaling.compare import Comparison, compare
@@ -91,7 +93,7 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         value = getattr(import_module(f"bayes_scaling.{_HOMES[name]}"), name)
-    elif name in ("datasets", "plot"):
+    elif name in _MODULES:
         value = import_module(f"bayes_scaling.{name}")
     else:
         raise AttributeError(f"module 'bayes_scaling' has no attribute {name!r}")

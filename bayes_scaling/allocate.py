@@ -1,6 +1,7 @@
 """Compute-optimal N and D for any law, one answer per posterior draw."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,7 @@ class Allocation:
         return long_table(columns, self.params)
 
 
-def allocate(fit: "Fit", flops: Any, *, group: str | None = None) -> Allocation:
+def allocate(fit: "Fit", flops: Any, *, group: str | None = None, **inputs: Any) -> Allocation:
     """Compute-optimal N and D, as posterior draws.
 
     For each draw the law is minimised along N D = C/6: in closed form where the law names its additive power
@@ -106,16 +107,19 @@ def allocate(fit: "Fit", flops: Any, *, group: str | None = None) -> Allocation:
         Training budgets C in FLOPs.
     group : str, optional
         As for `predict`.
+    **inputs
+        The law's inputs beside N and D, by column name, such as ``unique_tokens="100B"``: one value, or one for
+        each budget.
 
     Raises
     ------
     InputError
-        If the law has no N and D to split a budget into.
+        If the law has no N and D to split a budget into, or one of its other inputs is not given.
     """
     import xarray as xr
 
     law = fit.law
-    if law.columns != ("params", "tokens"):
+    if not law.allocates:
         raise InputError(
             f"law {law.name!r} takes {', '.join(law.columns)}: "
             "a budget cannot be split into params and tokens"
@@ -123,19 +127,20 @@ def allocate(fit: "Fit", flops: Any, *, group: str | None = None) -> Allocation:
     budgets = xr.DataArray(
         np.atleast_1d(parse_quantities(flops, "flops")).astype(float), dims="point", name="flops"
     )
+    loss_at = _along_n_and_d(fit, inputs, budgets)
     draws = fit.draws(group)
     parameters = {name: draws[name] for name in law.parameters}
     # The product N D in multiples of the reference, and N = 1, D = 1 on that scale.
     product = budgets / (6 * fit.reference["params"] * fit.reference["tokens"])
     smallest, largest = 1 / fit.reference["params"], product * fit.reference["tokens"]
-    if law.power_terms:
+    if law.power_terms and len(law.columns) == 2:
         log_n = closed_form(law, parameters, product)
     else:
-        log_n = search(law, parameters, product, smallest, largest)
+        log_n = search(loss_at, parameters, product, smallest, largest)
     log_n = log_n.where((log_n > np.log(smallest)) & (log_n < np.log(largest)))
     n = np.exp(log_n)
     # Groups may share the optimum and still differ in loss: one set of dims for all three.
-    n, loss = xr.broadcast(n, law(n, product / n, **parameters))
+    n, loss = xr.broadcast(n, loss_at(n, product / n, **parameters))
     leading = [dim for dim in ("chain", "draw", "group", "point") if dim in loss.dims]
     params = n.transpose(*leading) * fit.reference["params"]
     tokens = (budgets / (6 * params)).transpose(*leading)
@@ -149,6 +154,34 @@ def allocate(fit: "Fit", flops: Any, *, group: str | None = None) -> Allocation:
     )
 
 
+def _along_n_and_d(fit: "Fit", given: dict[str, Any], budgets: "xr.DataArray") -> Callable[..., Any]:
+    """The law as a function of N and D alone, in multiples of the reference, its other inputs held."""
+    law = fit.law
+    others = [column for column in law.columns if column not in ("params", "tokens")]
+    for name in given:
+        if name not in others:
+            takes = (
+                f"beside params and tokens it takes {', '.join(others)}" if others else "it takes no other"
+            )
+            raise InputError(f"law {law.name!r} has no input {name!r} to hold; {takes}")
+    held = {}
+    for name in others:
+        if given.get(name) is None:
+            raise InputError(f"law {law.name!r} needs {name!r} to split a budget; give {name}=...")
+        values = np.atleast_1d(parse_quantities(given[name], name))
+        if values.size not in (1, budgets.size):
+            raise InputError(
+                f"{name} has {values.size} values for {budgets.size} budgets; give one, or as many"
+            )
+        held[name] = budgets.copy(data=np.broadcast_to(values, budgets.shape)) / fit.reference[name]
+
+    def loss(n: Any, d: Any, **parameters: Any) -> Any:
+        at = {"params": n, "tokens": d, **held}
+        return law(*(at[column] for column in law.columns), **parameters)
+
+    return loss
+
+
 def closed_form(law: Law, parameters: dict[str, Any], product: Any) -> Any:
     """log N at the minimum of A N^-alpha + B D^-beta along N D = product, in multiples of the reference."""
     assert law.power_terms is not None
@@ -157,7 +190,12 @@ def closed_form(law: Law, parameters: dict[str, Any], product: Any) -> Any:
 
 
 def search(
-    law: Law, parameters: dict[str, Any], product: Any, smallest: Any, largest: Any, points: int = 65
+    law: Callable[..., Any],
+    parameters: dict[str, Any],
+    product: Any,
+    smallest: Any,
+    largest: Any,
+    points: int = 65,
 ) -> Any:
     """log N at the minimum of any law along N D = product, all draws at once: a grid, then golden sections.
 

@@ -35,9 +35,9 @@ class Backtest:
     Attributes
     ----------
     runs : DataFrame
-        One row per held-out run, cut and method: cut, method, group, params, tokens, flops, loss, decades (powers
-        of ten beyond the fitted runs, in compute or in an input), median, width (of the 90% interval, in log
-        loss), error (of the median, relative), pit, log_density and crps (both of log loss).
+        One row per held-out run, cut and method: cut, method, group, params, tokens, flops (or the law's inputs),
+        loss, decades (powers of ten beyond the fitted runs, in compute or in an input), median, width (of the 90%
+        interval, in log loss), error (of the median, relative), pit, log_density and crps (both of log loss).
     health : DataFrame
         One row per cut: runs fitted, R-hat, divergences, whether the diagnosis passed.
     drift : Drift
@@ -97,9 +97,10 @@ def backtest(
     runs : Runs, DataFrame or path
     law : str or Law
     splits : {"rolling", "largest", "groups"} or mapping of name to mask
-        Rolling cuts hold out, in each group, the runs within a factor of 3, 10 and 30 of its largest compute;
-        "largest" holds out each group's largest run; "groups" holds out, group by group, the half of its runs
-        with the larger compute. A mask is true for the runs held out.
+        Rolling cuts hold out, in each group, the runs within a factor of 3, 10 and 30 of its largest compute (of
+        its largest first input where compute is not known); "largest" holds out each group's largest run;
+        "groups" holds out, group by group, the half of its runs with the larger compute. A mask is true for the
+        runs held out.
     holdout_above : number or str, optional
         One cut instead: hold out the runs above this many FLOPs.
     drift : Drift, number or bool, optional
@@ -123,7 +124,11 @@ def backtest(
     from bayes_scaling.baselines import huber_bootstrap, laplace
 
     family = get_law(law)
-    table = runs if isinstance(runs, Runs) else load_runs(runs, group=options.pop("group", None))
+    table = (
+        runs
+        if isinstance(runs, Runs)
+        else load_runs(runs, group=options.pop("group", None), inputs=family.columns)
+    )
     masks = _masks(table, splits, holdout_above)
     pieces: dict[str, tuple[Runs, Runs]] = {}
     left_out: dict[str, str] = {}
@@ -177,14 +182,14 @@ def _masks(runs: Runs, splits: str | Mapping[str, Any], above: float | str | Non
         return {name: np.asarray(mask, bool) for name, mask in splits.items()}
     groups = range(len(runs.groups))
     own = [runs.group_index == g for g in groups]
-    largest = np.array([runs.flops[mask].max() for mask in own])[runs.group_index]
+    largest = np.array([runs.scale[mask].max() for mask in own])[runs.group_index]
     if splits == "rolling":
-        return {f"{factor:g}x": runs.flops >= largest / factor for factor in FACTORS}
+        return {f"{factor:g}x": runs.scale >= largest / factor for factor in FACTORS}
     if splits == "largest":
-        return {"largest": runs.flops == largest}
+        return {"largest": runs.scale == largest}
     if splits == "groups":
         return {
-            f"larger half of {runs.groups[g]}": own[g] & (runs.flops > np.median(runs.flops[own[g]]))
+            f"larger half of {runs.groups[g]}": own[g] & (runs.scale > np.median(runs.scale[own[g]]))
             for g in groups
         }
     raise InputError(f"splits is {splits!r}; expected 'rolling', 'largest', 'groups' or a mapping of masks")
@@ -272,7 +277,7 @@ def _rows(
             "cut": cut,
             "method": method,
             "group": np.array(test.groups)[test.group_index],
-            **{name: test.column(name) for name in ("params", "tokens", "flops")},
+            **{name: test.column(name) for name in test.extent},
             "loss": test.loss,
             "decades": decades,
             "median": np.exp(scores["median"]),

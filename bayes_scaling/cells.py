@@ -122,7 +122,7 @@ def doubts(table: pd.DataFrame, inputs: tuple[str, ...] = ()) -> list[str]:
     table : DataFrame
         From `canonical`.
     inputs : tuple of str
-        Further columns that tell configurations apart.
+        The columns that a law takes, where known; those that are not N and D tell configurations apart.
 
     Returns
     -------
@@ -131,6 +131,8 @@ def doubts(table: pd.DataFrame, inputs: tuple[str, ...] = ()) -> list[str]:
     found = []
     # No table's largest run has so few parameters or tokens; 12B written in millions is 1.2e4, 300B is 3e5.
     for column, ceiling in (("params", 1e5), ("tokens", 1e6)):
+        if column not in table:
+            continue
         low, high = table[column].min(), table[column].max()
         if high < ceiling:
             unit, factor = (
@@ -141,7 +143,7 @@ def doubts(table: pd.DataFrame, inputs: tuple[str, ...] = ()) -> list[str]:
                 f"{column} runs from {low:g} to {high:g}: these look like {unit}; "
                 f"multiply by {factor}, because {column} is a plain count."
             )
-        elif low == high:
+        elif low == high and (column in inputs or not {"params", "tokens", "flops"} & set(inputs)):
             found.append(
                 f"all runs share one {column} value ({format_quantity(low)}): "
                 f"how the loss depends on {column} is told only by the prior."
@@ -152,7 +154,7 @@ def doubts(table: pd.DataFrame, inputs: tuple[str, ...] = ()) -> list[str]:
             f"the median loss is {median:.4g}: this looks like perplexity; "
             "take its natural logarithm, because loss is in nats per token."
         )
-    if "flops" in table:
+    if {"params", "tokens", "flops"} <= set(table):
         ratio = float((table["flops"] / training_flops(table["params"], table["tokens"])).median())
         if not 0.5 <= ratio <= 2:
             found.append(
@@ -163,8 +165,15 @@ def doubts(table: pd.DataFrame, inputs: tuple[str, ...] = ()) -> list[str]:
     return found
 
 
+def identity(table: pd.DataFrame) -> tuple[str, ...]:
+    """The columns that say what was trained, beside further inputs: N and D, or compute where it stands alone."""
+    named = tuple(column for column in ("params", "tokens") if column in table)
+    return named if len(named) == 2 or "flops" not in table else (*named, "flops")
+
+
 def _repeats(table: pd.DataFrame, inputs: tuple[str, ...]) -> list[str]:
-    same = [c for c in ("group", "params", "tokens", *inputs, "loss", "seed") if c in table]
+    columns = dict.fromkeys(("group", *identity(table), *inputs, "loss", "seed"))
+    same = [column for column in columns if column in table]
     kinds = table.groupby(same, dropna=False, sort=False).ngroup()
     repeated = kinds.duplicated()
     if not repeated.any():

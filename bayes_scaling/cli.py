@@ -114,7 +114,11 @@ def parser() -> argparse.ArgumentParser:
     tables = _table_options()
     fit = verb(verbs.fit, tables, _json(), _prob(), _output("the fit to write, a .nc file"))
     fit.add_argument("runs", help="a .csv, .tsv or .parquet file with one row per run")
-    fit.add_argument("--law", default="chinchilla", help="a law family; see `bayes-scaling laws`")
+    fit.add_argument(
+        "--law",
+        default="chinchilla",
+        help="a law of `bayes-scaling laws`; m4:flops reads its input from the column flops",
+    )
 
     fit_many = verb(verbs.fit_many, tables, _json())
     fit_many.add_argument("runs", nargs="+", help="tables, one fit each")
@@ -139,6 +143,7 @@ def parser() -> argparse.ArgumentParser:
     allocate.add_argument(
         "--flops", action="append", required=True, metavar="C", help="training budgets: 1e24, or 1e24,1e25"
     )
+    allocate.add_argument("--input", action="append", metavar="NAME=VALUE", help="another input of the law")
     compare = verb(verbs.compare, tables, _json())
     compare.add_argument("source", nargs="+", metavar="RUNS|FIT", help="one table, or two or more .nc")
     laws = compare.add_argument("--laws", action="append", help="laws to fit to a table: chinchilla,kaplan")
@@ -176,7 +181,8 @@ def parser() -> argparse.ArgumentParser:
     )
     plot = verb(verbs.plot, _prob(), _group_of_fit(), _output("the picture to write: .png, .svg or .pdf"))
     plot.add_argument("--kind", choices=PICTURES, default=PICTURES[0])
-    plot.add_argument("--to", metavar="C", help="how far the axis goes, in FLOPs")
+    plot.add_argument("--along", metavar="COLUMN", help="the input on the axis, where it is not compute")
+    plot.add_argument("--to", metavar="C", help="how far the axis goes, in FLOPs or the input's own unit")
     for of_fit in (summary, diagnose, predict, allocate, report, plot):
         of_fit.add_argument("fit", help="a .nc file that `bayes-scaling fit` wrote")
 
@@ -201,7 +207,7 @@ def _table_options() -> argparse.ArgumentParser:
     table.add_argument(
         "--column", action="append", metavar="ROLE=COLUMN", help="which column holds what: params=N"
     )
-    table.add_argument("--inputs", action="append", metavar="COLUMN", help="further inputs that a law takes")
+    table.add_argument("--inputs", action="append", metavar="COLUMN", help="further inputs beside the law's")
     model = options.add_argument_group("the model")
     model.add_argument("--noise", help="constant, or growing with a column: flops, params (constant)")
     model.add_argument(

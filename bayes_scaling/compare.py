@@ -142,10 +142,7 @@ def _same_runs(fits: "Mapping[str, Fit]") -> None:
     first = fits[names[0]].runs
     for name in names[1:]:
         other = fits[name].runs
-        if not all(
-            np.array_equal(getattr(first, what), getattr(other, what))
-            for what in ("params", "tokens", "loss")
-        ):
+        if not first.same_as(other):
             raise InputError(
                 f"{names[0]} and {name} were fitted to different runs; compare needs the same table"
             )

@@ -176,11 +176,11 @@ class Fit:
 
         return predict(self, params, tokens, group=group, drift=drift, **inputs)
 
-    def allocate(self, flops: Any, *, group: str | None = None) -> "Allocation":
+    def allocate(self, flops: Any, *, group: str | None = None, **inputs: Any) -> "Allocation":
         """Compute-optimal N and D; see `bayes_scaling.allocate.allocate`."""
         from bayes_scaling.allocate import allocate
 
-        return allocate(self, flops, group=group)
+        return allocate(self, flops, group=group, **inputs)
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Writes the fit to one netCDF file, whole or not at all.
@@ -217,7 +217,8 @@ def fit(
     runs : Runs, DataFrame or path
         Anything that `load_runs` takes.
     law : str or Law
-        A family of the catalogue (``bayes_scaling.LAWS``).
+        A family of the catalogue (``bayes_scaling.LAWS``), by name; ``"m4:flops"`` reads its input from the
+        column flops.
     group : str, optional
         The column that names each run's group (corpus, architecture, recipe). Default: the column ``group``
         where the table has one.

@@ -1,7 +1,7 @@
 """What is asked of a fit: runs, law, noise, pooling and seed, checked and complete before anything is sampled."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -107,13 +107,11 @@ def request(
         if number < 1:
             raise InputError(f"{name} is {number}; expected a whole number from 1 on")
     chosen = get_law(law).with_priors(priors or {})
-    further = tuple(name for name in chosen.columns if name not in ("params", "tokens", "flops"))
     if not isinstance(runs, Runs):
-        runs = load_runs(runs, group=group, inputs=further)
+        runs = load_runs(runs, group=group, inputs=chosen.columns)
     elif group is not None:
         runs = runs.grouped_by(group)
-    if set(further) - set(runs.inputs):
-        runs = replace(runs, inputs=tuple(dict.fromkeys((*runs.inputs, *further))))
+    runs = runs.with_inputs(chosen.columns)
     if NEW_GROUP in runs.groups:
         raise InputError(
             f"{runs.name} has a group called {NEW_GROUP!r}, the word for a group not seen yet; "

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+SAME_KIND = {"unique_tokens": "tokens"}
+"""Columns that are measured from another's reference point, so that a law may compare the two."""
+
+
 @dataclass(frozen=True)
 class Reference:
     """The point that a law's inputs are measured from.
@@ -49,8 +53,8 @@ class Runs:
     Attributes
     ----------
     table : DataFrame
-        Columns params, tokens, loss (float64); where known flops, group, seed, loss_se, trajectory; then the
-        columns of the source under their own names. Index 0..n-1.
+        Columns params, tokens (unless a law takes neither), loss (float64); where known flops, group, seed,
+        loss_se, trajectory; then the columns of the source under their own names. Index 0..n-1.
     name : str
         Where the runs came from, for people.
     doubts : tuple of str
@@ -75,12 +79,12 @@ class Runs:
     @cached_property
     def params(self) -> np.ndarray:
         """Parameters N of each run, shape (n,)."""
-        return self.table["params"].to_numpy(dtype=float)
+        return self._own("params")
 
     @cached_property
     def tokens(self) -> np.ndarray:
         """Training tokens D of each run, shape (n,)."""
-        return self.table["tokens"].to_numpy(dtype=float)
+        return self._own("tokens")
 
     @cached_property
     def loss(self) -> np.ndarray:
@@ -99,13 +103,25 @@ class Runs:
             return self.table["flops"].to_numpy(dtype=float)
         return training_flops(self.params, self.tokens)
 
+    @property
+    def scale(self) -> np.ndarray:
+        """What ranks the runs by size, shape (n,): training FLOPs where known, else the first input."""
+        return self.column("flops" if "flops" in self._input_names else self._input_names[0])
+
+    def _own(self, name: str) -> np.ndarray:
+        if name not in self.table:
+            choices = ", ".join(map(str, self.table.columns))
+            raise InputError(f"{self.name} has no column '{name}'; its columns are {choices}.")
+        return self.table[name].to_numpy(dtype=float)
+
     def column(self, name: str) -> np.ndarray:
         """One numeric column, by name.
 
         Parameters
         ----------
         name : str
-            ``"params"``, ``"tokens"``, ``"flops"``, or any other column of positive numbers.
+            ``"params"``, ``"tokens"``, ``"flops"``, ``"tokens_per_param"``, or any other column of positive
+            numbers.
 
         Returns
         -------
@@ -116,8 +132,10 @@ class Runs:
         InputError
             If there is no such column, or a cell of it is not a positive finite number.
         """
-        if name == "flops":
+        if name == "flops" and name in self._input_names:
             return self.flops
+        if name == "tokens_per_param" and name not in self.table and {"params", "tokens"} <= set(self.table):
+            return self.tokens / self.params
         if name not in self.table:
             choices = dict.fromkeys([*self._input_names, *self.table.columns])
             raise InputError(f"{self.name} has no column '{name}'; choose one of {', '.join(choices)}.")
@@ -125,7 +143,39 @@ class Runs:
 
     @property
     def _input_names(self) -> tuple[str, ...]:
-        return ("params", "tokens", "flops", *self.inputs)
+        """What is known of every run, of N, D and C, and the further inputs."""
+        named = [column for column in ("params", "tokens", "flops") if column in self.table]
+        named += ["flops"] if named == ["params", "tokens"] else []
+        return (*named, *self.inputs)
+
+    def with_inputs(self, columns: Iterable[str]) -> Runs:
+        """The same runs, with these columns among their inputs.
+
+        Parameters
+        ----------
+        columns : iterable of str
+            Those that a law takes; params, tokens and flops need no mention.
+
+        Returns
+        -------
+        Runs
+
+        Raises
+        ------
+        InputError
+            If there is no such column, or a cell of it is not a positive finite number.
+        """
+        for name in columns:
+            self.column(name)
+        new = tables.further(columns)
+        return dataclasses.replace(self, inputs=tuple(dict.fromkeys((*self.inputs, *new))))
+
+    def same_as(self, other: Runs) -> bool:
+        """Whether these are the same runs: the same losses at the same N, D and C."""
+        mine, theirs = (set(runs._input_names) - set(runs.inputs) for runs in (self, other))
+        return mine == theirs and all(
+            np.array_equal(self.column(name), other.column(name)) for name in ("loss", *mine)
+        )
 
     @cached_property
     def groups(self) -> list[str]:
@@ -146,10 +196,10 @@ class Runs:
     def configurations(self) -> np.ndarray:
         """Id of each run's configuration, shape (n,), int, numbered by first appearance.
 
-        Runs of one group with the same params, tokens and further `inputs` are replicates of each other.
+        Runs of one group with the same params, tokens (or flops) and further `inputs` are replicates of each other.
         """
-        further = [self.table[column].tolist() for column in self.inputs]
-        return _ids(zip(self._labels, self.params.tolist(), self.tokens.tolist(), *further, strict=True))
+        names = (*cells.identity(self.table), *self.inputs)
+        return _ids(zip(self._labels, *(self.column(name).tolist() for name in names), strict=True))
 
     @property
     def n_configurations(self) -> int:
@@ -188,8 +238,11 @@ class Runs:
 
     @cached_property
     def reference(self) -> Reference:
-        """Geometric means of params, tokens, flops and the further inputs."""
-        return Reference({c: float(np.exp(np.log(self.column(c)).mean())) for c in self._input_names})
+        """Geometric means of params, tokens, flops and the further inputs; counts of one kind share theirs."""
+        means = {c: float(np.exp(np.log(self.column(c)).mean())) for c in self._input_names}
+        return Reference(
+            {c: means[SAME_KIND[c]] if SAME_KIND.get(c) in means else m for c, m in means.items()}
+        )
 
     @cached_property
     def extent(self) -> dict[str, tuple[float, float]]:
@@ -284,11 +337,16 @@ class Runs:
             _count(self.n, "run"),
             _count(self.n_configurations, "configuration"),
             _count(len(self.groups), "group"),
-            f"params {_range(self.params)}",
-            f"tokens {_range(self.tokens)}",
+            *(f"{name} {_range(self.column(name))}" for name in self._told_by),
             f"loss {self.loss.min():.2f}-{self.loss.max():.2f}",
         )
         return f"Runs({self.name}: {', '.join(parts)})"
+
+    @property
+    def _told_by(self) -> tuple[str, ...]:
+        """The columns that describe the table: N and D, or what there is instead."""
+        named = cells.identity(self.table)
+        return named if len(named) == 2 else (*named, *self.inputs)
 
     def describe(self) -> pd.DataFrame:
         """A small table by group, for people.
@@ -296,7 +354,7 @@ class Runs:
         Returns
         -------
         DataFrame
-            Of text, indexed by group: runs, configurations, params, tokens, loss.
+            Of text, indexed by group: runs, configurations, params, tokens (or what there is instead), loss.
         """
         import pandas as pd
 
@@ -306,8 +364,7 @@ class Runs:
             rows[label] = {
                 "runs": str(part.n),
                 "configurations": str(part.n_configurations),
-                "params": _range(part.params),
-                "tokens": _range(part.tokens),
+                **{name: _range(part.column(name)) for name in self._told_by},
                 "loss": f"{part.loss.min():.3f}-{part.loss.max():.3f}",
             }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("group")
@@ -366,7 +423,8 @@ def load_runs(
     trajectory : str, optional
         The column that says which training run a checkpoint belongs to; empty for a run of its own.
     inputs : sequence of str
-        Further numeric columns that a law takes as inputs, such as ``("unique_tokens",)``.
+        The numeric columns that a law takes, such as ``("params", "tokens", "unique_tokens")`` or ``("flops",)``.
+        Only these must then be there; without any, params and tokens must.
     name : str, optional
         What to call the runs; the file's name by default.
 
@@ -392,13 +450,14 @@ def load_runs(
         "params": params, "tokens": tokens, "loss": loss, "flops": flops,
         "group": group, "seed": seed, "loss_se": loss_se, "trajectory": trajectory,
     }  # fmt: skip
-    inputs = (inputs,) if isinstance(inputs, str) else tuple(inputs)
+    inputs = (inputs,) if isinstance(inputs, str) else tuple(dict.fromkeys(inputs))
     where: Callable[[int], str] = cells.row_number
     if isinstance(source, Runs):
-        as_it_is = all(c is None or (c == role and c in source.table) for role, c in mapping.items())
+        known = {*source.table.columns, "params", "tokens"}  # these two may stand for what is not there
+        as_it_is = all(c is None or (c == role and c in known) for role, c in mapping.items())
         if as_it_is and not inputs:
             return source if name is None else dataclasses.replace(source, name=name)
-        name, inputs, frame = name or source.name, inputs or source.inputs, source.table
+        name, inputs, frame = name or source.name, inputs or source._input_names, source.table
     elif isinstance(source, pd.DataFrame):
         name, frame = name or "the table", source
     elif isinstance(source, (str, os.PathLike)):
@@ -413,4 +472,4 @@ def load_runs(
     doubts = tuple(cells.doubts(table, inputs))
     for doubt in doubts:
         warnings.warn(f"{name}: {doubt}", DoubtfulInputWarning, stacklevel=2)
-    return Runs(table=table, name=name, doubts=doubts, inputs=inputs)
+    return Runs(table=table, name=name, doubts=doubts, inputs=tables.further(inputs))

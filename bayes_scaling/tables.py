@@ -124,7 +124,7 @@ def canonical(
         From each of `REQUIRED` and `OPTIONAL` to the column that holds it; None to take the column of that
         very name if there is one.
     inputs : tuple of str
-        Further numeric columns.
+        Numeric columns that a law takes. Without any, params and tokens must be there; with some, only these.
     name : str
         What to call the table in messages.
     where : callable
@@ -146,6 +146,7 @@ def canonical(
     if len(source) == 0:
         raise InputError(f"{name} has columns but no rows; expected one row per training run.")
     claimed = _claim(source, mapping, inputs, name)
+    inputs = further(inputs)
     table: dict[str, Any] = {}
     for role, column in claimed.items():
         cells = source[column]
@@ -155,12 +156,13 @@ def canonical(
             table[role] = labels(cells, name, where)
         else:
             table[role] = cells.to_numpy()
-    if "params" not in table:
+    if "flops" in table and "tokens" in table and "params" not in table:
         table["params"] = params_for(table["flops"], table["tokens"])
-    if "tokens" not in table:
+    if "flops" in table and "params" in table and "tokens" not in table:
         table["tokens"] = tokens_for(table["flops"], table["params"])
     for column in inputs:
-        table[column] = numbers(source[column], column, name, where)
+        if column in source.columns:
+            table[column] = numbers(source[column], column, name, where)
     ordered = {role: table[role] for role in (*REQUIRED, *OPTIONAL, *inputs) if role in table}
     others = source.drop(columns=[column for column in ordered if column in source.columns])
     return pd.concat([pd.DataFrame(ordered), others.reset_index(drop=True)], axis=1)
@@ -171,17 +173,18 @@ def _claim(
 ) -> dict[str, str]:
     """The column of the source that holds each role."""
     for column in inputs:
-        if column in (*REQUIRED, *OPTIONAL):
+        if column in (*REQUIRED, *OPTIONAL) and column not in ("params", "tokens", "flops"):
             raise InputError(
-                f"inputs names '{column}', which every table has in its own right; "
-                f"list only further columns, and map this one with {column}='...'."
+                f"inputs names '{column}', which is no input of a law; map this column with {column}='...'."
             )
     claimed: dict[str, str] = {}
+    needed = {"loss", *(inputs or ("params", "tokens"))}
+    inputs = further(inputs)
     owners = dict.fromkeys(inputs, "inputs")
     for role in (*REQUIRED, *OPTIONAL):
         named = mapping.get(role)
         if named is None or (named == role and named not in source.columns):
-            continue
+            continue  # asked for below, where it is needed
         if named in owners:
             raise InputError(
                 f"{owners[named]} and {role} both name the column '{named}'; map each to a column of its own."
@@ -194,20 +197,27 @@ def _claim(
     for role, column in claimed.items():
         if column not in source.columns:
             raise _missing(role, column, source.columns, name)
+    # Of N, D and C = 6ND any two give the third.
+    known = {"params", "tokens", "flops"} & set(claimed)
+    derivable = {"params", "tokens", "flops", "tokens_per_param"} if len(known) > 1 else set()
     for column in inputs:
-        if column not in source.columns:
+        if column not in source.columns and column not in derivable:
             raise InputError(
                 f"{name} has no column '{column}', named in inputs; "
                 f"its columns are {_listed(source.columns)}."
             )
-    derivable = "flops" in claimed and ("params" in claimed or "tokens" in claimed)
-    for role in REQUIRED:
-        if role not in claimed and not (derivable and role != "loss"):
+    for role in (*REQUIRED, "flops"):
+        if role in needed and role not in claimed and role not in derivable:
             raise _missing(role, role, source.columns, name)
     for role in OPTIONAL:  # asked for by the canonical name, and not there
         if mapping.get(role) is not None and role not in claimed:
             raise _missing(role, role, source.columns, name)
     return claimed
+
+
+def further(inputs: Iterable[str]) -> tuple[str, ...]:
+    """The inputs that are not columns that a table may have in its own right."""
+    return tuple(column for column in inputs if column not in (*REQUIRED, *OPTIONAL))
 
 
 def _listed(columns: Iterable[Any]) -> str:

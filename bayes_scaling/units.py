@@ -1,4 +1,4 @@
-"""Quantities as people write them ("70B", "2T", "1e24") and as numbers; training FLOPs."""
+"""Quantities as people write them ("70B", "2T", "1e24") and as numbers; training FLOPs; units of loss."""
 
 import math
 import re
@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 
 from bayes_scaling.errors import InputError
+
+PF_DAY = 8.64e19
+"""FLOPs of a PF-day: 1e15 a second for a day."""
 
 _SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12, "p": 1e15}  # no E: it reads as an exponent
 # A comma only where it separates thousands: "1,5" is a decimal comma somewhere, and must not become 15.
@@ -193,3 +196,37 @@ def params_for(flops: Any, tokens: Any) -> Any:
         Parameters, in the broadcast shape.
     """
     return flops / (6.0 * tokens)
+
+
+def nats_per_token(bits: Any, units_per_token: Any) -> Any:
+    """Loss in nats per token from bits per byte or per word.
+
+    Parameters
+    ----------
+    bits : float or array
+        Bits per unit of text: a byte, a character or a word.
+    units_per_token : float or array
+        How many of these units a token holds on average: its bytes, or its words (less than one).
+
+    Returns
+    -------
+    float or array
+    """
+    return bits * units_per_token * math.log(2.0)
+
+
+def bits_per_unit(nats: Any, units_per_token: Any) -> Any:
+    """Inverse of `nats_per_token`: bits per byte or per word from nats per token.
+
+    Parameters
+    ----------
+    nats : float or array
+        Loss in nats per token.
+    units_per_token : float or array
+        As for `nats_per_token`.
+
+    Returns
+    -------
+    float or array
+    """
+    return nats / (units_per_token * math.log(2.0))

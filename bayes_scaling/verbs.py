@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import bayes_scaling as bs
 from bayes_scaling.errors import InputError
-from bayes_scaling.laws import get_law
+from bayes_scaling.laws import Law, get_law
 
 if TYPE_CHECKING:
     from bayes_scaling.fit import Fit
@@ -38,7 +38,7 @@ def fit(args: argparse.Namespace) -> Answer:
 
     output = Path(args.output)
     check_writable(output, args.force)
-    result = bs.fit(_runs(args.runs, args), args.law, **_fit_options(args))
+    result = bs.fit(_runs(args.runs, args, get_law(args.law)), args.law, **_fit_options(args))
     result.save(output, force=args.force)
     answer = _summarised(result, args.output, args.prob, everything=False)
     return dataclasses.replace(answer, text=f"{answer.text}\n\nSaved as {args.output}.")
@@ -50,7 +50,10 @@ def fit_many(args: argparse.Namespace) -> Answer:
     from bayes_scaling.text import aligned
 
     # Each is read when its turn comes, so that one that cannot be read costs itself only.
-    tables = {name: lambda path=path: _runs(str(path), args) for name, path in by_stem(args.runs).items()}
+    law = get_law(args.law)
+    tables = {
+        name: lambda path=path: _runs(str(path), args, law) for name, path in by_stem(args.runs).items()
+    }
     rows: Any = []
     for outcome in bs.fit_many(
         tables,
@@ -121,7 +124,8 @@ def allocate(args: argparse.Namespace) -> Answer:
     from bayes_scaling.text import aligned, allocation_rows, records
 
     fits = _opened(args.fit)
-    allocation = fits[args.fit].allocate(_values(args.flops), group=args.group)
+    inputs = {name: _values(value.split(",")) for name, value in _pairs(args.input, "--input").items()}
+    allocation = fits[args.fit].allocate(_values(args.flops), group=args.group, **inputs)
     table = allocation.table(args.prob)
     document = {
         "fit": args.fit,
@@ -150,7 +154,7 @@ def backtest(args: argparse.Namespace) -> Answer:
     if args.output:
         check_writable(Path(args.output), args.force)
     found = bs.backtest(
-        _runs(args.runs, args),
+        _runs(args.runs, args, get_law(args.law)),
         args.law,
         splits=args.splits,
         holdout_above=args.holdout_above,
@@ -209,7 +213,7 @@ def plot(args: argparse.Namespace) -> Answer:
     check_writable(output, args.force)
     fits = _opened(args.fit)
     picture = getattr(bs.plot, args.kind)
-    options = {name: value for name in ("to", "group") if (value := getattr(args, name)) is not None}
+    options = {name: value for name in ("along", "to", "group") if (value := getattr(args, name)) is not None}
     for name in options:
         if name not in inspect.signature(picture).parameters:
             raise InputError(f"--{name} is not for pictures of kind {args.kind}")
@@ -227,7 +231,12 @@ def laws(args: argparse.Namespace) -> Answer:
     lines = [
         f"{law.name:{width}}  {line}" if line == law.formula else f"{'':{width}}  {line}"
         for law in bs.LAWS.values()
-        for line in (law.formula, f"inputs: {', '.join(law.columns)}", f"source: {law.cite}")
+        for line in (
+            law.formula,
+            f"inputs: {', '.join(law.columns)}",
+            f"source: {law.cite}",
+            *(f"also: {name}" for name in law.also),
+        )
     ]
     return Answer("\n".join(lines), families)
 
@@ -296,12 +305,12 @@ def _rivals(args: argparse.Namespace) -> "dict[str, Fit]":
         known = ", ".join(bs.LAWS)
         raise InputError(f"name two or more laws, as in --laws chinchilla,kaplan; the laws are {known}")
     laws = {name: get_law(name) for name in names}  # a wrong name is told before the first law is sampled
-    runs = _runs(args.source[0], args)
+    runs = _runs(args.source[0], args, *laws.values())
     return {name: bs.fit(runs, law, **_fit_options(args)) for name, law in laws.items()}
 
 
-def _runs(path: str, args: argparse.Namespace) -> "Runs":
-    """The table that the options describe."""
+def _runs(path: str, args: argparse.Namespace, *laws: Law) -> "Runs":
+    """The table that the options describe, with the columns that these laws take."""
     columns = _pairs(args.column, "--column")
     roles = [
         role
@@ -315,7 +324,8 @@ def _runs(path: str, args: argparse.Namespace) -> "Runs":
         if "group" in columns:
             raise InputError("--group and --column group=... both name the group's column; give one")
         columns["group"] = args.group
-    return bs.load_runs(path, inputs=_listed(args.inputs), **columns)
+    inputs = [column for law in laws for column in law.columns]
+    return bs.load_runs(path, inputs=[*inputs, *_listed(args.inputs)], **columns)
 
 
 def _fit_options(args: argparse.Namespace) -> dict[str, Any]:

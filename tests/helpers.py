@@ -1,6 +1,7 @@
 """Simulated tables and short fits, for tests."""
 
 import warnings
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -30,3 +31,58 @@ def quiet_fit(*args, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
         return bs.fit(*args, **options)
+
+
+UNITS = REFERENCE | {
+    "unique_tokens": REFERENCE["tokens"],
+    "flops": 3e19,
+    "min_flops": 3e19,
+    "tokens_per_param": 20.0,
+}
+"""Where the tables of `table_of` have their reference point; 1 for other columns."""
+
+
+def multiples(law, n, seed=20, reach=2.5):
+    """Inputs of a law around its reference point, each of geometric mean 1; unique tokens are at most tokens."""
+    rng = np.random.default_rng(seed)
+    logs = {column: rng.uniform(-reach, reach, n) for column in law.columns}
+    logs = {column: x - x.mean() for column, x in logs.items()}
+    if "unique_tokens" in logs:
+        logs["unique_tokens"] = logs["tokens"] - rng.uniform(0, 4, n)
+    return [np.exp(x) for x in logs.values()]
+
+
+def table_of(law, parameters, n=60, sigma=0.005, seed=20):
+    """A table of the law's own inputs and the loss, scattered around known parameters."""
+    at = multiples(law, n, seed)
+    loss = law(*at, **parameters) * np.exp(sigma * np.random.default_rng(seed + 1).standard_normal(n))
+    columns = {c: x * UNITS.get(c, 1.0) for c, x in zip(law.columns, at, strict=True)}
+    return pd.DataFrame(columns | {"loss": loss})
+
+
+def instant_fit(runs, law, chains=2, draws=30, **options):
+    """`bs.fit` of one group whose draws come from around the priors' medians: all but the sampling is real."""
+    from bayes_scaling import sampling
+
+    def around_the_medians(structure, shape, seed):
+        rng = np.random.default_rng(seed)
+        priors = structure.priors | structure.global_priors
+        return {
+            n: p.forward(p.location + 0.1 * p.spread * rng.standard_normal(shape)) for n, p in priors.items()
+        }
+
+    def sample(structure, data, *, seed, **_):
+        shape, rng = (chains, draws), np.random.default_rng(seed)
+        stats = {name: rng.random(shape) for name in ("energy", "lp", "acceptance_rate", "step_size")}
+        stats |= {"diverging": np.zeros(shape, bool), "n_steps": np.ones(shape, int)}
+        return sampling.Draws(
+            parameters=around_the_medians(structure, shape, seed),
+            log_likelihood=rng.normal(size=(*shape, structure.n_clusters)),
+            thin=1,
+            stats=stats,
+            prior=around_the_medians(structure, (draws,), seed + 1),
+            warmup=0,
+        )
+
+    with mock.patch.object(sampling, "sample", sample):
+        return quiet_fit(runs, law, **options)

@@ -5,7 +5,7 @@ import pytest
 
 from bayes_scaling import elementwise
 
-FUNCTIONS = ["exp", "log", "log1p"]
+FUNCTIONS = ["exp", "expm1", "log", "log1p"]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -58,3 +58,47 @@ def test_a_law_of_numbers_loads_no_array_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+ARRAYS = ["float", "numpy", "xarray", "jax", "pytensor"]
+
+
+def as_array(kind, values):
+    if kind == "xarray":
+        import xarray as xr
+
+        return xr.DataArray(np.asarray(values), dims="draw")
+    if kind == "jax":
+        return pytest.importorskip("jax").numpy.asarray(values)
+    if kind == "pytensor":
+        import pytensor.tensor as pt
+
+        return pt.as_tensor(np.asarray(values))
+    return np.asarray(values) if kind == "numpy" else values[0]
+
+
+def values_of(x):
+    return np.asarray(x.eval() if hasattr(x, "eval") else x)
+
+
+@pytest.mark.parametrize("kind", ARRAYS)
+class TestWhatNumpyHasNot:
+    X = (-800.0, -1.0, 0.0, 2.0, 800.0)
+
+    def first(self, kind, expected):
+        return expected[0] if kind == "float" else expected
+
+    def test_softplus_and_sigmoid_overflow_nowhere(self, kind):
+        x = as_array(kind, self.X)
+        soft = np.logaddexp(0.0, self.X)
+        np.testing.assert_allclose(values_of(elementwise.softplus(x)), self.first(kind, soft), rtol=1e-6)
+        s_shape = np.array([0.0, 1 / (1 + np.e), 0.5, 1 / (1 + np.exp(-2.0)), 1.0])
+        got = values_of(elementwise.sigmoid(x))
+        np.testing.assert_allclose(got, self.first(kind, s_shape), rtol=1e-6, atol=1e-30)
+
+    def test_the_smaller_and_the_larger_also_against_a_number(self, kind):
+        x = as_array(kind, self.X)
+        for name in ("minimum", "maximum"):
+            expected = self.first(kind, getattr(np, name)(self.X, 1.0))
+            for arguments in ((x, 1.0), (1.0, x)):
+                np.testing.assert_array_equal(values_of(getattr(elementwise, name)(*arguments)), expected)

@@ -11,8 +11,8 @@ HOME = Path(bayes_scaling.__file__).parent
 
 # fmt: off
 ORDER = [
-    "errors", "elementwise", "units", "priors", "cells", "tables", "runs", "datasets", "laws",
-    "noise", "model", "sampling", "progress", "store", "drift", "request", "fit", "many", "diagnose", "predict",
+    "errors", "elementwise", "units", "architecture", "batch", "priors", "cells", "tables", "runs", "datasets",
+    "laws", "noise", "model", "sampling", "progress", "store", "drift", "request", "fit", "many", "diagnose", "predict",
     "allocate", "plan", "compare", "baselines", "backtest", "design", "simulate", "plot", "pictures", "text",
     "report", "__init__", "demo", "verbs", "cli",
 ]

@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 import pytest
+from helpers import instant_fit, multiples, table_of
+from scipy.optimize import least_squares
 
 import bayes_scaling as bs
 from bayes_scaling import InputError, LogNormal
@@ -34,6 +36,12 @@ def inputs(law, n=7):
     """Points around the reference, of every input."""
     rng = np.random.default_rng(4)
     return [np.exp(rng.uniform(-3, 3, n)) for _ in law.inputs]
+
+
+FALLING = ("N", "D", "C", "U", "C_min", "S_min", "active_share", "bits")
+"""Inputs of which more never hurts, in any law but these:"""
+
+MAY_TURN = {("farseer", "N"), ("step_law", "N"), ("step_law", "D"), ("sparsity", "active_share")}
 
 
 class TestEveryLaw:
@@ -100,7 +108,7 @@ class TestEveryLaw:
         def loss(x):
             return any_law(*x[:k], **dict(zip(any_law.parameters, x[k:], strict=True)))
 
-        step = 1e-6 * np.maximum(np.abs(at), 1e-3)
+        step = 1e-6 * np.maximum(np.abs(at), 0.1)
         differences = [
             (loss(at + h * e) - loss(at - h * e)) / (2 * h)
             for h, e in zip(step, np.eye(len(at)), strict=True)
@@ -110,10 +118,54 @@ class TestEveryLaw:
     def test_more_of_an_input_never_hurts(self, any_law):
         grid = np.exp(np.linspace(-6, 6, 101))
         for i, name in enumerate(any_law.inputs):
-            if name not in ("N", "D", "C"):
+            if name not in FALLING or (any_law.name, name) in MAY_TURN:
                 continue
             points = [grid if j == i else 1.0 for j in range(len(any_law.inputs))]
-            assert np.all(np.diff(any_law(*points, **medians(any_law))) < 0), f"rises with {name}"
+            loss = any_law(*points, **medians(any_law))
+            assert np.all(np.diff(loss) < 1e-14), f"rises with {name}"
+            assert loss[0] > loss[-1]
+
+    def test_known_parameters_are_recovered_from_simulated_runs(self, any_law):
+        """By the mode: the sampler, which other tests try, would take minutes for all laws."""
+        rng = np.random.default_rng(3)
+        priors, noise = any_law.priors, 1e-3
+        truth = np.array([p.location + 0.5 * p.spread * rng.standard_normal() for p in priors.values()])
+        location = np.array([p.location for p in priors.values()])
+        spread = np.array([p.spread for p in priors.values()])
+
+        def log_law(at, free):
+            values = {n: p.forward(x) for (n, p), x in zip(priors.items(), free, strict=True)}
+            return np.log(any_law(*at, **values))
+
+        at = multiples(any_law, 400)
+        runs = log_law(at, truth) + noise * rng.standard_normal(400)
+
+        def misfit(free):
+            return np.r_[(log_law(at, free) - runs) / noise, (free - location) / spread]
+
+        starts = [location, *(location + 0.5 * spread * rng.standard_normal((3, len(priors))))]
+        with np.errstate(over="ignore", invalid="ignore"):  # of steps that are too bold, and not taken
+            mode = min((least_squares(misfit, start) for start in starts), key=lambda found: found.cost)
+        sd = np.sqrt(np.diag(np.linalg.inv(mode.jac.T @ mode.jac)))
+        off = (mode.x - truth) / sd
+        assert np.max(np.abs(off)) < 5, dict(zip(priors, off, strict=True))
+        elsewhere = multiples(any_law, 50, seed=5)
+        np.testing.assert_allclose(log_law(elsewhere, mode.x), log_law(elsewhere, truth), atol=4 * noise)
+
+    def test_a_fit_of_it_is_saved_opened_and_used(self, any_law, tmp_path):
+        """Beside the sampling, every verb works on the law's own inputs, or says why it cannot."""
+        runs = bs.load_runs(table_of(any_law, medians(any_law)), inputs=any_law.columns, name="simulated")
+        fit = instant_fit(runs, any_law.name)
+        again = bs.open_fit(fit.save(tmp_path / "fit.nc"))
+        assert (again.law, again.runs.inputs) == (fit.law, runs.inputs)
+        at = {column: low * high for column, (low, high) in runs.extent.items() if column in any_law.columns}
+        np.testing.assert_array_equal(again.predict(**at).new_run, fit.predict(**at).new_run)
+        assert list(fit.predict(**at).table())[: len(any_law.columns)] == list(any_law.columns)
+        assert np.all(np.isfinite(fit.summary()["median"]))
+        assert fit.diagnose().doubts is not None
+        if not any_law.allocates:
+            with pytest.raises(InputError, match="a budget cannot be split into params and tokens"):
+                fit.allocate("1e22")
 
     def test_an_unknown_parameter_or_input_is_refused(self, any_law):
         with pytest.raises(TypeError, match="unexpected keyword"):
@@ -126,6 +178,8 @@ class TestEveryLaw:
         if any_law.constants is None or not {"A", "B", "alpha", "beta"} <= set(any_law.parameters):
             pytest.skip("prints no constants of two power terms")
         p = medians(any_law)
+        if any_law.name == "step_law":
+            pytest.skip("its constants are tested below")
         here = any_law.constants({"params": 1e9, "tokens": 2e10}, **p)
         moved = p | {"A": p["A"] * 4.0 ** -p["alpha"], "B": p["B"] * 0.5 ** -p["beta"]}
         there = any_law.constants({"params": 4e9, "tokens": 1e10}, **moved)
@@ -189,13 +243,13 @@ class TestDeclaration:
         assert bs.LAWS["chinchilla"] is before
 
     def test_parameters_stand_in_the_order_of_the_function(self, scratch):
-        def ordered(N, U, *, E, A, k):
+        def ordered(N, Z, *, E, A, k):
             """A law."""
 
         made = self.declare(ordered, k=LogNormal(1.0, 0.1), A=LogNormal(0.3, 1.0), E=LogNormal(1.7, 0.3))
         assert made.parameters == ("E", "A", "k")
-        assert made.inputs == ("N", "U")
-        assert made.columns == ("params", "U")
+        assert made.inputs == ("N", "Z")
+        assert made.columns == ("params", "Z")
         assert get_law("ordered") is made
 
     def test_a_letter_of_the_field_is_read_from_its_column(self, scratch):

@@ -3,6 +3,7 @@
 import inspect
 import os
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -70,6 +71,12 @@ def test_the_python_runs(code, pile_fit, monkeypatch, tmp_path):
 @pytest.mark.parametrize("target", re.findall(r"\]\(((?!http)[^)#]+)\)", README))
 def test_a_link_leads_somewhere(target):
     assert (ROOT / target).exists()
+
+
+def test_the_page_of_laws_is_what_the_declarations_say():
+    """If not: python docs/laws.py."""
+    script = runpy.run_path(str(ROOT / "docs" / "laws.py"))
+    assert script["PAGE"].read_text(encoding="utf-8") == script["page"]()
 
 
 def test_every_law_has_its_row():

@@ -350,9 +350,8 @@ def test_file_errors(tmp_path):
         ),
         (
             frame(),
-            {"inputs": "tokens"},
-            "inputs names 'tokens', which every table has in its own right; "
-            "list only further columns, and map this one with tokens='...'.",
+            {"inputs": "seed"},
+            "inputs names 'seed', which is no input of a law; map this column with seed='...'.",
         ),
         (
             frame(N=1e9),

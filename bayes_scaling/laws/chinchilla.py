@@ -6,8 +6,9 @@ nats lost there to finite N and finite D.
 
 from typing import Any
 
+from bayes_scaling.elementwise import exp
 from bayes_scaling.laws.core import law
-from bayes_scaling.priors import LogNormal
+from bayes_scaling.priors import LogNormal, Normal
 
 # Measured on published fits: floors of 1.6 to 2.1 nats per token (less for small or easy corpora), exponents
 # of .2 to .5 that corpora nearly share, and amplitudes at the reference of .1 to 1 nats.
@@ -60,3 +61,88 @@ def chinchilla(N, D, *, E, A, B, alpha, beta):
 def skaling(N, D, *, E, A, B, alpha, beta, k):
     """Coupled power law: one shortage hides the other where k < 1, and worsens it where k > 1."""
     return E + (A * N**-alpha + B * D**-beta) ** k
+
+
+def _equal_power_terms(*, A: Any, B: Any, alpha: Any, **_: Any) -> tuple[Any, Any, Any, Any]:
+    return A, alpha, B, alpha
+
+
+def _equal_constants(reference: Any, *, A: Any, B: Any, alpha: Any, **_: Any) -> dict[str, Any]:
+    found = _constants(reference, A=A, B=B, alpha=alpha, beta=alpha)
+    return {name: found[name] for name in ("A_1", "B_1")}  # a is 1/2, whatever the draw
+
+
+@law(
+    formula="E + A N^-alpha + B D^-alpha",
+    cite="one exponent, as Muennighoff et al. 2023, arXiv:2305.16264, and Gadre et al. 2024, arXiv:2403.08540",
+    power_terms=_equal_power_terms,
+    constants=_equal_constants,
+    E=_FLOOR,
+    A=_AMPLITUDE,
+    B=_AMPLITUDE,
+    alpha=_EXPONENT,
+)
+def equal_exponents(N, D, *, E, A, B, alpha):
+    """Additive power law with one exponent: N and D grow alike along the optimum."""
+    return E + A * N**-alpha + B * D**-alpha
+
+
+@law(
+    formula="E + (A M^eta + B M^-eta) C^-eta, M = tokens_per_param",
+    cite="Gadre et al. 2024, arXiv:2403.08540, equation 4",
+    E=_FLOOR,
+    A=_AMPLITUDE,
+    B=_AMPLITUDE,
+    eta=LogNormal(0.17, 0.4, between=0.1),
+)
+def gadre(C, M, *, E, A, B, eta):
+    """Over-training: loss in compute and tokens per parameter; `equal_exponents` with eta = alpha / 2."""
+    return E + (A * M**eta + B * M**-eta) * C**-eta
+
+
+@law(
+    formula="t / sqrt(1 + (t/G)^2), t = E + A N^-alpha + B D^-beta",
+    cite="Rosenfeld et al. 2020, arXiv:1909.12673, equation 5, in units in which eta is the loss of guessing",
+    power_terms=_power_terms,
+    E=_FLOOR,
+    A=_AMPLITUDE,
+    B=_AMPLITUDE,
+    alpha=_EXPONENT,
+    beta=_EXPONENT,
+    G=LogNormal(8.0, 0.5, between=0.2),
+)
+def rosenfeld(N, D, *, E, A, B, alpha, beta, G):
+    """Additive power law that starts from random guessing, G; `chinchilla` far below it.
+
+    The paper's ``G |e / (e - i eta)|`` has one parameter more than the loss can tell: e = t eta / G.
+    """
+    t = E + A * N**-alpha + B * D**-beta
+    return t / (1 + (t / G) ** 2) ** 0.5
+
+
+def _stretched(N: Any, slope: Any, power: Any) -> Any:
+    """exp(slope (N^power - 1) / power): N^slope at the reference, which bends as N^power does."""
+    return exp(slope * (N**power - 1) / power)
+
+
+@law(
+    formula="E s(N; e, p) + B s(N; b, q) D^-(beta s(N; h, r)), s(N; c, p) = exp(c (N^p - 1) / p)",
+    cite="the form of Farseer, Li et al. 2025, arXiv:2506.10972: exp(a3 N^g + b3) + exp(a2 N^b + b2) "
+    "D^-exp(a1 N^a + b1), with D in multiples of the reference",
+    E=_FLOOR,
+    B=_AMPLITUDE,
+    beta=_EXPONENT,
+    e=Normal(-0.1, 0.1, between=0.05),
+    b=Normal(0.0, 0.3, between=0.1),
+    h=Normal(-0.2, 0.2, between=0.05),
+    p=LogNormal(0.15, 0.5, between=0.2),
+    q=LogNormal(0.1, 0.5, between=0.2),
+    r=LogNormal(0.12, 0.5, between=0.2),
+)
+def farseer(N, D, *, E, B, beta, e, b, h, p, q, r):
+    """A power law in D whose floor, amplitude and exponent are stretched exponentials of N.
+
+    e, b and h are the slopes of their logarithms in log N at the reference. Where b > 0 or h < 0 is strong, a
+    larger model is worse on little data.
+    """
+    return E * _stretched(N, e, p) + B * _stretched(N, b, q) * D ** -(beta * _stretched(N, h, r))

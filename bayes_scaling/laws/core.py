@@ -9,7 +9,15 @@ from typing import Any
 from bayes_scaling.errors import InputError
 from bayes_scaling.priors import Prior
 
-COLUMNS = {"N": "params", "D": "tokens", "C": "flops"}
+COLUMNS = {
+    "N": "params",
+    "D": "tokens",
+    "C": "flops",
+    "U": "unique_tokens",
+    "M": "tokens_per_param",
+    "C_min": "min_flops",
+    "S_min": "min_steps",
+}
 """The field's letter for an input -> the column of `Runs` that holds it; others go by their own name."""
 
 LAWS: dict[str, "Law"] = {}
@@ -35,6 +43,10 @@ class Law:
         smallest where the law is, for the closed form of the compute-optimal point.
     constants : callable, optional
         ``(reference, **parameters)`` -> dict of the constants that papers print, for the summary.
+    also : tuple of str
+        Other names that the field has for it.
+    columns : tuple of str
+        The columns of `Runs` that the inputs are read from: those of `COLUMNS` unless `over` says otherwise.
     """
 
     name: str
@@ -44,6 +56,8 @@ class Law:
     cite: str
     power_terms: Callable[..., tuple[Any, Any, Any, Any]] | None = None
     constants: Callable[..., dict[str, Any]] | None = None
+    also: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
     inputs: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -54,6 +68,7 @@ class Law:
             lacks = "prior" if name in parameters else "keyword-only parameter of the function"
             raise InputError(f"law {self.name!r}: {name!r} has no {lacks}; declare both or neither")
         object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "columns", self.columns or tuple(COLUMNS.get(i, i) for i in inputs))
         # The function's order is the order in which people read the parameters.
         ordered = {p.name: self.priors[p.name] for p in signature if p.kind is p.KEYWORD_ONLY}
         object.__setattr__(self, "priors", ordered)
@@ -70,14 +85,34 @@ class Law:
         return tuple(self.priors)
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns of `Runs` that the inputs are read from."""
-        return tuple(COLUMNS.get(name, name) for name in self.inputs)
-
-    @property
     def allocates(self) -> bool:
         """Whether a compute budget splits into an optimal N and D under this law."""
         return {"params", "tokens"} <= set(self.columns)
+
+    def over(self, *columns: str) -> "Law":
+        """The same law of other columns, one for each input in their order; named ``law:column+column``.
+
+        Raises
+        ------
+        InputError
+            If there are more or fewer columns than inputs, or one is named twice.
+        """
+        if len(columns) != len(self.inputs) or len(set(columns)) < len(columns) or not all(columns):
+            raise InputError(
+                f"law {self.name!r} takes {len(self.inputs)} different columns ({', '.join(self.columns)} unless "
+                f"named), as in '{self.name}:{'+'.join(self.columns)}'; got {'+'.join(columns)!r}"
+            )
+        name, usual, constants = f"{self.name}:{'+'.join(columns)}", self.columns, self.constants
+
+        def of_columns(reference: Any, **parameters: Any) -> dict[str, Any]:
+            """The constants, whose reference point goes by the usual names."""
+            assert constants is not None
+            renamed = {old: reference[new] for old, new in zip(usual, columns, strict=True)}
+            return constants(renamed, **parameters)
+
+        return replace(
+            self, name=name, columns=columns, also=(), constants=None if constants is None else of_columns
+        )
 
     def with_priors(self, priors: Mapping[str, Prior]) -> "Law":
         """The same family with some priors replaced; `InputError` for a parameter that it does not have."""
@@ -96,6 +131,7 @@ def law(
     cite: str,
     power_terms: Callable[..., tuple[Any, Any, Any, Any]] | None = None,
     constants: Callable[..., dict[str, Any]] | None = None,
+    also: tuple[str, ...] = (),
     **priors: Prior,
 ) -> Callable[[Callable[..., Any]], Law]:
     """Register a function as a law family, under the function's name.
@@ -105,21 +141,35 @@ def law(
     """
 
     def register(function: Callable[..., Any]) -> Law:
-        name = function.__name__
-        if name in LAWS:
-            raise InputError(f"a law named {name!r} is already registered; choose another name")
-        LAWS[name] = Law(name, function, priors, formula, cite, power_terms, constants)
-        return LAWS[name]
+        new = Law(function.__name__, function, priors, formula, cite, power_terms, constants, also)
+        for name in (new.name, *also):
+            if name in _names():
+                raise InputError(f"a law named {name!r} is already registered; choose another name")
+        LAWS[new.name] = new
+        return new
 
     return register
 
 
+def _names() -> dict[str, Law]:
+    """Every law, by its name and by the others that the field has for it."""
+    return {name: law for law in LAWS.values() for name in (law.name, *law.also)}
+
+
 def get_law(law: str | Law) -> Law:
-    """The law of that name; `InputError` with the closest names where there is none."""
+    """The law of that name, or of ``"name:column+column"`` where its inputs are read from other columns.
+
+    Raises
+    ------
+    InputError
+        With the closest names where there is none; or for columns that do not fit the law's inputs.
+    """
     if isinstance(law, Law):
         return law
-    if law not in LAWS:
-        close = get_close_matches(law, LAWS)
+    name, colon, columns = (part.strip() for part in law.partition(":"))
+    known = _names()
+    if name not in known:
+        close = get_close_matches(name, known)
         hint = f"did you mean {close[0]!r}? " if close else ""
-        raise InputError(f"unknown law {law!r}: {hint}the laws are {', '.join(sorted(LAWS))}")
-    return LAWS[law]
+        raise InputError(f"unknown law {name!r}: {hint}the laws are {', '.join(sorted(LAWS))}")
+    return known[name].over(*(c.strip() for c in columns.split("+"))) if colon else known[name]

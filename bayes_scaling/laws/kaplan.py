@@ -1,9 +1,19 @@
-"""The joint law of Kaplan et al. 2020, with an irreducible term."""
+"""The laws of Kaplan et al. 2020: one resource at a time, N and D together, N and training steps.
+
+The paper's parameters are non-embedding ones (`bayes_scaling.architecture` counts both), and its laws have no
+irreducible loss; only the joint law is given one here. What follows from fitted constants (critical batch,
+overfitting, the best use of a budget) are plain functions in `bayes_scaling.batch`.
+"""
 
 from typing import Any
 
 from bayes_scaling.laws.core import law
 from bayes_scaling.priors import LogNormal
+from bayes_scaling.units import PF_DAY
+
+# Without a floor the whole loss is the amplitude, and exponents are small.
+_LOSS = LogNormal(3.0, 0.7, between=0.3)
+_EXPONENT = LogNormal(0.08, 0.5, between=0.1)
 
 
 def _power_terms(*, A: Any, B: Any, alpha: Any, beta: Any, **_: Any) -> tuple[Any, Any, Any, Any]:
@@ -38,3 +48,93 @@ def kaplan(N, D, *, E, A, B, alpha, beta):
     ``[(N_c/N)^(alpha_N/alpha_D) + D_c/D]^alpha_D``.
     """
     return E + ((A * N**-alpha) ** (1 / beta) + (B * D**-beta) ** (1 / beta)) ** beta
+
+
+def _n_c(reference: Any, *, A: Any, alpha: Any) -> dict[str, Any]:
+    return {"N_c": A ** (1 / alpha) * reference["params"]}
+
+
+@law(
+    formula="A N^-alpha = (N_c / N)^alpha",
+    cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.1: alpha .076, N_c 8.8e13 non-embedding parameters",
+    constants=_n_c,
+    A=_LOSS,
+    alpha=_EXPONENT,
+)
+def kaplan_n(N, *, A, alpha):
+    """Loss against model size, trained to convergence on enough data."""
+    return A * N**-alpha
+
+
+def _d_c(reference: Any, *, A: Any, alpha: Any) -> dict[str, Any]:
+    return {"D_c": A ** (1 / alpha) * reference["tokens"]}
+
+
+@law(
+    formula="A D^-alpha = (D_c / D)^alpha",
+    cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.2: alpha .095, D_c 5.4e13 tokens",
+    constants=_d_c,
+    A=_LOSS,
+    alpha=_EXPONENT,
+)
+def kaplan_d(D, *, A, alpha):
+    """Loss against data, for a large model stopped early."""
+    return A * D**-alpha
+
+
+def _c_c(reference: Any, *, A: Any, alpha: Any) -> dict[str, Any]:
+    """C_c in PF-days, as the paper counts."""
+    return {"C_c": A ** (1 / alpha) * reference["flops"] / PF_DAY}
+
+
+@law(
+    formula="A C^-alpha = (C_c / C)^alpha",
+    cite="Kaplan et al. 2020, arXiv:2001.08361, equation 3.3: alpha .057, C_c 1.6e7 PF-days at a fixed batch",
+    constants=_c_c,
+    A=_LOSS,
+    alpha=_EXPONENT,
+)
+def kaplan_c(C, *, A, alpha):
+    """Loss against compute, at a batch size that is the same for all."""
+    return A * C**-alpha
+
+
+def _c_min_c(reference: Any, *, A: Any, alpha: Any) -> dict[str, Any]:
+    """C_c in PF-days, as the paper counts."""
+    return {"C_c": A ** (1 / alpha) * reference["min_flops"] / PF_DAY}
+
+
+@law(
+    formula="A C_min^-alpha = (C_c / C_min)^alpha",
+    cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.3: alpha .050, C_c 3.1e8 PF-days",
+    constants=_c_min_c,
+    A=_LOSS,
+    alpha=_EXPONENT,
+)
+def kaplan_c_min(C_min, *, A, alpha):
+    """Loss against the least compute that reaches it, at a batch far below the critical one."""
+    return A * C_min**-alpha
+
+
+def _step_constants(reference: Any, *, A: Any, alpha: Any, B: Any, alpha_S: Any) -> dict[str, Any]:
+    return {
+        "N_c": A ** (1 / alpha) * reference["params"],
+        "S_c": B ** (1 / alpha_S) * reference["min_steps"],
+    }
+
+
+@law(
+    formula="A N^-alpha + B S_min^-alpha_S",
+    cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.6: alpha .077, N_c 6.5e13, alpha_S .76, S_c 2.1e3",
+    constants=_step_constants,
+    A=LogNormal(2.5, 0.7, between=0.3),
+    alpha=_EXPONENT,
+    B=LogNormal(0.3, 1.0, between=0.3),
+    alpha_S=LogNormal(0.7, 0.4, between=0.1),
+)
+def kaplan_steps(N, S_min, *, A, alpha, B, alpha_S):
+    """Loss against model size and the least number of training steps, on enough data.
+
+    ``bayes_scaling.batch.min_steps`` gives S_min from steps taken at some batch size.
+    """
+    return A * N**-alpha + B * S_min**-alpha_S

@@ -20,7 +20,7 @@ NEAR = 1.25
 
 def largest_group(fit: "Fit") -> str:
     """The group whose largest run took the most compute."""
-    return fit.groups[fit.runs.group_index[np.argmax(fit.runs.flops)]]
+    return fit.groups[fit.runs.group_index[np.argmax(fit.runs.scale)]]
 
 
 @style.styled
@@ -28,6 +28,7 @@ def extrapolation(
     fit: "Fit",
     to: Any = None,
     *,
+    along: str | None = None,
     group: str | Sequence[str] | None = None,
     prob: float = 0.9,
     ax: "Axes | None" = None,
@@ -35,8 +36,8 @@ def extrapolation(
     """Loss against compute along the compute-optimal path, within the data and beyond.
 
     At each budget the loss is that of one plan, the median N_opt and its D, under every draw; bands hold
-    what the draws disagree about. Runs that were not compute-optimal lie above the line. A law of a single
-    input is drawn along that input.
+    what the draws disagree about. Runs that were not compute-optimal lie above the line. A law of other inputs
+    is drawn along one of them, the others held at their geometric means.
 
     Parameters
     ----------
@@ -44,6 +45,9 @@ def extrapolation(
     to : number or str, optional
         Where the axis ends: FLOPs, or the law's own input. Default: three decades beyond the data, rounded
         up.
+    along : str, optional
+        The input on the axis, by column name. Default: compute for a law of params and tokens, else the law's
+        first input.
     group : str or sequence of str, optional
         Default: the group with the largest run. ``"new"`` is a group not seen yet.
     prob : float
@@ -55,8 +59,11 @@ def extrapolation(
     Axes
     """
     chosen = [group] if isinstance(group, str) else list(group or [largest_group(fit)])
-    optimal = len(fit.law.columns) > 1
-    column = "flops" if optimal else fit.law.columns[0]
+    columns = fit.law.columns
+    if along is not None and along not in columns:
+        raise InputError(f"law {fit.law.name!r} has no input {along!r}; its inputs are {', '.join(columns)}")
+    optimal = along is None and columns == ("params", "tokens")
+    column = "flops" if optimal else along or columns[0]
     first, end = fit.runs.extent[column]
     x = _grid(first, end, style.horizon(end, to))
     ax = style.axes(ax)
@@ -68,10 +75,11 @@ def extrapolation(
             plan = fit.allocate(x, group=name).interval("params", prob).sel(bound="median").to_numpy()
             points = {"params": plan, "tokens": x / (6 * plan)}
         else:
-            points = {column: x}
+            points = {c: np.full_like(x, fit.reference[c]) for c in columns} | {column: x}
         _loss_along(ax, fit, name, x, points, x > end, prob, law=len(chosen) == 1)
     _runs(ax, fit, column, chosen, np.ones(len(fit.runs), bool))
-    path = "at the compute-optimal N and D" if optimal else f"along {column}"
+    held = ", the rest at its mean" if len(columns) > 1 else ""
+    path = "at the compute-optimal N and D" if optimal else f"along {column}{held}"
     ax.set_title(f"Loss {path}" + (style.of_group(fit, chosen[0]) if len(chosen) == 1 else ""))
     members = "runs (above the line: not compute-optimal)" if optimal else "runs"
     _legend(ax, fit, chosen, prob, x > end, members, others=len(fit.groups) > len(chosen))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.patches import Rectangle
 
+from bayes_scaling.errors import InputError
 from bayes_scaling.plot import style
 from bayes_scaling.plot.losses import largest_group
 
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 
 RULE = 20
 """Tokens per parameter of the rule of thumb (Hoffmann et al. 2022)."""
+
+
+def needs_plane(fit: "Fit", picture: str) -> None:
+    """`InputError` for a law that is not one of N and D alone."""
+    if fit.law.columns != ("params", "tokens"):
+        raise InputError(
+            f"{picture} draws a law of params and tokens; law {fit.law.name!r} takes {', '.join(fit.law.columns)}"
+        )
 
 
 @style.styled
@@ -46,6 +55,7 @@ def allocation(
     ndarray of Axes, shape (2,)
         N, then D.
     """
+    needs_plane(fit, "allocation")
     group = group or largest_group(fit)
     first, end = fit.runs.extent["flops"]
     budgets = np.unique([*np.geomspace(first, max(style.horizon(end, to), end), 50), end])
@@ -94,6 +104,7 @@ def isoloss(
     -------
     Axes
     """
+    needs_plane(fit, "isoloss")
     group = group or largest_group(fit)
     ax = style.axes(ax, (7.2, 5.4))
     color = style.look(fit, group)["color"]

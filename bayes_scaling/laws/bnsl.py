@@ -1,0 +1,62 @@
+"""Broken neural scaling laws: power laws joined smoothly, which may turn.
+
+    y = a + b x^-c0 prod_i (1 + (x / d_i)^(1 / f_i))^(-c_i f_i)
+
+Here x is D as a multiple of the reference point, and A is what the law loses there above a, so that the breaks
+do not pull the amplitude along. Everything stays in logarithms, where neither a sharp break (small f) nor one
+far outside of the data overflows.
+"""
+
+from typing import Any
+
+from bayes_scaling.elementwise import exp, log, softplus
+from bayes_scaling.laws.core import law
+from bayes_scaling.priors import LogNormal, Normal
+
+_FLOOR = LogNormal(0.5, 1.3, between=0.5)
+_AMPLITUDE = LogNormal(0.7, 1.3, between=0.5)
+_SLOPE = Normal(0.3, 0.3, between=0.1)
+_CHANGE = Normal(0.0, 0.4, between=0.1)
+_PLACE = LogNormal(1.0, 2.0, between=0.5)
+_WIDTH = LogNormal(0.4, 0.7, between=0.3)
+
+
+def _break(log_x: Any, change: Any, place: Any, width: Any) -> Any:
+    """Log of one factor: the slope goes from 0 to -change around ``place``; 0 at the reference."""
+    here, there = (softplus((at - log(place)) / width) for at in (log_x, 0.0 * log_x))
+    return -change * width * (here - there)
+
+
+@law(
+    formula="E + A D^-c0 [(1 + (D/d1)^(1/f1)) / (1 + d1^(-1/f1))]^(-c1 f1)",
+    cite="Caballero et al. 2023, arXiv:2210.14891, equation 1 with one break",
+    E=_FLOOR,
+    A=_AMPLITUDE,
+    c0=_SLOPE,
+    c1=_CHANGE,
+    d1=_PLACE,
+    f1=_WIDTH,
+)
+def bnsl1(D, *, E, A, c0, c1, d1, f1):
+    """Power law with one break: slope -c0 before d1, -(c0 + c1) after it; `power_floor` at c1 = 0."""
+    x = log(D)
+    return E + exp(log(A) - c0 * x + _break(x, c1, d1, f1))
+
+
+@law(
+    formula="bnsl1 with a second break at d2 = d1 g, to slope -(c0 + c1 + c2)",
+    cite="Caballero et al. 2023, arXiv:2210.14891, equation 1 with two breaks",
+    E=_FLOOR,
+    A=_AMPLITUDE,
+    c0=_SLOPE,
+    c1=_CHANGE,
+    d1=LogNormal(0.3, 2.0, between=0.5),
+    f1=_WIDTH,
+    c2=_CHANGE,
+    g=LogNormal(10.0, 1.0, above=1.0, between=0.3),  # in order, so that the breaks have names
+    f2=_WIDTH,
+)
+def bnsl2(D, *, E, A, c0, c1, d1, f1, c2, g, f2):
+    """Power law with two breaks, d1 before d2 = d1 g; `bnsl1` at c2 = 0."""
+    x = log(D)
+    return E + exp(log(A) - c0 * x + _break(x, c1, d1, f1) + _break(x, c2, d1 * g, f2))

@@ -1,0 +1,72 @@
+"""Laws whose amplitudes and exponents depend on something else of a run: its corpus, sparsity or precision.
+
+A covariate is an input like any other: a column of positive numbers, in multiples of its geometric mean.
+"""
+
+from bayes_scaling.elementwise import exp
+from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR
+from bayes_scaling.laws.core import law
+from bayes_scaling.priors import LogNormal, Normal
+
+_DRIFT = Normal(0.0, 0.3, between=0.1)
+
+
+@law(
+    formula="E x^E_x + A x^A_x N^-(alpha x^alpha_x) + B x^B_x D^-(beta x^beta_x)",
+    cite="as Pandey 2024, arXiv:2405.16684, lets the law depend on gzip compressibility; here as powers of it",
+    E=_FLOOR,
+    A=_AMPLITUDE,
+    B=_AMPLITUDE,
+    alpha=_EXPONENT,
+    beta=_EXPONENT,
+    E_x=_DRIFT,
+    A_x=_DRIFT,
+    B_x=_DRIFT,
+    alpha_x=_DRIFT,
+    beta_x=_DRIFT,
+)
+def covariate(N, D, x, *, E, A, B, alpha, beta, E_x, A_x, B_x, alpha_x, beta_x):
+    """Chinchilla whose every parameter is a power of a covariate, such as ``"covariate:params+tokens+gzip"``.
+
+    E, A, B, alpha and beta are those at the covariate's geometric mean; `chinchilla` where the powers are 0.
+    """
+    n_term = A * x**A_x * N ** -(alpha * x**alpha_x)
+    return E * x**E_x + n_term + B * x**B_x * D ** -(beta * x**beta_x)
+
+
+@law(
+    formula="E + A N^-alpha + B D^-beta + F a^-phi + G a^-delta N^-gamma, a = active_share = 1 - sparsity",
+    cite="Abnar et al. 2025, arXiv:2501.12370, equation 6; N are total parameters",
+    E=_FLOOR,
+    A=_AMPLITUDE,
+    B=_AMPLITUDE,
+    alpha=_EXPONENT,
+    beta=_EXPONENT,
+    F=LogNormal(0.05, 1.0, between=0.3),
+    phi=Normal(0.0, 0.3, between=0.1),
+    G=LogNormal(0.05, 1.0, between=0.3),
+    delta=Normal(0.0, 0.3, between=0.1),
+    gamma=_EXPONENT,
+)
+def sparsity(N, D, active_share, *, E, A, B, alpha, beta, F, phi, G, delta, gamma):
+    """Mixture of experts: total parameters, tokens, and the share of the experts that is active."""
+    sparse = F * active_share**-phi + G * active_share**-delta * N**-gamma
+    return E + A * N**-alpha + B * D**-beta + sparse
+
+
+@law(
+    formula="E + A (N (1 - exp(-P / gamma)))^-alpha + B D^-beta, P = bits",
+    cite="Kumar et al. 2024, arXiv:2411.04330: effective parameters in weights of P bits",
+    E=_FLOOR,
+    A=_AMPLITUDE,
+    B=_AMPLITUDE,
+    alpha=_EXPONENT,
+    beta=_EXPONENT,
+    gamma=LogNormal(0.35, 0.6, between=0.2),
+)
+def precision(N, D, bits, *, E, A, B, alpha, beta, gamma):
+    """Training in low precision counts as fewer parameters; `chinchilla` as bits grow.
+
+    ``gamma`` is in multiples of the reference number of bits, as `bits` is.
+    """
+    return E + A * (N * (1 - exp(-bits / gamma))) ** -alpha + B * D**-beta

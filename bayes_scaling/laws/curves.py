@@ -1,0 +1,145 @@
+"""Learning curves: loss against one variable, which may be parameters, data, compute, steps or any other.
+
+They are declared over training tokens, D; ``"m4:flops"`` or ``LAWS["m4"].over("flops")`` is the same law over
+another column. D is a multiple of the reference point, so an amplitude is what is lost there.
+"""
+
+from typing import Any
+
+from bayes_scaling.elementwise import exp, log, maximum, sigmoid, softplus
+from bayes_scaling.laws.core import law
+from bayes_scaling.priors import LogNormal
+
+# Wide, because a curve may be the loss of a language model or the error rate of a classifier.
+_FLOOR = LogNormal(0.7, 1.3, between=0.5)
+_AMPLITUDE = LogNormal(0.7, 1.3, between=0.5)
+_EXPONENT = LogNormal(0.3, 0.7, between=0.2)
+_GUESSING = LogNormal(3.0, 1.3, between=0.3)
+
+
+def _constants(reference: Any, *, A: Any, alpha: Any, **_: Any) -> dict[str, Any]:
+    """The amplitude at D = 1."""
+    return {"A_1": A * reference["tokens"] ** alpha}
+
+
+def _gpt4_constants(reference: Any, *, A: Any, alpha: Any, **_: Any) -> dict[str, Any]:
+    """The amplitude at C = 1."""
+    return {"A_1": A * reference["flops"] ** alpha}
+
+
+@law(
+    formula="A D^-alpha",
+    cite="Hestness et al. 2017, arXiv:1712.00409; M1 of Alabdulmohsin et al. 2022, arXiv:2209.06640",
+    also=("m1",),
+    constants=_constants,
+    A=LogNormal(1.5, 1.3, between=0.5),
+    alpha=_EXPONENT,
+)
+def power_law(D, *, A, alpha):
+    """Pure power law: a straight line on logarithmic axes, with nothing irreducible."""
+    return A * D**-alpha
+
+
+@law(
+    formula="E + A D^-alpha",
+    cite="Cortes et al. 1993 (NeurIPS 6); M2 of Alabdulmohsin et al. 2022, arXiv:2209.06640",
+    also=("m2",),
+    constants=_constants,
+    E=_FLOOR,
+    A=_AMPLITUDE,
+    alpha=_EXPONENT,
+)
+def power_floor(D, *, E, A, alpha):
+    """Power law towards an irreducible loss."""
+    return E + A * D**-alpha
+
+
+@law(
+    formula="A - b log D, and never below A / 1000",
+    cite="Banko and Brill 2001 (ACL), for accuracy against the logarithm of the data",
+    A=LogNormal(2.0, 1.0, between=0.5),
+    b=LogNormal(0.15, 1.0, between=0.3),
+)
+def log_linear(D, *, A, b):
+    """A loss that falls by the same amount with every doubling of the data.
+
+    A straight line on semi-logarithmic axes would end below zero, where no loss is: it stops just above.
+    """
+    return maximum(A - b * log(D), 1e-3 * A)
+
+
+@law(
+    formula="E + A D^-alpha [1 + (A D^-alpha / G)^s]^(-1/s)",
+    cite="the three regions of Hestness et al. 2017, arXiv:1712.00409, figure 6, joined smoothly",
+    E=_FLOOR,
+    A=_AMPLITUDE,
+    alpha=_EXPONENT,
+    G=_GUESSING,
+    s=LogNormal(3.0, 0.5, between=0.2),
+)
+def hestness(D, *, E, A, alpha, G, s):
+    """Three regions: random guessing (E + G), a power law, and the irreducible loss E.
+
+    ``s`` says how sharply the plateau of guessing ends; `power_floor` as G grows.
+    """
+    excess = log(A) - alpha * log(D)
+    return E + exp(excess - softplus(s * (excess - log(G))) / s)
+
+
+@law(
+    formula="A ((1/D + g) / (1 + g))^alpha",
+    cite="M3 of Alabdulmohsin et al. 2022, arXiv:2209.06640; A is the loss at the reference",
+    A=LogNormal(1.5, 1.3, between=0.5),
+    alpha=_EXPONENT,
+    g=LogNormal(0.1, 1.5, between=0.5),
+)
+def m3(D, *, A, alpha, g):
+    """Shifted power law: a power of 1/D + g, which bends towards a floor; `power_law` at g = 0."""
+    return A * ((1 / D + g) / (1 + g)) ** alpha
+
+
+NEWTON_STEPS = 8
+"""Enough for 14 digits at any delta from 0.02 to 30: the function is monotone, its slope bounded by delta and 1."""
+
+
+@law(
+    formula="the y with (y - E) / (1 - (y - E) / G)^delta = A D^-alpha",
+    cite="M4 of Alabdulmohsin et al. 2022, arXiv:2209.06640, equation 3; their beta is A / G^delta",
+    E=_FLOOR,
+    A=_AMPLITUDE,
+    alpha=_EXPONENT,
+    G=_GUESSING,
+    delta=LogNormal(1.0, 0.7, between=0.2),
+)
+def m4(D, *, E, A, alpha, G, delta):
+    """Power law towards E that starts from random guessing at E + G; `power_floor` at delta = 0.
+
+    The law is implicit. With y = E + G sigmoid(z) it reads
+
+        log sigmoid(z) - delta log sigmoid(-z) = log(A D^-alpha / G),
+
+    whose left side rises with slope between delta and 1, so that Newton's steps from z = 0 reach the root. The
+    steps are part of the law: their number is fixed, and gradients pass through them.
+    """
+    target = log(A / G) - alpha * log(D)
+    z = 0.0 * target
+    for _ in range(NEWTON_STEPS):
+        miss = -softplus(-z) + delta * softplus(z) - target
+        z = z - miss / (sigmoid(-z) + delta * sigmoid(z))
+    return E + G * sigmoid(z)
+
+
+@law(
+    formula="E + A C^-alpha",
+    cite="OpenAI 2023, arXiv:2303.08774, section 3.1: L(C) = a C^b + c",
+    constants=_gpt4_constants,
+    E=LogNormal(1.2, 0.6, between=0.3),
+    A=LogNormal(0.7, 1.0, between=0.3),
+    alpha=LogNormal(0.15, 0.7, between=0.1),
+)
+def gpt4(C, *, E, A, alpha):
+    """Final loss against training compute: a power law and an irreducible loss.
+
+    The report measures bits per word; `bayes_scaling.units.nats_per_token` brings bits per word or byte here.
+    """
+    return E + A * C**-alpha

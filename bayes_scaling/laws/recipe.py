@@ -1,0 +1,93 @@
+"""The training recipe: what a learning rate and a batch size away from their optimum cost."""
+
+from typing import Any
+
+from bayes_scaling.elementwise import expm1, log
+from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR
+from bayes_scaling.laws.core import law
+from bayes_scaling.priors import LogNormal, Normal
+
+
+def best_recipe(
+    N: Any, D: Any, *, lr_opt: Any, lr_N: Any, lr_D: Any, batch_opt: Any, batch_N: Any, batch_D: Any, **_: Any
+) -> tuple[Any, Any]:
+    """The learning rate and the batch size with the lowest loss at N and D, all in multiples of the reference.
+
+    Parameters
+    ----------
+    N, D : float or array
+    lr_opt, lr_N, lr_D, batch_opt, batch_N, batch_D : float or array
+        Parameters of the law `step_law`; others that it has may be given too.
+
+    Returns
+    -------
+    lr, batch : float or array
+        ``lr_opt N^lr_N D^lr_D`` and ``batch_opt N^batch_N D^batch_D``.
+    """
+    return lr_opt * N**lr_N * D**lr_D, batch_opt * N**batch_N * D**batch_D
+
+
+def _constants(reference: Any, **parameters: Any) -> dict[str, Any]:
+    """The optimum at N = D = 1, in the units of the table's own lr and batch: the paper's 1.79 and 0.58."""
+    lr, batch = best_recipe(1 / reference["params"], 1 / reference["tokens"], **parameters)
+    return {"lr_1": lr * reference["lr"], "batch_1": batch * reference["batch"]}
+
+
+@law(
+    formula="(E + A N^-alpha + B D^-beta) (1 + k_lr g(x - tilt y) + k_batch y^2 / 2), "
+    "x = log(lr / (lr_opt N^lr_N D^lr_D)), y = log(batch / (batch_opt N^batch_N D^batch_D)), "
+    "g(u) = (e^(skew u) - 1 - skew u) / skew^2",
+    cite="the optimum as in Step Law: Li et al. 2025, arXiv:2503.04715; the bowl around it is this package's",
+    constants=_constants,
+    E=_FLOOR,
+    A=_AMPLITUDE,
+    B=_AMPLITUDE,
+    alpha=_EXPONENT,
+    beta=_EXPONENT,
+    lr_opt=LogNormal(1.0, 1.0, between=0.3),
+    lr_N=Normal(-0.5, 0.4, between=0.1),
+    lr_D=Normal(0.2, 0.4, between=0.1),
+    batch_opt=LogNormal(1.0, 1.0, between=0.3),
+    batch_N=Normal(0.0, 0.3, between=0.1),
+    batch_D=Normal(0.5, 0.3, between=0.1),
+    k_lr=LogNormal(0.02, 1.0, between=0.3),
+    k_batch=LogNormal(0.01, 1.0, between=0.3),
+    tilt=Normal(0.3, 0.4, between=0.1),
+    skew=LogNormal(0.4, 0.6, between=0.2),
+)
+def step_law(
+    N,
+    D,
+    lr,
+    batch,
+    *,
+    E,
+    A,
+    B,
+    alpha,
+    beta,
+    lr_opt,
+    lr_N,
+    lr_D,
+    batch_opt,
+    batch_N,
+    batch_D,
+    k_lr,
+    k_batch,
+    tilt,
+    skew,
+):
+    """Chinchilla for tuned runs, times a bowl around the best learning rate and batch size.
+
+    Runs that were not tuned inform the law instead of biasing it. The optimum moves as a power law of N and D;
+    ``k_lr`` and ``k_batch`` are the bowl's curvatures per squared e-fold, ``tilt`` says how the best learning
+    rate moves with the batch, and ``skew`` how much faster the loss rises above it than below (as u^2/2 at 0).
+    Runs that diverged are no part of it.
+    """
+    best_lr, best_batch = best_recipe(
+        N, D, lr_opt=lr_opt, lr_N=lr_N, lr_D=lr_D, batch_opt=batch_opt, batch_N=batch_N, batch_D=batch_D
+    )
+    y = log(batch / best_batch)
+    u = skew * (log(lr / best_lr) - tilt * y)
+    bowl = k_lr * (expm1(u) - u) / skew**2 + k_batch * y**2 / 2
+    return (E + A * N**-alpha + B * D**-beta) * (1 + bowl)
