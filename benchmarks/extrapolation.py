@@ -1,0 +1,211 @@
+"""Do 90% bands hold 90% of larger runs? Rolling cuts through real tables, the drift chosen with whole tables left out.
+
+    BAYES_SCALING_DATA=... python benchmarks/extrapolation.py [--only TABLE] [--laws skaling,chinchilla] [--page]
+
+Each table and law writes benchmarks/results/extrapolation_<table>_<law>.json as soon as it is done, and is skipped
+while that file is there. The page benchmarks/results/extrapolation.md is written from these files alone.
+"""
+
+import argparse
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import bayes_scaling as bs
+from bayes_scaling.backtest import FEWEST, Ahead, _masks, of_draws
+from bayes_scaling.baselines import huber_bootstrap, laplace
+
+RESULTS = Path(__file__).parent / "results"
+COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/extrapolation.py"
+SPREADS = (0.0, 0.005, 0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.04)
+PROBS = (0.5, 0.8, 0.9, 0.95)
+UNUSABLE = {"gzip_pcfg"}
+"""Tables that no law of the catalogue fits, and whose fits say so; they are shown and not pooled."""
+
+
+def single_epoch() -> Any:
+    """Runs of datablations that saw no token twice."""
+    runs = bs.datasets.external("datablations")
+    return runs.select(runs.table["epochs"].to_numpy() <= 1.01)
+
+
+def porian() -> Any:
+    """Tuned runs at their isoFLOP points, parameters counted the standard way."""
+    table = pd.read_csv(Path(os.environ["BAYES_SCALING_DATA"]) / "porian/isoflop_points.csv")
+    table = table[(table["hparams"] == "tuned") & (table["param_count"] == "standard")]
+    return bs.load_runs(table, params="N", tokens="D", group="dataset", name="porian")
+
+
+TABLES: dict[str, Callable[[], Any]] = {
+    **{
+        name: lambda name=name: bs.datasets.external(name)
+        for name in (
+            "chinchilla_epoch", "gadre", "xlstm", "misfitting", "steplaw", "okar_sweep", "gzip_pcfg",
+        )
+    },
+    "datablations": single_epoch,
+    "pile": lambda: bs.datasets.load("pile"),
+    "porian": porian,
+}  # fmt: skip
+
+
+def cuts(runs: Any) -> dict[str, tuple[Any, Any]]:
+    """(fitted, held out) by cut: in each group, the runs within 3x, 10x and 30x of its largest are held out."""
+    out = {}
+    for name, held in _masks(runs, "rolling", None).items():
+        known = np.isin(runs.group_index, np.unique(runs.group_index[~held]))
+        if (~held).sum() >= FEWEST and (~held).mean() >= 0.2 and (held & known).any():
+            out[name] = (runs.select(~held), runs.select(held & known))
+    return out
+
+
+def scored(scores: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Means over the held-out runs of one cut."""
+    gap = np.abs(scores["pit"] - 0.5)
+    return {
+        "log_density": float(scores["log_density"].mean()),
+        "width": float(scores["width"].mean()),
+        "crps": float(scores["crps"].mean()),
+        **{f"coverage_{p}": float((gap <= p / 2).mean()) for p in PROBS},
+    }
+
+
+def one(table: str, law: str) -> dict[str, Any]:
+    """Every cut of one table under one law: the posterior under each spread of the drift, and the baselines."""
+    pieces, began = cuts(TABLES[table]()), time.perf_counter()
+    record: dict[str, Any] = {"table": table, "law": law, "cuts": {}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bs.DoubtfulFitWarning)  # the health of every fit is in the record
+        for outcome in bs.fit_many({n: a for n, (a, _) in pieces.items()}, law, draws=500, seed=1):
+            train, test = pieces[outcome.name]
+            if outcome.fit is None:
+                record["cuts"][outcome.name] = {"error": outcome.error}
+                continue
+            diagnosis, ahead = outcome.fit.diagnose(), Ahead(outcome.fit, test)
+            errors = np.exp(np.median(ahead.middle, axis=1) - test.log_loss) - 1
+            record["cuts"][outcome.name] = {
+                "fitted": len(train), "held_out": len(test), "r_hat": diagnosis.r_hat, "ok": diagnosis.ok,
+                "ess_bulk": diagnosis.ess_bulk, "divergences": diagnosis.divergences,
+                "misfit_said": [s for s in diagnosis.doubts if "misses the runs" in s or "has reached" in s],
+                "decades": float(ahead.decades.max()), "median_error": float(np.median(errors)),
+                "spreads": {str(s): scored(ahead.scores(bs.Drift(s))) for s in SPREADS},
+                "Huber bootstrap": scored(
+                    of_draws(huber_bootstrap(bs.LAWS[law], train, test, 1), test.log_loss)
+                ),
+                "Laplace": scored(of_draws(laplace(bs.LAWS[law], train, test, 1), test.log_loss)),
+            }  # fmt: skip
+            print(f"  {table} {law} {outcome.name}: R-hat {diagnosis.r_hat:.3f}", flush=True)
+    return record | {"seconds": round(time.perf_counter() - began, 1)}
+
+
+def mean_of(record: dict[str, Any], pick: Callable[[dict[str, Any]], dict[str, float]]) -> dict[str, float]:
+    """A table's scores: each of its cuts counts once."""
+    rows = [pick(cut) for cut in record["cuts"].values() if "error" not in cut]
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+def left_out(records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """For each table, the spread that scores best on all others, and the table's own scores under it."""
+    by = {
+        t: {s: mean_of(r, lambda cut, s=s: cut["spreads"][str(s)]) for s in SPREADS}
+        for t, r in records.items()
+    }
+    out = {}
+    for table in records:
+        others = [t for t in records if t != table and t not in UNUSABLE]
+        best = max(SPREADS, key=lambda s: np.mean([by[t][s]["log_density"] for t in others]))
+        out[table] = {"spread": best, **by[table][best]}
+    return out
+
+
+def page() -> str:
+    """All results as one page."""
+    lines = [
+        "# Held-out larger runs",
+        "",
+        f"Made by `{COMMAND}`; 2-core x86-64 CPU; seed 1, 500 draws x 4 chains; bayes-scaling {bs.__version__}. In each",
+        "group of a table, the runs within 3x, 10x and 30x of its largest compute are held out and the rest is fitted",
+        "(at least 10 runs and a fifth of the table). Scores are of log loss, each cut of a table and then each table",
+        "counted once. The spread of the drift is that which scores best on all other tables.",
+    ]
+    for law in ("skaling", "chinchilla"):
+        records = {
+            t: json.loads(path.read_text())
+            for t in TABLES
+            if (path := RESULTS / f"extrapolation_{t}_{law}.json").exists()
+        }
+        if not records:
+            continue
+        chosen = left_out(records)
+        lines += ["", f"## {law}", ""]
+        heads = ["table", "cuts", "spread", "50% held", "80%", "90%", "95%", "width of 90%", "log density"]
+        heads += ["no drift: 90% held, log density", "Huber bootstrap", "Laplace"]
+        lines += ["| " + " | ".join(heads) + " |"]
+        lines += ["|" + "---|" * 12]
+        pooled: dict[str, list[dict[str, float]]] = {}
+        for table, record in records.items():
+            own = {
+                "drift": chosen[table],
+                "none": mean_of(record, lambda cut: cut["spreads"]["0.0"]),
+                **{m: mean_of(record, lambda cut, m=m: cut[m]) for m in ("Huber bootstrap", "Laplace")},
+            }
+            lines.append(row(table, f"{len(record['cuts'])}", f"{chosen[table]['spread']:g}", own))
+            if table not in UNUSABLE:
+                for method, scores in own.items():
+                    pooled.setdefault(method, []).append(scores)
+        average = {
+            method: {k: float(np.mean([s[k] for s in scores])) for k in scores[0] if k != "spread"}
+            for method, scores in pooled.items()
+        }
+        lines.append(row("**pooled**", "", "", average))
+        fits = [cut for r in records.values() for cut in r["cuts"].values() if "error" not in cut]
+        good = np.mean([cut["r_hat"] <= 1.01 for cut in fits])
+        lines += [
+            "",
+            f"R-hat at most 1.01 in {good:.0%} of {len(fits)} fits; worst {max(c['r_hat'] for c in fits):.3f}. Not pooled: "
+            + "; ".join(f"{t}, no law of the catalogue fits it" for t in records if t in UNUSABLE)
+            + ".",
+        ]
+        for table, record in records.items():
+            said = [s for cut in record["cuts"].values() for s in cut.get("misfit_said", [])]
+            if table in UNUSABLE and said:
+                lines.append(f"What the diagnosis of {table} says first: {said[0]}.")
+    return "\n".join(lines) + "\n"
+
+
+def row(name: str, count: str, spread: str, scores: dict[str, dict[str, float]]) -> str:
+    """A table's line."""
+    own = scores["drift"]
+    cells = [name, count, spread, *(f"{own[f'coverage_{p}']:.2f}" for p in PROBS)]
+    cells += [f"{own['width']:.3f}", f"**{own['log_density']:.2f}**"]
+    cells += [
+        f"{scores[m]['coverage_0.9']:.2f}, {scores[m]['log_density']:.2f}"
+        for m in ("none", "Huber bootstrap", "Laplace")
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=TABLES)
+    parser.add_argument("--laws", default="skaling,chinchilla")
+    parser.add_argument("--page", action="store_true")
+    args = parser.parse_args()
+    for law in [] if args.page else args.laws.split(","):
+        for table in [args.only] if args.only else TABLES:
+            path = RESULTS / f"extrapolation_{table}_{law}.json"
+            if not path.exists():
+                print(f"{table} under {law} ...", flush=True)
+                path.write_text(json.dumps(one(table, law), indent=1))
+    (RESULTS / "extrapolation.md").write_text(page())
+
+
+if __name__ == "__main__":
+    main()
