@@ -36,13 +36,13 @@ class Drift:
         What a table's own past made of the prior: a weight for each of its quantiles.
     """
 
-    spread: float = 0.02
+    spread: float = 0.015
     weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.spread < np.inf:
             raise InputError(
-                f"the spread of a drift is {self.spread!r}; expected 0 or a small number, as 0.02"
+                f"the spread of a drift is {self.spread!r}; expected 0 or a small number, as 0.015"
             )
         if self.weights is not None and len(self.weights) != _LEVELS:
             raise InputError(f"a drift has {_LEVELS} weights; got {len(self.weights)}")

@@ -67,10 +67,10 @@ class Forecast:
         return (self.draws(kind) <= parse_quantity(loss, "loss")).mean(("chain", "draw"))
 
     def table(self, prob: float = 0.9) -> "pd.DataFrame":
-        """One row per point and group: inputs, medians and intervals of both kinds, decades beyond."""
+        """One row per point and group: inputs, medians and intervals of each kind, decades beyond."""
         columns = dict(self.inputs.data_vars)
         percent = f"{100 * prob:g}%"
-        for kind in ("mean", "new_run"):
+        for kind in ("mean", "drifted", "new_run"):
             bounds = self.interval(prob, kind)
             columns[kind] = bounds.sel(bound="median", drop=True)
             columns[f"{kind} {percent} lower"] = bounds.sel(bound="lower", drop=True)

@@ -89,6 +89,7 @@ def report(
         fit=fit,
         shown=shown if len(fit.groups) > 1 else None,
         percent=percent(prob),
+        drift=f"{fit.drift.sd:.1%}",
         diagnosis=diagnosis,
         doubts=[*diagnosis.doubts, *(plan.doubts if plan else [])],
         answers=[
@@ -96,7 +97,7 @@ def report(
             *(_plan_sentences(plan, shown, prob) if plan else []),
             *(_comparison_sentences(comparison, fit, targets, budgets, shown, prob) if comparison else []),
         ],
-        forecast=forecast_rows(forecast.table(prob), prob) if forecast else [],
+        forecast=forecast_rows(forecast.table(prob), prob, parts=True) if forecast else [],
         allocation=allocation_rows(plan.table(prob), prob) if plan else [],
         comparison=comparison_rows(comparison.table) if comparison else [],
         pictures=list(_pictures(fit, comparison, targets, shown, prob)),

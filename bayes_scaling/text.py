@@ -29,8 +29,8 @@ def aligned(rows: Rows) -> str:
     return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))
 
 
-def forecast_rows(table: "pd.DataFrame", prob: float) -> Rows:
-    """Of `Forecast.table`: the law's loss, the band of a new run, and how far beyond the data that is."""
+def forecast_rows(table: "pd.DataFrame", prob: float, *, parts: bool = False) -> Rows:
+    """Of `Forecast.table`: the law's loss, the band of a new run (and its parts), how far beyond the data it is."""
     beyond = table.filter(like="decades beyond").max(axis=1)
     rows = []
     for (_, row), decades in zip(table.iterrows(), beyond, strict=True):
@@ -40,6 +40,7 @@ def forecast_rows(table: "pd.DataFrame", prob: float) -> Rows:
             | {
                 "loss": _loss(row["mean"]),
                 f"{_percent(prob)} law": _band(row, "mean", prob, _loss),
+                **({f"{_percent(prob)} with drift": _band(row, "drifted", prob, _loss)} if parts else {}),
                 f"{_percent(prob)} new run": _band(row, "new_run", prob, _loss),
             }
             | {name: _share(row[name]) for name in table.columns if name.startswith("prob below")}
@@ -112,7 +113,7 @@ def backtest_rows(table: "pd.DataFrame") -> Rows:
         }
         rows.append(
             {
-                **dict(zip(table.index.names, map(str, names), strict=True)),
+                **{str(name): str(value) for name, value in zip(table.index.names, names, strict=True)},
                 "runs": f"{row['runs']:.0f}",
                 **held,
                 "90% width": f"{row['width']:.1%}",

@@ -109,7 +109,7 @@ class TestInterval:
             forecast.interval(prob)
 
     def test_an_unknown_kind_is_refused(self, forecast):
-        message = "unknown kind of forecast 'best'; expected 'mean' or 'new_run'"
+        message = "unknown kind of forecast 'best'; expected 'mean', 'drifted' or 'new_run'"
         with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
             forecast.interval(0.9, "best")
 
@@ -176,7 +176,7 @@ class TestTable:
         table = forecast.table(0.8)
         assert list(table.columns) == [
             "params", "tokens", "flops", "mean", "mean 80% lower", "mean 80% upper",
-            "new_run", "new_run 80% lower", "new_run 80% upper",
+            "drifted", "drifted 80% lower", "drifted 80% upper", "new_run", "new_run 80% lower", "new_run 80% upper",
             "decades beyond (params)", "decades beyond (tokens)", "decades beyond (flops)",
         ]  # fmt: skip
         assert table["params"].tolist() == [1e9, 1e11]
