@@ -8,9 +8,6 @@ import numpy as np
 
 from bayes_scaling.errors import InputError
 
-PF_DAY = 8.64e19
-"""FLOPs of a PF-day: 1e15 a second for a day."""
-
 _SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12, "p": 1e15}  # no E: it reads as an exponent
 # A comma only where it separates thousands: "1,5" is a decimal comma somewhere, and must not become 15.
 _QUANTITY = re.compile(

@@ -19,7 +19,19 @@ import bayes_scaling as bs
 from bayes_scaling import cli, text, verbs
 from bayes_scaling.progress import shown
 
-HEAVY = {"jax", "pymc", "pytensor", "pandas", "xarray", "arviz", "arviz_stats", "matplotlib", "scipy", "rich"}
+HEAVY = {
+    "numpy",
+    "jax",
+    "pymc",
+    "pytensor",
+    "pandas",
+    "xarray",
+    "arviz",
+    "arviz_stats",
+    "matplotlib",
+    "scipy",
+    "rich",
+}
 
 CSV = "params,tokens,loss\n1e8,2e9,3.4\n2e8,4e9,3.1\n4e8,8e9,2.9\n"
 

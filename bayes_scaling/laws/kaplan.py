@@ -9,7 +9,9 @@ from typing import Any
 
 from bayes_scaling.laws.core import law
 from bayes_scaling.priors import LogNormal
-from bayes_scaling.units import PF_DAY
+
+PF_DAY = 8.64e19
+"""FLOPs of a PF-day, the paper's unit of compute: 1e15 a second for a day."""
 
 # Without a floor the whole loss is the amplitude, and exponents are small.
 _LOSS = LogNormal(3.0, 0.7, between=0.3)
