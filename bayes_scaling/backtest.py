@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayes_scaling.drift import Drift, as_drift
+from bayes_scaling.drift import Drift, as_drift, distance
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.core import Law, get_law
 from bayes_scaling.many import fit_many
@@ -211,7 +211,7 @@ class Ahead:
             posterior = fit.draws(group)
             spread = new_run_scale(fit, posterior, forecast.inputs).broadcast_like(forecast.mean)
             tails = posterior["nu"].broadcast_like(forecast.mean)
-            beyond = forecast.decades_beyond.to_dataarray("input").max("input").to_numpy()
+            beyond = distance(forecast.decades_beyond).to_numpy()
             flat = [
                 x.transpose("point", "chain", "draw").to_numpy().reshape(len(rows), -1)
                 for x in (forecast.mean, spread, tails)

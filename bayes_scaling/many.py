@@ -3,7 +3,6 @@
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,8 +142,7 @@ def _fits(
 ) -> Iterator[FitOutcome]:
     failed: list[str] = []
     done = 0
-    with ExitStack() as stack:
-        report = stack.enter_context(shown(progress))
+    with shown(progress) as report:
 
         def counted(outcome: FitOutcome) -> FitOutcome:
             nonlocal done
@@ -158,14 +156,14 @@ def _fits(
         requests: dict[str, Request] = {}
         for name in names:
             try:
-                requests[name] = asked(name)
-                there = _resumed(folder, name, requests[name])
+                wanted = asked(name)
+                there = _resumed(folder, name, wanted)
             except InputError as error:
-                requests.pop(name, None)
                 yield counted(FitOutcome(name, error=str(error)))
                 continue
-            if there is not None:
-                del requests[name]
+            if there is None:
+                requests[name] = wanted
+            else:
                 yield counted(FitOutcome(name, there, resumed=True))
         for outcome in _sampled(requests, parallel, client, at_once):
             if folder is not None and outcome.fit is not None:
