@@ -81,7 +81,7 @@ def diagnose(fit: "Fit") -> Diagnosis:
     tail, tail_of = _worst(azs.ess(posterior, method="tail"), "min")
     stats = fit.tree["sample_stats"].to_dataset()
     divergences = int(stats["diverging"].sum())
-    e_bfmi = float(_e_bfmi(stats["energy"].to_numpy()).min())
+    e_bfmi = float(_e_bfmi(stats["energy"].to_numpy(), stats["energy_change"].to_numpy()).min())
 
     failures = []
     if not r_hat <= R_HAT:
@@ -122,9 +122,9 @@ def _worst(values: "xr.Dataset", how: str) -> tuple[float, str]:
     return min(found, key=lambda at: -np.inf if np.isnan(at[0]) else sign * at[0])
 
 
-def _e_bfmi(energy: np.ndarray) -> np.ndarray:
+def _e_bfmi(energy: np.ndarray, change: np.ndarray) -> np.ndarray:
     """Energy Bayesian fraction of missing information of each chain (Betancourt 2016, arXiv:1604.00695)."""
-    return np.mean(np.diff(energy, axis=1) ** 2, axis=1) / np.var(energy, axis=1)
+    return np.nanmean(change**2, axis=1) / np.var(energy, axis=1)
 
 
 def doubts_about(runs: "Runs", law: Law) -> list[str]:

@@ -80,6 +80,7 @@ class Request:
         """How the posterior was made: the request, and what the sampler did."""
         return self.description | {
             "warmup": sampled.warmup,
+            "spacing": sampled.spacing,
             "device": sampled.device,
             "seconds": round(seconds, 3),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -26,6 +26,15 @@ RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/extrapolation.py"
 SPREADS = (0.0, 0.005, 0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.04)
 PROBS = (0.5, 0.8, 0.9, 0.95)
+_EXPONENTS = dict.fromkeys(("alpha", "beta", "k"), "complete")
+VARIANTS: dict[str, tuple[str, dict[str, str]]] = {
+    "skaling": ("skaling", {}),
+    "chinchilla": ("chinchilla", {}),
+    "skaling-exponents": ("skaling", _EXPONENTS),
+    "skaling-amplitudes": ("skaling", _EXPONENTS | {"A": "complete", "B": "complete"}),
+}
+"""A law, and the parameters that groups share; the last two are for tables with groups."""
+
 UNUSABLE = {"gzip_pcfg"}
 """Tables that no law of the catalogue fits, and whose fits say so; they are shown and not pooled."""
 
@@ -77,13 +86,14 @@ def scored(scores: dict[str, np.ndarray]) -> dict[str, Any]:
     }
 
 
-def one(table: str, law: str) -> dict[str, Any]:
+def one(table: str, variant: str) -> dict[str, Any]:
     """Every cut of one table under one law: the posterior under each spread of the drift, and the baselines."""
     pieces, began = cuts(TABLES[table]()), time.perf_counter()
-    record: dict[str, Any] = {"table": table, "law": law, "cuts": {}}
+    law, pooling = VARIANTS[variant]
+    record: dict[str, Any] = {"table": table, "law": law, "pooling": pooling, "cuts": {}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)  # the health of every fit is in the record
-        for outcome in bs.fit_many({n: a for n, (a, _) in pieces.items()}, law, draws=500, seed=1):
+        for outcome in bs.fit_many({n: a for n, (a, _) in pieces.items()}, law, pooling=pooling, seed=1):
             train, test = pieces[outcome.name]
             if outcome.fit is None:
                 record["cuts"][outcome.name] = {"error": outcome.error}
@@ -101,7 +111,7 @@ def one(table: str, law: str) -> dict[str, Any]:
                 ),
                 "Laplace": scored(of_draws(laplace(bs.LAWS[law], train, test, 1), test.log_loss)),
             }  # fmt: skip
-            print(f"  {table} {law} {outcome.name}: R-hat {diagnosis.r_hat:.3f}", flush=True)
+            print(f"  {table} {variant} {outcome.name}: R-hat {diagnosis.r_hat:.3f}", flush=True)
     return record | {"seconds": round(time.perf_counter() - began, 1)}
 
 
@@ -201,7 +211,7 @@ def main() -> None:
     for law in [] if args.page else args.laws.split(","):
         for table in [args.only] if args.only else TABLES:
             path = RESULTS / f"extrapolation_{table}_{law}.json"
-            if not path.exists():
+            if not path.exists() and (not VARIANTS[law][1] or len(TABLES[table]().groups) > 1):
                 print(f"{table} under {law} ...", flush=True)
                 path.write_text(json.dumps(one(table, law), indent=1))
     (RESULTS / "extrapolation.md").write_text(page())

@@ -74,6 +74,7 @@ def instant_fit(runs, law, chains=2, draws=30, **options):
     def sample(structure, data, *, seed, **_):
         shape, rng = (chains, draws), np.random.default_rng(seed)
         stats = {name: rng.random(shape) for name in ("energy", "lp", "acceptance_rate", "step_size")}
+        stats["energy_change"] = np.diff(stats["energy"], axis=1, prepend=np.nan)
         stats |= {"diverging": np.zeros(shape, bool), "n_steps": np.ones(shape, int)}
         return sampling.Draws(
             parameters=around_the_medians(structure, shape, seed),

@@ -24,6 +24,10 @@ def with_posterior(fit, stats=None, **variables):
     return dataclasses.replace(fit, tree=tree)
 
 
+def change(energy):
+    return np.diff(energy, axis=1, prepend=np.nan)
+
+
 @pytest.fixture(scope="module")
 def calm(single_fit):
     """A posterior of independent draws: no chain disagrees, and nothing diverges."""
@@ -33,7 +37,8 @@ def calm(single_fit):
         name: float(p[name].median()) * np.exp(float(np.log(p[name]).std()) * rng.standard_normal((4, 250)))
         for name in p.data_vars
     }
-    stats = {"diverging": np.zeros((4, 250), bool), "energy": rng.standard_normal((4, 250))}
+    energy = rng.standard_normal((4, 250))
+    stats = {"diverging": np.zeros((4, 250), bool), "energy": energy, "energy_change": change(energy)}
     return with_posterior(single_fit, stats, **independent)
 
 
@@ -88,7 +93,7 @@ class TestConvergence:
 
     def test_energy_that_wanders(self, calm):
         energy = np.cumsum(np.random.default_rng(1).standard_normal((4, 250)), axis=1)
-        diagnosis = diagnose(with_posterior(calm, {"energy": energy}))
+        diagnosis = diagnose(with_posterior(calm, {"energy": energy, "energy_change": change(energy)}))
         assert diagnosis.e_bfmi < 0.3
         assert diagnosis.failures == (
             f"E-BFMI is {diagnosis.e_bfmi:.2f} (at least 0.3 wanted): the tails were explored slowly",
@@ -104,7 +109,7 @@ class TestConvergence:
 class TestEnergy:
     def test_independent_energies_have_two(self):
         energy = np.random.default_rng(0).standard_normal((2, 20_000))
-        np.testing.assert_allclose(_e_bfmi(energy), [2, 2], rtol=0.03)
+        np.testing.assert_allclose(_e_bfmi(energy, change(energy)), [2, 2], rtol=0.03)
 
     def test_of_a_known_autocorrelation(self):
         """For an autoregression with coefficient r the differences have variance 2 (1 - r)."""
@@ -113,15 +118,15 @@ class TestEnergy:
         energy[0, 0] = rng.standard_normal()
         for i in range(1, n):
             energy[0, i] = r * energy[0, i - 1] + np.sqrt(1 - r**2) * rng.standard_normal()
-        np.testing.assert_allclose(_e_bfmi(energy), [2 * (1 - r)], rtol=0.05)
+        np.testing.assert_allclose(_e_bfmi(energy, change(energy)), [2 * (1 - r)], rtol=0.05)
 
     def test_by_hand(self):
         # Differences 1, -2: mean square 2.5. Deviations 0, 1, -1: variance 2/3.
-        np.testing.assert_allclose(_e_bfmi(np.array([[1.0, 2.0, 0.0]])), [2.5 / (2 / 3)])
+        np.testing.assert_allclose(_e_bfmi(np.array([[1.0, 2.0, 0.0]]), np.array([[np.nan, 1.0, -2.0]])), [2.5 / (2 / 3)])
 
     def test_each_chain_has_its_own(self):
         energy = np.array([[0.0, 1, 0, 1], [0, 0, 1, 1]])
-        np.testing.assert_allclose(_e_bfmi(energy), [1 / 0.25, (1 / 3) / 0.25])
+        np.testing.assert_allclose(_e_bfmi(energy, change(energy)), [1 / 0.25, (1 / 3) / 0.25])
 
 
 @pytest.fixture(scope="module")

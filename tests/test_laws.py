@@ -344,7 +344,13 @@ class TestSkaling:
 
     def test_the_outer_exponent_bends_the_joint_shortage(self):
         p = {"E": 1.7, "A": 0.3, "B": 0.4, "alpha": 0.3, "beta": 0.3}
-        assert bs.LAWS["skaling"](1.0, 1.0, **p, k=2.0) == pytest.approx(1.7 + 0.7**2, rel=1e-14)
+        both = (0.3**0.5 + 0.4**0.5) ** 2
+        assert bs.LAWS["skaling"](1.0, 1.0, **p, k=2.0) == pytest.approx(1.7 + both, rel=1e-14)
+
+    def test_with_endless_data_k_does_not_matter(self):
+        p = {"E": 1.7, "A": 0.3, "B": 0.4, "alpha": 0.3, "beta": 0.3}
+        for k in (0.5, 2.0):
+            assert bs.LAWS["skaling"](3.0, 1e60, **p, k=k) == pytest.approx(1.7 + 0.3 * 3**-0.3, rel=1e-6)
 
 
 class TestKaplan:

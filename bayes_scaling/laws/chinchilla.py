@@ -46,10 +46,16 @@ def chinchilla(N, D, *, E, A, B, alpha, beta):
     return E + A * N**-alpha + B * D**-beta
 
 
+def _coupled_power_terms(
+    *, A: Any, B: Any, alpha: Any, beta: Any, k: Any, **_: Any
+) -> tuple[Any, Any, Any, Any]:
+    return A ** (1 / k), alpha / k, B ** (1 / k), beta / k
+
+
 @law(
-    formula="E + (A N^-alpha + B D^-beta)^k",
+    formula="E + ((A N^-alpha)^(1/k) + (B D^-beta)^(1/k))^k",
     cite="coupled power terms ('Skaling'); Chinchilla at k = 1",
-    power_terms=_power_terms,
+    power_terms=_coupled_power_terms,
     constants=_constants,
     E=_FLOOR,
     A=_AMPLITUDE,
@@ -59,8 +65,12 @@ def chinchilla(N, D, *, E, A, B, alpha, beta):
     k=LogNormal(1.0, 0.5, between=0.1),
 )
 def skaling(N, D, *, E, A, B, alpha, beta, k):
-    """Coupled power law: one shortage hides the other where k < 1, and worsens it where k > 1."""
-    return E + (A * N**-alpha + B * D**-beta) ** k
+    """Coupled power law: one shortage hides the other where k < 1, and worsens it where k > 1.
+
+    Also written E + (a N^-x + b D^-y)^k, with a = A^(1/k) and x = alpha / k. Here A N^-alpha is what is lost
+    with endless data, as in Chinchilla's law, so that k does not trade against A and alpha.
+    """
+    return E + ((A * N**-alpha) ** (1 / k) + (B * D**-beta) ** (1 / k)) ** k
 
 
 def _equal_power_terms(*, A: Any, B: Any, alpha: Any, **_: Any) -> tuple[Any, Any, Any, Any]:

@@ -6,6 +6,7 @@ whatever lanes there are (`lanes`), alone or beside other runs.
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ import numpy as np
 
 from bayes_scaling.model import Structure
 from bayes_scaling.sampling.engine import CHUNK, Engine, engine, hierarchical, prior_draws
+from bayes_scaling.sampling.mixing import worst_r_hat
 from bayes_scaling.sampling.nuts import (
     CAREFUL_ACCEPTANCE,
     TARGET_ACCEPTANCE,
@@ -26,6 +28,9 @@ from bayes_scaling.sampling.rounding import Data, Rounding, adapted, affine, inv
 
 PLAIN_WARMUP = 6 * CHUNK
 """Draws per chain that the plain map is given to prove itself."""
+
+LONGEST = 8
+"""Chains that disagree draw up to this many times what was asked."""
 
 LONG_TREE = 10
 """Leapfrog steps a draw from which the plain map has not proved itself."""
@@ -50,11 +55,14 @@ class Draws:
         For every ``thin``-th draw.
     thin : int
     stats : dict of str to ndarray
-        diverging, energy, lp, acceptance_rate, n_steps, step_size.
+        diverging, energy, energy_change (from the draw before), lp, acceptance_rate, n_steps, step_size; for
+        spaced draws, whether any since the last kept one diverged, and the steps of all of them.
     prior : dict of str to ndarray
         The quantities of ``parameters`` drawn from the prior, of leading shape (draw,).
     warmup : int
         Draws per chain that the warm-up took.
+    spacing : int
+        How many draws were made for each that was kept: more than 1 where chains disagreed at first.
     device : str
         Where and how the chains ran.
     """
@@ -65,6 +73,7 @@ class Draws:
     stats: dict[str, np.ndarray]
     prior: dict[str, np.ndarray]
     warmup: int
+    spacing: int = 1
     device: str = ""
 
 
@@ -135,24 +144,34 @@ def run(
         rounding, states, warmup, settled = yield from this.warm_up(limit)
         if settled:
             break
-    chunks = yield from this.draw(states, rounding, draws)
-    # Draws that disagree or diverge serve as one more warm-up, for smaller steps.
+    states, chunks = yield from this.draw(states, rounding, draws)
+    # Draws that disagree much or diverge serve as one more warm-up, for smaller steps.
     for target in CAREFUL_ACCEPTANCE:
         if _agree(chunks):
             break
         warmup += chunks.energy.shape[1] + 4 * CHUNK
         rounding, states = yield from this.adapt_again(chunks, states, rounding, target)
-        chunks = yield from this.draw(states, rounding, draws)
+        states, chunks = yield from this.draw(states, rounding, draws)
+    # Chains that still disagree run on, and evenly spaced draws are kept.
+    finish = partial(_finished, parts.parameters, parts.batch)
+    spacing, kept = 1, _spaced(chunks, 1, draws)
+    parameters = yield from finish(kept.position, rounding, arrays)
+    while worst_r_hat(parameters) > 1 + 0.01 * max(1.0, 1000 / draws) and spacing < LONGEST:
+        spacing *= 2
+        states, more = yield from this.draw(states, rounding, max(1, spacing * draws - chunks.energy.shape[1]))
+        chunks = _stack([chunks, more], lambda parts: np.concatenate(parts, axis=1))
+        kept = _spaced(chunks, spacing, draws)
+        parameters = yield from finish(kept.position, rounding, arrays)
 
-    position = chunks.position[:, :draws]
-    parameters = yield from _finished(parts.parameters, parts.batch, position, rounding, arrays)
     scored = arrays | {name: jnp.asarray(value) for name, value in (score or {}).items()}
-    thin = -(-position[..., 0].size * structure.n_clusters * 8 // LOG_LIKELIHOOD_BYTES)
+    thin = -(-kept.energy.size * structure.n_clusters * 8 // LOG_LIKELIHOOD_BYTES)
     log_likelihood = yield from _finished(
-        parts.log_likelihood, parts.batch, position[:, ::thin], rounding, arrays, scored
+        parts.log_likelihood, parts.batch, kept.position[:, ::thin], rounding, arrays, scored
     )
-    stats = {name: value[:, :draws] for name, value in chunks._asdict().items() if name != "position"}
-    return Draws(parameters, log_likelihood, thin, stats, prior_draws(parts, draws, seed), warmup)
+    stats = {name: value for name, value in kept._asdict().items() if name != "position"}
+    # E-BFMI compares neighbours, which spaced draws are not.
+    stats["energy_change"] = np.diff(chunks.energy, axis=1, prepend=np.nan)[:, spacing - 1 :: spacing][:, :draws]
+    return Draws(parameters, log_likelihood, thin, stats, prior_draws(parts, draws, seed), warmup, spacing)
 
 
 def _finished(function: Callable[..., Any], size: int, position: np.ndarray, *arguments: Any) -> Asked:
@@ -226,14 +245,14 @@ class _Run:
         return rounding, [averaged(state) for state in states]
 
     def draw(self, states: list[ChainState], rounding: Rounding, draws: int) -> Asked:
-        """Chunks with a fixed step, joined along the draws."""
+        """Chunks with a fixed step: the states after them, and the chunks joined along the draws."""
         chunks: list[Chunk] = []
         while (done := len(chunks) * CHUNK) < draws:
             self.progress("draws", done, draws)
             states, chunk = yield from self.advance(states, 0.0, rounding)
             chunks.append(chunk)
         self.progress("draws", draws, draws)
-        return _stack(chunks, lambda parts: np.concatenate(parts, axis=1))
+        return states, _stack(chunks, lambda parts: np.concatenate(parts, axis=1))
 
     def _adapted(
         self, pooled: np.ndarray, states: list[ChainState], rounding: Rounding
@@ -260,6 +279,16 @@ def _stack(chunks: list[Chunk], join: Callable[[list[Any]], Any]) -> Chunk:
     return jax.tree.map(lambda *parts: join([np.asarray(p) for p in parts]), *chunks)
 
 
+def _spaced(chunks: Chunk, spacing: int, draws: int) -> Chunk:
+    """Every ``spacing``-th draw; of those between, divergences and steps are kept."""
+
+    def blocks(x: np.ndarray) -> np.ndarray:
+        return x[:, : draws * spacing].reshape(x.shape[0], draws, spacing, *x.shape[2:])
+
+    last = jax.tree.map(lambda x: blocks(x)[:, :, -1], chunks)
+    return last._replace(diverging=blocks(chunks.diverging).any(2), n_steps=blocks(chunks.n_steps).sum(2))
+
+
 def _on_device(rounding: Rounding) -> Rounding:
     return jax.tree.map(lambda x: jnp.asarray(x, float), rounding)
 
@@ -270,9 +299,9 @@ def _agree(chunks: Chunk) -> bool:
     halves = chunks.position[:, : draws // 2 * 2].reshape(chains * 2, -1, n)
     between = halves.mean(1).var(0, ddof=1)
     within = halves.var(1, ddof=1).mean(0)
-    # R-hat of about 1.01, and what so many independent draws would differ by.
+    # R-hat of about 1.03, and what so many independent draws would differ by.
     return bool(
-        chunks.diverging.mean() <= 0.001 and np.all(between <= (0.015 + 3 / halves.shape[1]) * within)
+        chunks.diverging.mean() <= 0.001 and np.all(between <= (0.06 + 3 / halves.shape[1]) * within)
     )
 
 
