@@ -8,7 +8,7 @@ import numpy as np
 
 from bayes_scaling.drift import Drift, as_drift, distance
 from bayes_scaling.errors import InputError
-from bayes_scaling.laws.core import Law, get_law
+from bayes_scaling.laws.core import DEFAULT, Law, get_law
 from bayes_scaling.many import fit_many
 from bayes_scaling.runs import Runs, load_runs
 from bayes_scaling.units import parse_quantity
@@ -82,7 +82,7 @@ class Backtest:
 
 def backtest(
     runs: Any,
-    law: str | Law = "chinchilla",
+    law: str | Law = DEFAULT,
     *,
     splits: str | Mapping[str, Any] = "rolling",
     holdout_above: float | str | None = None,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import bayes_scaling as bs
 from bayes_scaling import verbs
 from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
+from bayes_scaling.laws.core import DEFAULT
 from bayes_scaling.pictures import PICTURES
 
 if TYPE_CHECKING:
@@ -116,13 +117,13 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument("runs", help="a .csv, .tsv or .parquet file with one row per run")
     fit.add_argument(
         "--law",
-        default="chinchilla",
+        default=DEFAULT,
         help="a law of `bayes-scaling laws`; m4:flops reads its input from the column flops",
     )
 
     fit_many = verb(verbs.fit_many, tables, _json())
     fit_many.add_argument("runs", nargs="+", help="tables, one fit each")
-    fit_many.add_argument("--law", default="chinchilla", help="a law family; see `bayes-scaling laws`")
+    fit_many.add_argument("--law", default=DEFAULT, help="a law of `bayes-scaling laws` (%(default)s)")
     fit_many.add_argument("--folder", required=True, help="where each fit is saved as soon as it is done")
     fit_many.add_argument("--at-once", type=int, metavar="N", help="fits worked on at the same time")
     fit_many.add_argument("--client", metavar="ADDRESS", help="the scheduler of a Dask cluster to sample on")
@@ -153,12 +154,18 @@ def parser() -> argparse.ArgumentParser:
         default=True,
         help="leave out in truth where importance sampling cannot be trusted",
     )
+    compare.add_argument(
+        "--ahead",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="also fit below rolling cuts, and score the forecasts of the larger runs",
+    )
     of_tables = {action.dest: action.default for action in (laws, *tables._actions)}
     compare.set_defaults(of_tables=of_tables)
 
     backtest = verb(verbs.backtest, tables, _json())
     backtest.add_argument("runs", help="a .csv, .tsv or .parquet file with one row per run")
-    backtest.add_argument("--law", default="chinchilla", help="a law family; see `bayes-scaling laws`")
+    backtest.add_argument("--law", default=DEFAULT, help="a law of `bayes-scaling laws` (%(default)s)")
     backtest.add_argument(
         "--splits",
         choices=("rolling", "largest", "groups"),

@@ -1,4 +1,4 @@
-"""Law families compared by what they predict for configurations left out, and mixed by weight."""
+"""Law families compared by what they predict for configurations left out and for larger runs, and mixed by weight."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_scaling.backtest import backtest
 from bayes_scaling.errors import InputError
 from bayes_scaling.predict import Forecast
 
@@ -29,30 +30,80 @@ class Comparison:
     table : DataFrame
         By falling elpd: elpd (expected log predictive density of a configuration left out, summed), its
         standard error, the difference to the best and its standard error, the effective number of parameters
-        p, the stacking weight, the worst Pareto-k, and how many configurations were refitted exactly.
+        p, the stacking weight, the worst Pareto-k, how many configurations were refitted exactly; and "ahead",
+        the mean log predictive density of held-out larger runs (nats a run; NaN where none can be held out).
     pointwise : DataFrame
         The log predictive density of each configuration (rows) under each law (columns).
     pareto_k : DataFrame
         Likewise, before refits.
+    ahead : DataFrame
+        The mean log predictive density of the larger runs that each rolling cut holds out (rows, as `backtest`
+        makes them, drift included) under each law (columns); no rows where the table allows no cut.
     """
 
     fits: "dict[str, Fit]"
     table: "pd.DataFrame"
     pointwise: "pd.DataFrame"
     pareto_k: "pd.DataFrame"
+    ahead: "pd.DataFrame"
 
     def __str__(self) -> str:
-        return self.table.to_string(float_format=lambda x: f"{x:.3g}")
+        return f"{self.table.to_string(float_format=lambda x: f'{x:.3g}')}\n\n{self.verdict}"
+
+    def weights(self, by: str | None = None) -> dict[str, float]:
+        """The weight of each law in a mixture; they sum to 1.
+
+        Parameters
+        ----------
+        by : {"ahead", "equal", "loo"}, optional
+            "ahead": in proportion to exp(sum over cuts of the mean log density of the larger runs): the runs
+            beyond one cut share what the law misses there, so that a cut counts as one observation. "equal".
+            "loo": stacking of PSIS-LOO, which rewards the fit to these runs. Default: "ahead" where the table
+            allows cuts, else "equal".
+        """
+        names = list(map(str, self.table.index))
+        by = by or ("ahead" if len(self.ahead) else "equal")
+        if by == "ahead" and len(self.ahead):
+            total = self.ahead[names].sum().to_numpy()
+            share = np.exp(total - total.max())
+        elif by == "equal":
+            share = np.ones(len(names))
+        elif by == "loo":
+            share = self.table["weight"].to_numpy()
+        elif by == "ahead":
+            raise InputError(
+                "no cut of this table leaves runs to fit and larger ones to forecast; mix by 'equal' or 'loo'"
+            )
+        else:
+            raise InputError(f"laws are mixed by {by!r}; expected 'ahead', 'equal' or 'loo'")
+        return {name: float(weight) for name, weight in zip(names, share / share.sum(), strict=True)}
 
     @property
-    def weights(self) -> dict[str, float]:
-        """Stacking weight of each law."""
-        return {str(name): float(weight) for name, weight in self.table["weight"].items()}
+    def verdict(self) -> str:
+        """Which law interpolates best, which forecasts larger runs best, and what follows where they differ."""
+        near = str(self.table.index[0])
+        if not len(self.ahead):
+            return f"{near} predicts configurations left out best; no larger runs could be held out"
+        far = str(self.table["ahead"].idxmax())
+        cuts = ", ".join(map(str, self.ahead.index))
+        if near == far:
+            return f"{near} predicts both configurations left out and held-out larger runs best (cuts {cuts})"
+        gain = self.table.loc[far, "ahead"] - self.table.loc[near, "ahead"]
+        return (
+            f"{near} predicts configurations left out best, but {far} held-out larger runs (by {gain:.2f} nats a "
+            f"run, cuts {cuts}): beyond the data go by {far} or by the mixture"
+        )
 
     def predict(
-        self, params: Any = None, tokens: Any = None, *, group: str | None = None, **inputs: Any
+        self,
+        params: Any = None,
+        tokens: Any = None,
+        *,
+        group: str | None = None,
+        by: str | None = None,
+        **inputs: Any,
     ) -> Forecast:
-        """A forecast that mixes the laws' draws by their stacking weights; arguments as for `Fit.predict`."""
+        """A forecast that mixes the laws' draws by their `weights`; other arguments as for `Fit.predict`."""
         import xarray as xr
 
         names = list(self.fits)
@@ -61,8 +112,8 @@ class Comparison:
         shape = {dim: min(f.mean.sizes[dim] for f in forecasts) for dim in ("chain", "draw")}
         first = {dim: slice(size) for dim, size in shape.items()}
         rng = np.random.default_rng([*(fit.provenance["seed"] for fit in self.fits.values()), 303])
-        weights = np.array([self.weights[name] for name in names])
-        pick = rng.choice(len(names), size=tuple(shape.values()), p=weights / weights.sum())
+        share = self.weights(by)
+        pick = rng.choice(len(names), size=tuple(shape.values()), p=[share[name] for name in names])
         chosen = xr.DataArray(pick, dims=tuple(shape))
 
         def mixed(kind: str) -> Any:
@@ -76,8 +127,10 @@ class Comparison:
         )
 
 
-def compare(fits: "Mapping[str, Fit]", *, refit: bool = True, progress: Any = False) -> Comparison:
-    """Rank laws by PSIS-LOO over configurations.
+def compare(
+    fits: "Mapping[str, Fit]", *, refit: bool = True, ahead: bool = True, progress: Any = False
+) -> Comparison:
+    """Rank laws by PSIS-LOO over configurations, beside how they forecast larger runs held out.
 
     A configuration with all its replicates is left out at once. Where Pareto-k says that importance sampling
     cannot be trusted, the configuration is left out in truth and the law refitted.
@@ -88,6 +141,8 @@ def compare(fits: "Mapping[str, Fit]", *, refit: bool = True, progress: Any = Fa
         Fits of the same table.
     refit : bool
         Refit where Pareto-k is above 0.7.
+    ahead : bool
+        Fit each law below rolling cuts too, and score its forecasts of the larger runs.
     progress : bool or callable
         As for `fit`.
 
@@ -132,7 +187,26 @@ def compare(fits: "Mapping[str, Fit]", *, refit: bool = True, progress: Any = Fa
         }
     ).loc[total.index]
     table.index.name = "law"
-    return Comparison(dict(fits), table, elpd, pd.DataFrame(pareto))
+    forecasts = pd.DataFrame(
+        {name: _ahead(fit, progress) if ahead else pd.Series(dtype=float) for name, fit in fits.items()}
+    ).dropna()
+    table["ahead"] = forecasts.mean()
+    return Comparison(dict(fits), table, elpd, pd.DataFrame(pareto), forecasts)
+
+
+def _ahead(fit: "Fit", progress: Any) -> "pd.Series[float]":
+    """The mean log predictive density of the larger runs beyond each rolling cut; empty where none can be made."""
+    import pandas as pd
+
+    options = {name: fit.provenance[name] for name in ("draws", "chains", "seed")}
+    pooling = fit.provenance["pooling"]
+    try:
+        found = backtest(
+            fit.runs, fit.law, noise=fit.noise, pooling=pooling, baselines=False, progress=progress, **options
+        )
+    except InputError:
+        return pd.Series(dtype=float)
+    return found.runs.groupby("cut")["log_density"].mean()
 
 
 def _same_runs(fits: "Mapping[str, Fit]") -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from bayes_scaling.drift import Drift
 from bayes_scaling.errors import DoubtfulFitWarning, InputError
-from bayes_scaling.laws.core import Law, get_law
+from bayes_scaling.laws.core import DEFAULT, Law, get_law
 from bayes_scaling.model import Pooling, Structure, structure
 from bayes_scaling.noise import Noise
 from bayes_scaling.priors import Prior, prior_from_dict
@@ -197,7 +197,7 @@ class Fit:
 
 def fit(
     runs: Any,
-    law: str | Law = "chinchilla",
+    law: str | Law = DEFAULT,
     *,
     group: str | None = None,
     pooling: Pooling | Mapping[str, Pooling] | None = None,

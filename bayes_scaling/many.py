@@ -13,7 +13,7 @@ import numpy as np
 
 from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
 from bayes_scaling.fit import Fit, made, open_fit
-from bayes_scaling.laws.core import Law, get_law
+from bayes_scaling.laws.core import DEFAULT, Law, get_law
 from bayes_scaling.model import Pooling, model_data
 from bayes_scaling.noise import Noise, as_noise
 from bayes_scaling.priors import Prior
@@ -47,7 +47,7 @@ class FitOutcome:
 
 def fit_many(
     tables: Mapping[str, Any] | Sequence[str | Path],
-    law: str | Law = "chinchilla",
+    law: str | Law = DEFAULT,
     *,
     group: str | None = None,
     pooling: Pooling | Mapping[str, Pooling] | None = None,

@@ -171,12 +171,8 @@ def _comparison_sentences(
     comparison: "Comparison", fit: "Fit", targets: Any, budgets: Any, group: str, prob: float
 ) -> Iterator[str]:
     """Which law predicts best, and the forecast that mixes them."""
-    best = comparison.table.index[0]
-    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in comparison.weights.items())
-    yield (
-        f"Of {len(comparison.table)} laws, {best} predicts left-out configurations best; "
-        f"stacking weights: {weights}."
-    )
+    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in comparison.weights().items())
+    yield f"Of {len(comparison.table)} laws, {comparison.verdict}; weights in the mixture: {weights}."
     points = _points(fit.law.columns, targets, budgets)
     if points and all(rival.law.columns == fit.law.columns for rival in comparison.fits.values()):
         label = group if group in fit.groups or group == "new" else None
@@ -199,7 +195,8 @@ def _pictures(
         yield _picture(
             lambda figure: plot.extrapolation(fit, ax=figure.subplots(), **common),
             f"The law along {'the compute-optimal path' if optimal else fit.law.columns[0]}. The dark band "
-            "is the law's, the light one holds a new run; what is dashed and hatched lies beyond the data.",
+            "is the law's, the dotted lines add its drift beyond the data, the light band holds a new run; what is "
+            "dashed and hatched lies beyond the data.",
         )
     if optimal:
         for params in dict.fromkeys(params for params, _ in targets):

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from bayes_scaling.errors import InputError
-from bayes_scaling.laws.core import Law, get_law
+from bayes_scaling.laws.core import DEFAULT, Law, get_law
 from bayes_scaling.model import Pooling, Structure, model_data, structure
 from bayes_scaling.noise import Noise, as_noise
 from bayes_scaling.priors import Prior
@@ -92,7 +92,7 @@ class Request:
 
 def request(
     runs: Any,
-    law: str | Law = "chinchilla",
+    law: str | Law = DEFAULT,
     *,
     group: str | None = None,
     pooling: Pooling | Mapping[str, Pooling] | None = None,

@@ -138,12 +138,14 @@ def allocate(args: argparse.Namespace) -> Answer:
 
 
 def compare(args: argparse.Namespace) -> Answer:
-    """Rank laws by leave-one-out on one table, or saved fits of one table."""
+    """Rank laws by leave-one-out and by held-out larger runs, on one table or of saved fits of one table."""
     from bayes_scaling.text import aligned, comparison_rows, records
 
-    comparison = bs.compare(_rivals(args), refit=args.refit, progress=_at_a_terminal())
-    document = {"comparison": records(comparison.table, "law")}
-    return Answer(aligned(comparison_rows(comparison.table)), document, comparison.fits)
+    comparison = bs.compare(_rivals(args), refit=args.refit, ahead=args.ahead, progress=_at_a_terminal())
+    verdict, weights = comparison.verdict, comparison.weights()
+    document = {"comparison": records(comparison.table, "law"), "weights": weights, "verdict": verdict}
+    text = f"{aligned(comparison_rows(comparison.table))}\n\n{verdict}"
+    return Answer(text, document, comparison.fits)
 
 
 def backtest(args: argparse.Namespace) -> Answer:

@@ -24,8 +24,8 @@ import numpy as np
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data uv run --group bench benchmarks/sampling.py"
 REPEATS = 3
-LONG = 20_000
-"""Draws per chain of the reference run."""
+LONG = {0: 20_000, 99: 10_000}
+"""Draws per chain by seed: of the reference run, and of one that is compared with it."""
 
 
 def health(draws: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -57,8 +57,8 @@ def ours(table: str, seed: int) -> dict[str, Any]:
 
     runs = bs.datasets.external(table)
     job = request(runs, "chinchilla").job()
-    draws = LONG if seed == 0 else 1000
-    if seed:
+    draws = LONG.get(seed, 1000)
+    if seed not in LONG:
         sample(job.structure, job.data, seed=1000 + seed)
     began = time.perf_counter()
     got = sample(job.structure, job.data, seed=seed, draws=draws)
@@ -114,6 +114,51 @@ def numpyro_raw(table: str, seed: int) -> dict[str, Any]:
     return {
         "seconds": seconds, "divergences": int(extra["diverging"].sum()),
         "steps": float(np.mean(extra["num_steps"])), "draws": 4000, **health(_logs(got)),
+    }  # fmt: skip
+
+
+def numpyro_groups(table: str, seed: int) -> dict[str, Any]:
+    """Hand-written non-centred numpyro with its defaults on the raw parameters of every group."""
+    import numpyro
+
+    numpyro.set_host_device_count(4)
+    numpyro.enable_x64()
+    import jax
+    import jax.numpy as jnp
+    import numpyro.distributions as dist
+    from numpyro.infer import MCMC, NUTS
+
+    import bayes_scaling as bs
+
+    runs = bs.datasets.external(table)
+    # Half-normal scales between groups; those of A and B at N = D = 1 hold the exponents' differences too.
+    between = {"E": 0.3, "A": 2.0, "B": 2.0, "alpha": 0.1, "beta": 0.1, "sigma": 0.7}
+
+    def model(n: Any, d: Any, group: Any, measured: Any, y: Any) -> None:
+        p = {}
+        for name, (median, spread) in raw_priors().items():
+            mean = numpyro.sample(f"{name}_mean", dist.Normal(np.log(median), spread))
+            tau = numpyro.sample(f"{name}_tau", dist.HalfNormal(between[name]))
+            z = numpyro.sample(f"{name}_z", dist.Normal(0, 1).expand([len(runs.groups)]))
+            p[name] = numpyro.deterministic(name, jnp.exp(mean + tau * z))
+        nu = numpyro.sample("nu", dist.Gamma(2, 0.1))
+        own = {name: value[group] for name, value in p.items()}
+        loss = own["E"] + own["A"] * n ** -own["alpha"] + own["B"] * d ** -own["beta"]
+        scale = jnp.sqrt(own["sigma"] ** 2 + measured**2)
+        numpyro.sample("y", dist.StudentT(nu, jnp.log(loss), scale), obs=y)
+
+    chains = MCMC(NUTS(model), num_warmup=1000, num_samples=1000, num_chains=4, progress_bar=False)
+    data = runs.params, runs.tokens, runs.group_index, runs.measurement_sd, runs.log_loss
+    chains.run(jax.random.key(1000 + seed), *data)  # compiles
+    began = time.perf_counter()
+    chains.run(jax.random.key(seed), *data, extra_fields=("diverging", "num_steps"))
+    got = {k: np.asarray(v) for k, v in chains.get_samples(group_by_chain=True).items()}
+    seconds = time.perf_counter() - began
+    extra = chains.get_extra_fields()
+    return {
+        "seconds": seconds, "divergences": int(extra["diverging"].sum()),
+        "steps": float(np.mean(extra["num_steps"])), "draws": 4000,
+        **health({k: v for k, v in got.items() if not k.endswith(("_z", "_mean"))}),
     }  # fmt: skip
 
 
@@ -197,13 +242,19 @@ def _logs(got: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 CONTENDERS: dict[str, Callable[[str, int], dict[str, Any]]] = {
     "ours": ours, "numpyro": numpyro_raw, "nutpie": nutpie_raw, "pymc": pymc_cold, "refits": refits,
+    "numpyro-groups": numpyro_groups,
 }  # fmt: skip
+
+COLD = ("refits", "pymc")
+"""Contenders whose compilation counts: they find no compiled program of an earlier process."""
 
 
 def contender(name: str, table: str, seed: int) -> dict[str, Any]:
     """One run of a contender in a process of its own."""
     words = [sys.executable, __file__, "--contender", name, table, str(seed)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as empty:
+        caches = {"XDG_CACHE_HOME": empty} if name in COLD else {}
+        done = subprocess.run(words, capture_output=True, text=True, check=False, env=os.environ | caches)
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stderr[-3000:]}")
     found = json.loads(done.stdout.splitlines()[-1])
@@ -222,6 +273,20 @@ def single() -> dict[str, Any]:
     for seed in range(1, REPEATS + 1):
         for name in ("ours", "numpyro", "nutpie"):
             out.setdefault(name, []).append(contender(name, table, seed))
+    return out
+
+
+def groups() -> dict[str, Any]:
+    """The hierarchical fits: ours and non-centred numpyro in turns, and two long runs of ours."""
+    out: dict[str, Any] = {}
+    for table in ("gadre", "gzip_pcfg"):
+        found = out[table] = {
+            "reference": contender("ours", table, 0),
+            "long": [contender("ours", table, 99)],
+        }
+        for seed in range(1, REPEATS + 1):
+            for name in ("ours", "numpyro-groups"):
+                found.setdefault(name, []).append(contender(name, table, seed))
     return out
 
 
@@ -302,7 +367,9 @@ CONTENDERS |= {
     "rows": lambda _, n: scaled("rows", n),
     "groups": lambda _, n: scaled("groups", n),
 }
-SECTIONS = {"single": single, "command_line": command_line, "batch": batch, "size": size}
+SECTIONS = {
+    "single": single, "groups": groups, "command_line": command_line, "batch": batch, "size": size,
+}  # fmt: skip
 
 
 # -- the page
@@ -322,6 +389,32 @@ def bias(run: dict[str, Any], reference: dict[str, Any]) -> str:
     return f"{abs(z[worst]):.1f} ({worst}), {ratio:.3f}"
 
 
+def table_of(section: dict[str, Any], names: tuple[str, ...]) -> list[str]:
+    """Contenders beside each other: a row each, of medians; the last, "long", is of ours with 10,000 draws a chain."""
+    heads = ["sampler", "seconds", "leapfrog steps a draw", "worst bulk ESS", "tail ESS", "ESS a draw"]
+    heads += ["ESS a second", "ours is faster", "R-hat", "divergences", "bias: means (MCSE), sd ratio"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    rate = {n: float(np.median([r["ess_bulk"] / r["seconds"] for r in section[n]])) for n in names}
+    for name in names:
+        keys = ("seconds", "steps", "ess_bulk", "ess_tail", "r_hat", "draws")
+        m = {k: float(np.median([r[k] for r in section[name]])) for k in keys}
+        cells = [
+            name,
+            f"{m['seconds']:.2f}",
+            f"{m['steps']:.1f}",
+            f"{m['ess_bulk']:.0f}",
+            f"{m['ess_tail']:.0f}",
+        ]
+        cells += [
+            f"{m['ess_bulk'] / m['draws']:.2f}",
+            f"{rate[name]:,.0f}",
+            f"{rate['ours'] / rate[name]:.0f}x",
+        ]
+        cells += [f"{m['r_hat']:.3f}", f"{sum(r['divergences'] for r in section[name])}"]
+        lines.append("| " + " | ".join([*cells, bias(section[name][0], section["reference"])]) + " |")
+    return lines
+
+
 def page() -> str:
     """The results as one page."""
     found = {
@@ -337,24 +430,10 @@ def page() -> str:
         "on A and B at N = D = 1 and on nu, so that their posteriors differ a little from the reference.",
     ]
     if s := found.get("single"):
-        lines += ["", "## 240 runs, Chinchilla's law", ""]
-        lines += [
-            "| sampler | seconds | leapfrog steps a draw | worst bulk ESS | tail ESS | ESS a draw | ESS a second | ours is faster | R-hat | divergences | bias: means (MCSE), sd ratio |"
-        ]
-        lines += ["|" + "---|" * 11]
-        rate = {
-            n: np.median([r["ess_bulk"] / r["seconds"] for r in s[n]]) for n in ("ours", "numpyro", "nutpie")
-        }
-        for name in rate:
-            m = {
-                k: float(np.median([r[k] for r in s[name]]))
-                for k in ("seconds", "steps", "ess_bulk", "ess_tail", "r_hat", "draws")
-            }
-            lines.append(
-                f"| {name} | {m['seconds']:.2f} | {m['steps']:.1f} | {m['ess_bulk']:.0f} | {m['ess_tail']:.0f} | "
-                f"{m['ess_bulk'] / m['draws']:.2f} | {rate[name]:,.0f} | {rate['ours'] / rate[name]:.0f}x | {m['r_hat']:.3f} | "
-                f"{sum(r['divergences'] for r in s[name])} | {bias(s[name][0], s['reference'])} |"
-            )
+        lines += ["", "## 240 runs, Chinchilla's law", "", *table_of(s, ("ours", "numpyro", "nutpie"))]
+    for name, s in found.get("groups", {}).items():
+        lines += ["", f"## {name}: groups partially pooled, against non-centred numpyro", ""]
+        lines += table_of(s, ("ours", "numpyro-groups", "long"))
     if c := found.get("command_line"):
         m = {k: float(np.median(v)) for k, v in c.items()}
         lines += ["", "## The command line", "", "| what | seconds | against | ratio |", "|---|---|---|---|"]

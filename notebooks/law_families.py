@@ -143,7 +143,7 @@ for name, row in table.iloc[1:].iterrows():
         f"{name} against {best}: {row['elpd_diff']:+.1f} ± {row['dse']:.1f} nats, "
         + ("behind by more than two standard errors" if clear else "not told apart by these runs")
     )
-print("weights: " + ", ".join(f"{name} {weight:.2f}" for name, weight in comparison.weights.items()))
+print("weights: " + ", ".join(f"{name} {weight:.2f}" for name, weight in comparison.weights().items()))
 
 # %% [markdown]
 # ## They forecast differently

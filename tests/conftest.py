@@ -28,10 +28,10 @@ def truth():
 @pytest.fixture(scope="session")
 def single_fit(truth):
     """Chinchilla fitted to 60 runs that it generated, without groups."""
-    return quiet_fit(simulated_runs(truth), seed=3, draws=250)
+    return quiet_fit(simulated_runs(truth), "chinchilla", seed=3, draws=250)
 
 
 @pytest.fixture(scope="session")
 def pile_fit():
     """The hierarchical fit to the embedded table: three groups, 23 runs."""
-    return quiet_fit(bs.datasets.load("pile"), seed=1, draws=250)
+    return quiet_fit(bs.datasets.load("pile"), "chinchilla", seed=1, draws=250)

@@ -21,7 +21,7 @@ def runs(truth):
 def found(runs):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
-        return bs.backtest(runs, splits="rolling", draws=250, chains=2, seed=4)
+        return bs.backtest(runs, "chinchilla", splits="rolling", draws=250, chains=2, seed=4)
 
 
 class TestDrift:

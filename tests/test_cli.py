@@ -427,7 +427,7 @@ def test_progress_stays_out_of_stdout(run, table, sampled, monkeypatch):
     code, out, _ = run("fit", table, "-o", "fit.nc", "--json")
     assert code == 0
     assert sampled[0]["progress"] is True
-    assert json.loads(out)["law"] == "chinchilla"
+    assert json.loads(out)["law"] == "skaling"
 
 
 def test_doubts_about_a_table_are_sentences_on_stderr(run, tmp_path, sampled):
@@ -448,7 +448,7 @@ def test_a_failed_diagnosis_is_loud_and_exits_with_1(run, table, sampled, judged
         "(and 1 more: see `bayes-scaling diagnose`)\n"
     )
     assert json.loads(out)["diagnosis"]["failures"] == ["the chains disagree", "too few draws"]
-    assert bs.open_fit("fit.nc").law.name == "chinchilla"
+    assert bs.open_fit("fit.nc").law.name == "skaling"
 
     code, out, err = run("predict", pile, "--params", "1B", "--tokens", "1T")
     assert code == 1
@@ -464,12 +464,13 @@ def compared(monkeypatch):
     """Replaces the comparison, which refits, by a table; keeps the fits."""
     calls = []
 
-    def fake(fits, *, refit=True, progress=False):
+    def fake(fits, *, refit=True, ahead=True, progress=False):
         calls.append((list(fits), refit))
-        columns = ("elpd", "se", "elpd_diff", "dse", "p", "weight", "worst_k", "refits")
+        columns = ("elpd", "se", "elpd_diff", "dse", "p", "weight", "worst_k", "refits", "ahead")
         frame = pd.DataFrame({name: np.arange(2.0) for name in columns}, index=["one", "two"])
         frame.loc["two", "dse"] = np.nan
-        return bs.Comparison(dict(fits), frame, frame, frame)
+        ahead = pd.DataFrame({"one": [2.0], "two": [1.0]}, index=["3x"])
+        return bs.Comparison(dict(fits), frame, frame, frame, ahead)
 
     monkeypatch.setattr(bs, "compare", fake)
     return calls
@@ -481,6 +482,7 @@ def test_compare_fits_each_law_to_the_table(answers, run, table, sampled, compar
     assert [(call["law"].name, call["seed"]) for call in sampled] == [("chinchilla", 3), ("kaplan", 3)]
     assert [row["law"] for row in document["comparison"]] == ["one", "two"]
     assert document["comparison"][1]["dse"] is None
+    assert document["weights"]["one"] / document["weights"]["two"] == pytest.approx(np.e)
     _, out, _ = run("compare", table, "--laws", "chinchilla", "--laws", "kaplan")
     assert out.splitlines()[0].split("  ")[0] == "law"
 
@@ -580,7 +582,7 @@ def test_an_existing_output_is_kept_byte_for_byte_unless_forced(run, table, tmp_
     assert output.read_bytes() == b"precious"
     assert sampled == []
     assert run("fit", table, "-o", "fit.nc", "--force")[0] == 0
-    assert bs.open_fit(output).law.name == "chinchilla"
+    assert bs.open_fit(output).law.name == "skaling"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fit.nc", "runs.csv"]
 
 

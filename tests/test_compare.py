@@ -3,8 +3,10 @@
 import dataclasses
 import re
 import sys
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import quiet_fit, simulated_runs, table
 from scipy import stats
@@ -26,7 +28,9 @@ def kaplan_fit(single_fit):
 
 @pytest.fixture(scope="module")
 def comparison(single_fit, kaplan_fit):
-    return compare({"kaplan": kaplan_fit, "chinchilla": single_fit}, refit=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bs.DoubtfulFitWarning)  # the wrong law, on few runs
+        return compare({"kaplan": kaplan_fit, "chinchilla": single_fit}, refit=False)
 
 
 class TestStacking:
@@ -63,8 +67,8 @@ class TestCompare:
         assert table.loc["kaplan", "elpd_diff"] < -2 * table.loc["kaplan", "dse"]
         assert table.loc["chinchilla", "elpd_diff"] == 0
         assert table.loc["chinchilla", "dse"] == 0
-        assert comparison.weights["chinchilla"] > 0.8
-        assert sum(comparison.weights.values()) == pytest.approx(1)
+        assert comparison.weights("loo")["chinchilla"] > 0.8
+        assert sum(comparison.weights("loo").values()) == pytest.approx(1)
 
     def test_elpd_is_the_sum_of_its_points(self, comparison):
         points = comparison.pointwise
@@ -88,7 +92,9 @@ class TestCompare:
         k = comparison.pareto_k["chinchilla"].to_numpy()
         monkeypatch.setattr(sys.modules["bayes_scaling.compare"], "BAD_K", np.sort(k)[-2])
         told = []
-        refitted = compare({"a": single_fit, "b": single_fit}, progress=lambda *news: told.append(news))
+        refitted = compare(
+            {"a": single_fit, "b": single_fit}, ahead=False, progress=lambda *news: told.append(news)
+        )
         assert refitted.table["refits"].tolist() == [1, 1]
         changed = refitted.pointwise["a"] != comparison.pointwise["chinchilla"]
         assert np.flatnonzero(changed).tolist() == [np.argmax(k)]
@@ -112,9 +118,46 @@ class TestCompare:
             compare({"a": single_fit, "b": other})
 
 
+class TestLargerRuns:
+    def test_each_law_is_scored_as_its_backtest_scores_it(self, comparison, single_fit):
+        options = {"draws": 250, "seed": single_fit.provenance["seed"], "baselines": False}
+        found = bs.backtest(single_fit.runs, "chinchilla", **options).runs
+        by_cut = found.groupby("cut")["log_density"].mean()
+        assert comparison.ahead["chinchilla"].to_dict() == pytest.approx(by_cut.to_dict())
+        assert comparison.table.loc["chinchilla", "ahead"] == pytest.approx(by_cut.mean())
+
+    def test_a_cut_counts_as_one_observation_of_the_weights(self, comparison):
+        ahead = pd.DataFrame({"kaplan": [2.0, 2.5], "chinchilla": [2.1, 3.1]}, index=["3x", "10x"])
+        weights = dataclasses.replace(comparison, ahead=ahead).weights()
+        assert weights["chinchilla"] / weights["kaplan"] == pytest.approx(np.exp(0.7))
+        assert sum(weights.values()) == pytest.approx(1)
+
+    def test_without_cuts_laws_weigh_the_same(self, comparison):
+        alone = dataclasses.replace(comparison, ahead=comparison.ahead.iloc[:0])
+        assert alone.weights() == {"chinchilla": 0.5, "kaplan": 0.5}
+        assert alone.verdict.endswith("no larger runs could be held out")
+        with refuses(
+            "no cut of this table leaves runs to fit and larger ones to forecast; mix by 'equal' or 'loo'"
+        ):
+            alone.weights("ahead")
+
+    def test_a_law_that_fits_best_and_forecasts_worse_is_told(self, comparison):
+        assert comparison.verdict.startswith("chinchilla predicts both")
+        table = comparison.table.assign(ahead=[1.0, 1.4])
+        assert dataclasses.replace(comparison, table=table).verdict.startswith(
+            "chinchilla predicts configurations left out best, but kaplan held-out larger runs (by 0.40 nats a run"
+        )
+
+    def test_an_unknown_mixture_is_refused(self, comparison):
+        with refuses("laws are mixed by 'waic'; expected 'ahead', 'equal' or 'loo'"):
+            comparison.weights("waic")
+
+
 class TestMixture:
     def weighted(self, comparison, *weights):
-        return dataclasses.replace(comparison, table=comparison.table.assign(weight=list(weights)))
+        with np.errstate(divide="ignore"):
+            ahead = pd.DataFrame([np.log(weights)], columns=list(comparison.table.index), index=["3x"])
+        return dataclasses.replace(comparison, ahead=ahead)
 
     def test_of_one_law_alone_is_that_law(self, comparison, single_fit, kaplan_fit):
         for weights, fit in (((1.0, 0.0), single_fit), ((0.0, 1.0), kaplan_fit)):

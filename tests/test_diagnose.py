@@ -122,7 +122,9 @@ class TestEnergy:
 
     def test_by_hand(self):
         # Differences 1, -2: mean square 2.5. Deviations 0, 1, -1: variance 2/3.
-        np.testing.assert_allclose(_e_bfmi(np.array([[1.0, 2.0, 0.0]]), np.array([[np.nan, 1.0, -2.0]])), [2.5 / (2 / 3)])
+        np.testing.assert_allclose(
+            _e_bfmi(np.array([[1.0, 2.0, 0.0]]), np.array([[np.nan, 1.0, -2.0]])), [2.5 / (2 / 3)]
+        )
 
     def test_each_chain_has_its_own(self):
         energy = np.array([[0.0, 1, 0, 1], [0, 0, 1, 1]])
@@ -135,7 +137,7 @@ def one_d(truth):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulInputWarning)
         runs = bs.load_runs(table(truth | {"beta": 1e-9}, n=12).assign(tokens=1e10), name="one D")
-    return quiet_fit(runs, draws=250, chains=2, seed=1)
+    return quiet_fit(runs, "chinchilla", draws=250, chains=2, seed=1)
 
 
 class TestWhatTheDataTell:

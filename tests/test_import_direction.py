@@ -13,7 +13,7 @@ HOME = Path(bayes_scaling.__file__).parent
 ORDER = [
     "errors", "elementwise", "units", "architecture", "batch", "priors", "cells", "tables", "runs", "datasets",
     "laws", "noise", "model", "sampling", "progress", "store", "drift", "request", "fit", "many", "diagnose", "predict",
-    "allocate", "plan", "compare", "baselines", "backtest", "design", "simulate", "plot", "pictures", "text",
+    "allocate", "plan", "baselines", "backtest", "compare", "design", "simulate", "plot", "pictures", "text",
     "report", "__init__", "demo", "verbs", "cli",
 ]
 # fmt: on

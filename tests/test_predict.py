@@ -14,7 +14,9 @@ from bayes_scaling.predict import decades_beyond, new_run_scale
 @pytest.fixture(scope="module")
 def slope_fit(truth):
     """Noise that depends on compute; few draws, because only arithmetic is asked of them."""
-    return quiet_fit(simulated_runs(truth, n=12), noise="flops", draws=60, chains=2, max_warmup=100, seed=2)
+    return quiet_fit(
+        simulated_runs(truth, n=12), "chinchilla", noise="flops", draws=60, chains=2, max_warmup=100, seed=2
+    )
 
 
 @pytest.fixture
@@ -228,7 +230,7 @@ def test_groups_that_share_all_but_the_floor_or_the_noise():
             name: "partial" if name == varying else "complete"
             for name in (*bs.LAWS["chinchilla"].parameters, "sigma")
         }
-        fit = quiet_fit(runs, pooling=pooling, draws=50, chains=2, seed=1)
+        fit = quiet_fit(runs, "chinchilla", pooling=pooling, draws=50, chains=2, seed=1)
         forecast = fit.predict("10B", "1T")
         assert forecast.mean.dims == forecast.new_run.dims == ("chain", "draw", "group", "point")
         assert list(forecast.table()["group"]) == runs.groups

@@ -156,6 +156,10 @@ def _names() -> dict[str, Law]:
     return {name: law for law in LAWS.values() for name in (law.name, *law.also)}
 
 
+DEFAULT = "skaling"
+"""The law where none is named: it forecasts held-out larger runs best (benchmarks/results/extrapolation.md)."""
+
+
 def get_law(law: str | Law) -> Law:
     """The law of that name, or of ``"name:column+column"`` where its inputs are read from other columns.
 

@@ -174,7 +174,7 @@ def _loss_along(
     *,
     law: bool = True,
 ) -> None:
-    """The median and the bands of a new run and, if wanted, of the law, along a path of points."""
+    """The median and the bands of a new run and, if wanted, of the law and with its drift, along a path of points."""
     # One forecast per point: each draws the same noise, so that the band does not jitter along the axis.
     forecasts = [fit.predict(group=group, **{k: v[i] for k, v in points.items()}) for i in range(len(x))]
     color = style.look(fit, group)["color"]
@@ -183,6 +183,9 @@ def _loss_along(
         if law or kind == "new_run":
             style.band(ax, x, low, high, beyond, color, alpha)
     style.line(ax, x, middle, beyond, color)
+    if law and beyond.any() and fit.drift.sd:
+        edges = np.array([f.interval(prob, "drifted").to_numpy()[0, [0, 2]] for f in forecasts])
+        ax.plot(x, np.where(style.pieces(beyond)[1][:, None], edges, np.nan), color=color, ls=":", lw=1.2)
 
 
 def _runs(ax: "Axes", fit: "Fit", column: str, groups: list[str], keep: np.ndarray) -> None:
@@ -218,5 +221,7 @@ def _legend(
         keys.append(style.key(tone, "dashed", "law, beyond the data"))
     if single:
         keys.append(style.key(tone, "law", f"{share} band, law"))
+    if single and beyond.any() and fit.drift.sd:
+        keys.append(style.key(tone, "dotted", f"{share} band, law and its drift"))
     keys.append(style.key(tone, "run", f"{share} band, new run"))
     ax.legend(handles=keys, loc="upper right")

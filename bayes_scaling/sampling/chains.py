@@ -158,7 +158,9 @@ def run(
     parameters = yield from finish(kept.position, rounding, arrays)
     while worst_r_hat(parameters) > 1 + 0.01 * max(1.0, 1000 / draws) and spacing < LONGEST:
         spacing *= 2
-        states, more = yield from this.draw(states, rounding, max(1, spacing * draws - chunks.energy.shape[1]))
+        states, more = yield from this.draw(
+            states, rounding, max(1, spacing * draws - chunks.energy.shape[1])
+        )
         chunks = _stack([chunks, more], lambda parts: np.concatenate(parts, axis=1))
         kept = _spaced(chunks, spacing, draws)
         parameters = yield from finish(kept.position, rounding, arrays)
@@ -170,7 +172,9 @@ def run(
     )
     stats = {name: value for name, value in kept._asdict().items() if name != "position"}
     # E-BFMI compares neighbours, which spaced draws are not.
-    stats["energy_change"] = np.diff(chunks.energy, axis=1, prepend=np.nan)[:, spacing - 1 :: spacing][:, :draws]
+    stats["energy_change"] = np.diff(chunks.energy, axis=1, prepend=np.nan)[:, spacing - 1 :: spacing][
+        :, :draws
+    ]
     return Draws(parameters, log_likelihood, thin, stats, prior_draws(parts, draws, seed), warmup, spacing)
 
 
@@ -300,9 +304,7 @@ def _agree(chunks: Chunk) -> bool:
     between = halves.mean(1).var(0, ddof=1)
     within = halves.var(1, ddof=1).mean(0)
     # R-hat of about 1.03, and what so many independent draws would differ by.
-    return bool(
-        chunks.diverging.mean() <= 0.001 and np.all(between <= (0.06 + 3 / halves.shape[1]) * within)
-    )
+    return bool(chunks.diverging.mean() <= 0.001 and np.all(between <= (0.06 + 3 / halves.shape[1]) * within))
 
 
 def _shrunk(positions: np.ndarray) -> np.ndarray:
