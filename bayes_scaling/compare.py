@@ -88,7 +88,7 @@ class Comparison:
         cuts = ", ".join(map(str, self.ahead.index))
         if near == far:
             return f"{near} predicts both configurations left out and held-out larger runs best (cuts {cuts})"
-        gain = self.table.loc[far, "ahead"] - self.table.loc[near, "ahead"]
+        gain = float(self.table["ahead"][far]) - float(self.table["ahead"][near])
         return (
             f"{near} predicts configurations left out best, but {far} held-out larger runs (by {gain:.2f} nats a "
             f"run, cuts {cuts}): beyond the data go by {far} or by the mixture"

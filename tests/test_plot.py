@@ -45,7 +45,7 @@ def comparison(pile_fit):
         "kaplan": {"elpd": 49.1, "elpd_diff": -2.5, "dse": 1.2, "weight": 0.29, "worst_k": 0.93, "refits": 0},
     }
     table = pd.DataFrame.from_dict(rows, orient="index")
-    return Comparison({"chinchilla": pile_fit}, table, pd.DataFrame(), pd.DataFrame())
+    return Comparison({"chinchilla": pile_fit}, table, *(pd.DataFrame() for _ in range(3)))
 
 
 @pytest.fixture(scope="module")
