@@ -29,7 +29,7 @@ from bayes_scaling.sampling.rounding import Data, Rounding, adapted, affine, inv
 PLAIN_WARMUP = 6 * CHUNK
 """Draws per chain that the plain map is given to prove itself."""
 
-LONGEST = 8
+LONGEST = 4
 """Chains that disagree draw up to this many times what was asked."""
 
 LONG_TREE = 10

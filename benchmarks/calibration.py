@@ -1,0 +1,190 @@
+"""Simulation-based calibration: parameters drawn from the prior, runs drawn with them, and their ranks in the posterior.
+
+    python benchmarks/calibration.py [--only CELL] [--page]
+
+Each cell (a law, a noise, a pooling) writes benchmarks/results/calibration_<cell>.json after every hundred simulations,
+and goes on where it stopped. The page benchmarks/results/calibration.md is written from these files alone.
+"""
+
+import argparse
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import bayes_scaling as bs
+from bayes_scaling.allocate import closed_form
+from bayes_scaling.request import request
+from bayes_scaling.simulate import Simulation, from_prior
+
+RESULTS = Path(__file__).parent / "results"
+COMMAND = "python benchmarks/calibration.py"
+CHUNK = 100
+RANKS = 99
+"""Draws, evenly spaced, among which a truth is ranked: 100 ranks are equally likely."""
+
+CELLS: dict[str, tuple[int, dict[str, Any]]] = {
+    "skaling": (1000, {"law": "skaling"}),
+    "chinchilla": (200, {"law": "chinchilla"}),
+    "kaplan": (200, {"law": "kaplan"}),
+    "equal_exponents": (200, {"law": "equal_exponents"}),
+    "power_law": (200, {"law": "power_law:flops"}),
+    "skaling-flops": (200, {"law": "skaling", "noise": "flops"}),
+    "skaling-params": (200, {"law": "skaling", "noise": "params"}),
+    "skaling-seeds": (200, {"law": "skaling", "seeds": 2}),
+    "skaling-partial": (200, {"law": "skaling", "pooling": "partial"}),
+    "skaling-none": (200, {"law": "skaling", "pooling": "none"}),
+    "chinchilla-partial": (200, {"law": "chinchilla", "pooling": "partial"}),
+}
+"""Simulations, and what is fitted: two groups where there is a pooling, replicates where there are seeds."""
+
+
+def design(pooling: str | None, seeds: int) -> pd.DataFrame:
+    """Six sizes by four amounts of data, by group and seed."""
+    sizes, amounts = np.geomspace(2e7, 2e9, 6), np.geomspace(1e9, 1e11, 4)
+    rows = [
+        {"params": n, "tokens": d, "flops": 6 * n * d, "loss": 1.0, "group": g, "seed": s}
+        for g in (("a", "b") if pooling else ("all",))
+        for n in sizes
+        for d in amounts
+        for s in range(seeds)
+    ]
+    return pd.DataFrame(rows)
+
+
+def asked(law: str, noise: str | None = None, pooling: str | None = None, seeds: int = 1) -> Any:
+    """The request of a cell; its losses are not looked at."""
+    table = design(pooling, seeds)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bs.DoubtfulInputWarning)
+        runs = bs.load_runs(table.drop(columns=[] if seeds > 1 else "seed"), name="design", inputs=["flops"])
+    return request(runs, law, noise=noise, pooling=pooling)
+
+
+def beyond(runs: Any, law: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Of the first group, at a hundred times the largest compute: log N_opt, log D_opt, and the loss at ten N, ten D."""
+    own = {name: parameters[name] for name in law.parameters}
+    out = {}
+    if law.columns == ("params", "tokens"):
+        n, d = (10 * runs.column(c).max() / runs.reference[c] for c in law.columns)
+        out["loss at 100x"] = law(n, d, **own)
+        if law.power_terms:
+            out["N_opt at 100x"] = closed_form(law, own, n * d)
+            out["D_opt at 100x"] = np.log(n * d) - out["N_opt at 100x"]
+    else:
+        x = 100 * runs.column(law.columns[0]).max() / runs.reference[law.columns[0]]
+        out["loss at 100x"] = law(x, **own)
+    return out
+
+
+def ranked(simulation: Simulation, fit: Any) -> dict[str, int]:
+    """The rank of each true quantity among the draws; of group quantities, of the first group."""
+    first = {name: np.asarray(value).ravel()[0] for name, value in simulation.truth.items()}
+    posterior = fit.posterior
+    draws = {
+        name: (values.isel(group=0) if "group" in values.dims else values).to_numpy().ravel()
+        for name, values in posterior.data_vars.items()
+        if name in first
+    }
+    first |= beyond(fit.runs, fit.law, first)
+    draws |= beyond(fit.runs, fit.law, draws)
+    kept = np.linspace(0, next(iter(draws.values())).size - 1, RANKS).astype(int)
+    return {name: int((draws[name][kept] < first[name]).sum()) for name in draws}
+
+
+def chunk(wanted: Any, start: int) -> Iterator[dict[str, Any]]:
+    """The ranks and the health of a hundred simulations."""
+    simulations = {str(start + i): s for i, s in enumerate(from_prior(wanted, CHUNK, seed=1000 + start))}
+    tables = {name: s.runs for name, s in simulations.items()}
+    options = {"noise": wanted.noise, "pooling": dict(wanted.structure.pooling), "seed": start}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
+        for outcome in bs.fit_many(tables, wanted.law, draws=500, **options):
+            if outcome.fit is None:
+                yield {"error": outcome.error}
+                continue
+            health = outcome.fit.diagnose()
+            yield {
+                "ranks": ranked(simulations[outcome.name], outcome.fit),
+                "r_hat": round(health.r_hat, 4), "divergences": health.divergences, "ok": health.ok,
+            }  # fmt: skip
+
+
+def uniform(ranks: np.ndarray, simulations: int = 2000) -> float:
+    """p-value of uniform ranks by the largest excursion of their ECDF, in pointwise standard deviations."""
+    z = (np.arange(1, RANKS + 1)) / (RANKS + 1)
+
+    def excursion(r: np.ndarray) -> np.ndarray:
+        below = (r[..., None] < np.arange(1, RANKS + 1)).mean(-2)
+        return np.max(np.abs(below - z) / np.sqrt(z * (1 - z) / r.shape[-1]), axis=-1)
+
+    rng = np.random.default_rng(0)
+    null = np.array([excursion(rng.integers(RANKS + 1, size=ranks.size)) for _ in range(simulations)])
+    return float((np.sum(null >= excursion(ranks)) + 1) / (simulations + 1))
+
+
+def page() -> str:
+    """All cells, a table each."""
+    lines = [
+        "# Calibration by simulation",
+        "",
+        f"Made by `{COMMAND}`; bayes-scaling {bs.__version__}. Parameters are drawn from the prior, 24 runs (two groups of 24,",
+        "or two seeds of each, where said) are drawn with them, and the truth is ranked among 99 draws of the posterior.",
+        "`p` is the probability of so large an excursion of the ranks' ECDF, were they uniform: with as many quantities as",
+        "here a few below .05 are expected, and none below .001. Coverage is that of 90% intervals.",
+    ]
+    summary = []
+    for cell in CELLS:
+        path = RESULTS / f"calibration_{cell}.json"
+        if not path.exists():
+            continue
+        records = json.loads(path.read_text())
+        fits = [r for r in records if "ranks" in r]
+        names = list(fits[0]["ranks"])
+        good = np.mean([r["r_hat"] <= 1.01 for r in fits])
+        lines += ["", f"## {cell}: {len(fits)} simulations", ""]
+        lines += [
+            f"R-hat at most 1.01 in {good:.1%}, worst {max(r['r_hat'] for r in fits):.3f}; diagnosis passed in "
+            f"{np.mean([r['ok'] for r in fits]):.1%}; {sum('error' in r for r in records)} could not be fitted.",
+            "",
+            "| quantity | p | 90% held | mean rank (49.5) |",
+            "|---|---|---|---|",
+        ]
+        for name in names:
+            ranks = np.array([r["ranks"][name] for r in fits])
+            held = np.mean((ranks >= 5) & (ranks <= 94))
+            p = uniform(ranks)
+            summary.append(p)
+            lines.append(f"| {name} | {p:.3f} | {held:.1%} | {ranks.mean():.1f} |")
+    if summary:
+        worst, few = min(summary), sum(p < 0.05 for p in summary)
+        lines[7:7] = [
+            "",
+            f"Over all {len(summary)} quantities: {few} below .05 ({0.05 * len(summary):.0f} expected), the smallest {worst:.4f}.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=CELLS)
+    parser.add_argument("--page", action="store_true")
+    args = parser.parse_args()
+    for cell in [] if args.page else [args.only] if args.only else CELLS:
+        count, options = CELLS[cell]
+        path = RESULTS / f"calibration_{cell}.json"
+        records = json.loads(path.read_text()) if path.exists() else []
+        wanted = asked(**options)
+        while len(records) < count:
+            records += chunk(wanted, len(records))
+            path.write_text(json.dumps(records))
+            print(f"{cell}: {len(records)} of {count}", flush=True)
+    (RESULTS / "calibration.md").write_text(page())
+
+
+if __name__ == "__main__":
+    main()
