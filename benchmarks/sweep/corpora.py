@@ -35,6 +35,8 @@ SHA256 = {
     "python": "43ac5108dbcd8598c1cd8a7df7d8a836582b185146ffeb3b04da89f7cc240859",
     "prose": "18675be2165fa4f26c5374c82956a0239e3bc758ee76eec0c618442332accebf",
 }
+CHARACTERS = {"words": 16_777_216, "python": 14_516_224, "prose": 3_735_552}
+"""Of the text to train on."""
 
 
 @dataclass(frozen=True, eq=False)

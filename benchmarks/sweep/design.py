@@ -9,10 +9,10 @@ two sizes each near the optimum. A run that would see its corpus more than 1.6 t
 import itertools
 
 from bayes_scaling.units import tokens_for
-from benchmarks.sweep.corpora import SHA256, corpus
+from benchmarks.sweep.corpora import CHARACTERS
 from benchmarks.sweep.training import TOKENS_PER_STEP, Run, architecture
 
-CORPORA = tuple(SHA256)
+CORPORA = tuple(CHARACTERS)
 SIZES = (
     (16, 1),
     (16, 2),
@@ -46,7 +46,7 @@ def run_of(role: str, name: str, budget: float, size: tuple[int, int], seed: int
 
 
 def _fits(run: Run, ratios: tuple[float, float]) -> bool:
-    enough_text = run.tokens <= EPOCHS * len(corpus(run.corpus).text)
+    enough_text = run.tokens <= EPOCHS * CHARACTERS[run.corpus]
     return enough_text and ratios[0] <= run.tokens / run.shape.params <= ratios[1]
 
 
