@@ -2,8 +2,8 @@
 
 Everything follows from one number, the compute of the grid's largest budget. Six budgets half a power of ten apart
 end there. At each, every size of `SIZES` is trained whose tokens per parameter lie between 0.5 and 350: from far
-left to far right of the optimum. The ladder holds three further budgets, up to 31.6 times the grid's largest, with
-two sizes each near the optimum. A run that would see its corpus more than 1.6 times is left out.
+left to far right of the optimum. The ladder holds three further budgets, up to 31.6 times the grid's largest: two sizes
+near the optimum at the first two, one at the last. A run that would see its corpus more than 1.6 times is left out.
 """
 
 import itertools
@@ -76,10 +76,9 @@ def design(largest: float) -> list[Run]:
         ladder = [run_of("holdout", name, largest * 10**power, size, 0) for size in SIZES]
         ladder = [run for run in ladder if _fits(run, LADDER_RATIOS)]
         # The size nearest to the optimum first.
-        for rank, run in enumerate(
-            sorted(ladder, key=lambda run: abs(run.tokens / run.shape.params - 15))[:2]
-        ):
-            stages[(2 if power < 1.5 else 7) if rank == 0 else (6 if power < 1.5 else 7)].append(run)
+        nearest = sorted(ladder, key=lambda run: abs(run.tokens / run.shape.params - 15))
+        for rank, run in enumerate(nearest[: 2 if power < 1.5 else 1]):
+            stages[7 if power == 1.5 else 6 if rank else 2].append(run)
     for (power, size), name, factor in itertools.product(BOWL.items(), CORPORA, FACTORS):
         stages[4].append(run_of("bowl", name, largest * 10**power, size, 0, factor))
     return [run for stage in sorted(stages) for run in stages[stage]]

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import logsumexp
-from scipy.stats import norm, t
+from scipy.special import gammaln, logsumexp
 
-GRID = np.linspace(-7, 7, 401)  # of a cell's mean, in standard errors
+GRID = np.linspace(-6, 6, 61)  # of a cell's mean, in standard errors
 DRAWS, WARM_UP = 20_000, 5_000
 
 
@@ -21,8 +20,9 @@ class Replicates:
 
     Attributes
     ----------
-    y : list of array
-        Log losses of each cell less their mean.
+    y : array, shape (cells, seeds)
+        Log losses of each cell less their mean; 0 where a cell has fewer seeds.
+    there : array of bool, shape (cells, seeds)
     design : dict of str to array, shape (cells, columns)
         What log sigma may be linear in, by the name of the form.
     """
@@ -30,9 +30,15 @@ class Replicates:
     def __init__(self, runs: Any):
         keys = runs.configurations
         sizes = np.bincount(keys)
-        firsts = np.array([np.flatnonzero(keys == cell)[0] for cell in np.flatnonzero(sizes > 1)])
-        self.y = [runs.log_loss[keys == keys[first]] for first in firsts]
-        self.y = [y - y.mean() for y in self.y]
+        cells = np.flatnonzero(sizes > 1)
+        firsts = np.array([np.flatnonzero(keys == cell)[0] for cell in cells])
+        self.there = np.arange(sizes.max()) < sizes[cells][:, None]
+        self.y = np.zeros(self.there.shape)
+        for row, cell in zip(self.y, cells, strict=True):
+            own = runs.log_loss[keys == cell]
+            row[: len(own)] = own - own.mean()
+        self.spread = np.sqrt((self.y**2).sum(1) / sizes[cells])
+        self.sizes = sizes[cells]
         log_n, log_d = (np.log10(x[firsts]) - np.log10(x).mean() for x in (runs.params, runs.tokens))
         self.groups = runs.group_index[firsts]
         levels = np.eye(len(runs.groups))[self.groups]
@@ -48,14 +54,17 @@ class Replicates:
 
     def log_likelihood(self, form: str, coefficients: np.ndarray, tail: float) -> float:
         """Of the replicates; ``tail`` is 1 / nu, 0 for the normal."""
-        log_sigma = self.design[form] @ coefficients
-        total = 0.0
-        for y, scale in zip(self.y, np.exp(log_sigma), strict=True):
-            se = max(scale, y.std()) / np.sqrt(len(y))
-            z = (y[:, None] - se * GRID) / scale
-            density = norm.logpdf(z) if tail <= 0 else t.logpdf(z, 1 / tail)
-            total += logsumexp((density - np.log(scale)).sum(0)) + np.log(se * (GRID[1] - GRID[0]))
-        return float(total)
+        scale = np.exp(self.design[form] @ coefficients)
+        se = np.maximum(scale, self.spread) / np.sqrt(self.sizes)
+        z = (self.y[:, :, None] - se[:, None, None] * GRID) / scale[:, None, None]
+        if tail <= 1e-4:
+            density = -0.5 * z**2 - 0.5 * np.log(2 * np.pi)
+        else:
+            nu = 1 / tail
+            constant = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi)
+            density = constant - (nu + 1) / 2 * np.log1p(z**2 / nu)
+        of_cells = ((density - np.log(scale)[:, None, None]) * self.there[:, :, None]).sum(1)
+        return float((logsumexp(of_cells, axis=1) + np.log(se * (GRID[1] - GRID[0]))).sum())
 
     def fit(self, form: str, tail: float | None = None) -> tuple[float, np.ndarray]:
         """Greatest log likelihood and where; of the tail too unless it is given."""
@@ -69,9 +78,9 @@ class Replicates:
             own = tail if tail is not None else x[-1]
             return np.inf if not 0 <= own < 0.9 else -self.log_likelihood(form, x[:columns], own)
 
-        best = minimize(
-            cost, start, method="Nelder-Mead", options={"maxfev": 4000, "xatol": 1e-3, "fatol": 1e-3}
-        )
+        corners = np.vstack([start, start + 0.3 * np.eye(len(start))])
+        options = {"maxfev": 6000, "xatol": 1e-4, "fatol": 1e-4, "initial_simplex": corners}
+        best = minimize(cost, start, method="Nelder-Mead", options=options)
         return -best.fun, best.x
 
     def posterior(self, form: str, seed: int = 1) -> np.ndarray:
@@ -114,20 +123,14 @@ def findings(runs: Any) -> dict[str, Any]:
     names = [*(f"sigma[{group}]" for group in runs.groups), "slope N", "slope D", "tail"]
     draws[:, : len(runs.groups)] = np.exp(draws[:, : len(runs.groups)])
     low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95], axis=0)
-    by_cell = [
-        {"group": runs.groups[g], "seeds": len(y), "log10 N": float(x[-2]), "log10 D": float(x[-1]),
-         "sd": float(y.std(ddof=1))}
-        for g, y, x in zip(cells.groups, cells.y, cells.design["in N and D"], strict=True)
-    ]  # fmt: skip
     return {
         "cells": len(cells.y),
-        "runs": sum(map(len, cells.y)),
+        "runs": int(cells.sizes.sum()),
         "forms": forms,
         "posterior": {
             n: [float(a), float(b), float(c)] for n, a, b, c in zip(names, low, middle, high, strict=True)
         },
         "prob_nu_below_10": float((draws[:, -1] > 0.1).mean()),
-        "by_cell": by_cell,
         "by_width": _by(runs.params, runs),
         "by_tokens": _by(runs.tokens, runs),
     }
