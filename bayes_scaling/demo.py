@@ -10,23 +10,26 @@ from bayes_scaling.errors import InputError
 from bayes_scaling.laws import get_law
 from bayes_scaling.pictures import PICTURES, save_picture
 from bayes_scaling.text import aligned, allocation_rows, comparison_rows, forecast_rows, records, summary_rows
+from bayes_scaling.units import format_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayes_scaling.compare import Comparison
     from bayes_scaling.fit import Fit
-    from bayes_scaling.laws import Law
-    from bayes_scaling.model import Pooling
+    from bayes_scaling.runs import Runs
 
 LAWS = ("chinchilla", "kaplan", "skaling")
 """The families that the demo compares."""
 
-PARAMS, TOKENS, TARGET_LOSS = "100B", "2T", 1.5
-"""The model that the demo forecasts, and a loss that somebody might want of it."""
+TARGET_LOSS = 1.25
+"""A loss that somebody might want, in nats per token."""
 
-BUDGETS = ("1e24", "1e25", "1e26")
-"""Training budgets in FLOPs that the demo splits."""
+BUDGETS = ("1e13", "1e14", "1e15")
+"""Training budgets in FLOPs that the demo splits; the largest that is fitted is 1e12."""
+
+LARGEST = "1.2e12"
+"""FLOPs up to which runs are fitted: the grid, and not the ladder above it."""
 
 FILES = ("fit.nc", "report.html", *(f"{name}.png" for name in (*PICTURES, "comparison")))
 """Everything that the demo writes."""
@@ -47,8 +50,8 @@ class Demo:
     comparison : Comparison
         Of all laws.
     forecast, allocation : DataFrame
-        Of `fit`: `Forecast.table`, with the probability of a loss of at most `TARGET_LOSS`, and
-        `Allocation.table`.
+        Of `fit`: `Forecast.table` of a run that was held out, with the probability of a loss of at most
+        `TARGET_LOSS` and the loss that was reached, and `Allocation.table`.
     seconds : dict of str to float
         What took how long.
     """
@@ -66,12 +69,13 @@ class Demo:
             {"group": str(group), **row} for group, row in zip(runs.index, records(runs), strict=True)
         ]
         names = (*law.parameters, "sigma", *self.fit.structure.global_priors)
+        size, data = (format_quantity(self.forecast[name].iloc[0]) for name in ("params", "tokens"))
         sections = {
             f"{self.fit.runs.name}: {len(self.fit.runs)} training runs": described,
             f"The posterior of law {law.name}: {law.formula}": summary_rows(
                 self.fit.summary(PROB), PROB, names
             ),
-            f"The loss at {PARAMS} parameters and {TOKENS} tokens, nats per token": forecast_rows(
+            f"A larger run, {size} parameters and {data} tokens, nats per token": forecast_rows(
                 self.forecast, PROB
             ),
             "Compute-optimal parameters and tokens": allocation_rows(self.allocation, PROB),
@@ -106,7 +110,7 @@ def demo(
     draws: int = 1000,
     progress: bool = False,
 ) -> Demo:
-    """Fit three laws to 23 published runs in three groups, and write a report with pictures.
+    """Fit three laws to small models of three corpora, forecast a larger run, and write a report with pictures.
 
     Parameters
     ----------
@@ -138,24 +142,26 @@ def demo(
             f"the demo shows laws of params and tokens; {law!r} takes {', '.join(families[law].columns)}"
         )
     folder = _own_folder(Path(folder))
-    runs = bs.datasets.load("pile")
+    runs, larger = bs.datasets.load("sweep").split(LARGEST)
     began = perf_counter()
     fits = {}
     for name, family in families.items():
         if progress:
             print(f"fitting {name}", file=sys.stderr)
-        fits[name] = bs.fit(runs, family, pooling=_pooling(family), seed=seed, draws=draws, progress=progress)
+        fits[name] = bs.fit(runs, family, seed=seed, draws=draws, progress=progress)
     fitted = perf_counter()
     comparison = bs.compare(fits, progress=progress)
     compared = perf_counter()
 
     fit = fits[law]
     fit.save(folder / "fit.nc", force=True)
-    forecast = fit.predict(PARAMS, TOKENS)
+    reached = _held_out(larger)
+    forecast = fit.predict(reached["params"].iloc[0], reached["tokens"].iloc[0])
     loss = forecast.table(PROB)
     loss[f"prob below {TARGET_LOSS}"] = (
         forecast.prob_below(TARGET_LOSS).transpose(..., "point").to_numpy().ravel()
     )
+    loss["reached"] = loss["group"].map(reached.set_index("group")["loss"])
     allocation = fit.allocate(BUDGETS).table(PROB)
     for name in PICTURES:
         save_picture(getattr(bs.plot, name)(fit), folder / f"{name}.png")
@@ -169,9 +175,11 @@ def demo(
     return Demo(folder, fit, comparison, loss, allocation, seconds)
 
 
-def _pooling(law: "Law") -> dict[str, "Pooling"]:
-    """Partial pooling of the floor and the noise: 23 runs cannot tell how exponents differ between suites."""
-    return {name: "partial" if name == "E" else "complete" for name in law.parameters}
+def _held_out(larger: "Runs") -> "pd.DataFrame":
+    """The largest of the held-out configurations that every group was trained at, one row per group."""
+    cells = larger.table.groupby(["params", "tokens"])
+    everywhere = larger.table[cells["group"].transform("nunique") == len(larger.groups)]
+    return everywhere[everywhere["flops"] == everywhere["flops"].max()]
 
 
 def _own_folder(folder: Path) -> Path:

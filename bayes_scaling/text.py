@@ -30,7 +30,10 @@ def aligned(rows: Rows) -> str:
 
 
 def forecast_rows(table: "pd.DataFrame", prob: float, *, parts: bool = False) -> Rows:
-    """Of `Forecast.table`: the law's loss, the band of a new run (and its parts), how far beyond the data it is."""
+    """Of `Forecast.table`: the law's loss, the band of a new run (and its parts), how far beyond the data it is.
+
+    A column ``reached`` is shown where there is one: what such a run came to.
+    """
     beyond = table.filter(like="decades beyond").max(axis=1)
     rows = []
     for (_, row), decades in zip(table.iterrows(), beyond, strict=True):
@@ -44,6 +47,7 @@ def forecast_rows(table: "pd.DataFrame", prob: float, *, parts: bool = False) ->
                 f"{_percent(prob)} new run": _band(row, "new_run", prob, _loss),
             }
             | {name: _share(row[name]) for name in table.columns if name.startswith("prob below")}
+            | ({"reached": _loss(row["reached"])} if "reached" in table else {})
             | {"beyond data": f"{decades:.1f} decades"}
         )
     return rows

@@ -244,7 +244,7 @@ def laws(args: argparse.Namespace) -> Answer:
 
 
 def demo(args: argparse.Namespace) -> Answer:
-    """The whole road on 23 published runs: fit, forecast, allocation, comparison, report."""
+    """The whole road on the embedded sweep: fit, forecast, allocation, comparison, report."""
     from bayes_scaling.demo import demo as run
 
     shown = run(args.output, law=args.law, seed=args.seed, draws=args.draws, progress=_at_a_terminal())

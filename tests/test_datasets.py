@@ -36,6 +36,35 @@ def test_pile_is_typed_without_slips():
         assert table[ours].tolist() == source[theirs].tolist()
 
 
+def test_the_sweep_is_a_design_with_replicates_and_a_ladder():
+    runs = datasets.load("sweep")
+    assert runs.doubts == ()
+    assert runs.groups == ["prose", "python", "words"]
+    table = runs.table
+    grid, ladder = table[table["role"] == "grid"], table[table["role"] == "holdout"]
+    assert len(grid) + len(ladder) == len(runs) >= 300
+    assert ladder["flops"].max() > 10 * grid["flops"].max()
+    seeds = grid.groupby(["group", "params", "tokens"])["seed"].nunique()
+    assert ((seeds >= 5).groupby("group").sum() >= 6).all()
+    # Nobody is better than who knows the source, but for the luck of the windows, which both sides share.
+    words = table[table["group"] == "words"]
+    assert words["oracle_loss"].nunique() == 1
+    assert (words["loss"] > words["oracle_loss"]).all()
+    assert table["oracle_loss"].isna().equals(table["group"] != "words")
+    np.testing.assert_allclose(table["bits_per_byte"], table["loss"] / np.log(2), rtol=1e-5)
+
+
+def test_the_trajectories_belong_to_the_sweep():
+    runs, checkpoints = datasets.load("sweep").table, datasets.load("sweep_trajectories")
+    table = checkpoints.table
+    assert set(table["trajectory"]) == set(runs["run"])
+    last = table[table["share"] == 1].set_index("trajectory").loc[runs["run"]]
+    assert last["tokens"].tolist() == runs["tokens"].tolist()
+    # On an eighth of the windows.
+    np.testing.assert_allclose(last["loss"], runs["loss"], rtol=0.03)
+    assert (table.groupby("trajectory")["share"].nunique() >= 6).all()
+
+
 def test_every_embedded_table_is_described():
     assert datasets.names() == list(datasets.DATASETS)
     for name in datasets.names():
@@ -48,7 +77,9 @@ def test_every_embedded_table_is_described():
 def test_unknown_name():
     with pytest.raises(InputError) as error:
         datasets.load("c4")
-    assert str(error.value) == "there is no embedded table 'c4'; choose one of pile."
+    assert (
+        str(error.value) == "there is no embedded table 'c4'; choose one of sweep, sweep_trajectories, pile."
+    )
 
 
 @pytest.mark.external_data

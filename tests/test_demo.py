@@ -5,10 +5,11 @@ import json
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
+from helpers import quiet_fit
 
 import bayes_scaling as bs
 from bayes_scaling.cli import main
-from bayes_scaling.demo import FILES, demo
+from bayes_scaling.demo import FILES, LARGEST, demo
 
 
 @pytest.fixture(autouse=True)
@@ -23,15 +24,25 @@ def without_refits(monkeypatch):
     monkeypatch.setattr(bs, "compare", lambda fits, progress: compare(fits, refit=False))
 
 
+def grid():
+    return bs.datasets.load("sweep").split(LARGEST)[0]
+
+
+@pytest.fixture(scope="module")
+def grid_fit():
+    return quiet_fit(grid(), seed=1, draws=50)
+
+
 def check(out, folder):
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
     assert max(map(len, out.splitlines())) <= 110
     for words in (
-        "23 training runs",
-        "E[cerebras]",
+        f"sweep: {len(grid())} training runs",
+        "E[words]",
         "90% new run",
-        "prob below 1.5",
-        "1e26",
+        "prob below 1.25",
+        "reached",
+        "1e15",
         "kaplan",
         "Time: ",
     ):
@@ -40,23 +51,26 @@ def check(out, folder):
     assert bs.open_fit(folder / "fit.nc").law.name == "chinchilla"
 
 
-def test_the_demo_but_for_the_sampling(capsys, tmp_path, monkeypatch, pile_fit):
+def test_the_demo_but_for_the_sampling(capsys, tmp_path, monkeypatch, grid_fit):
     calls = []
-    monkeypatch.setattr(bs, "fit", lambda runs, law, **options: calls.append((law.name, options)) or pile_fit)
+    monkeypatch.setattr(bs, "fit", lambda runs, law, **options: calls.append((law.name, options)) or grid_fit)
     without_refits(monkeypatch)
     assert main(["demo"]) in (0, 1)
     check(capsys.readouterr().out, tmp_path / "bayes-scaling-demo")
     assert [law for law, _ in calls] == ["chinchilla", "kaplan", "skaling"]
-    for law, options in calls:
-        pooling = {name: "partial" if name == "E" else "complete" for name in bs.LAWS[law].parameters}
-        assert options == {"pooling": pooling, "seed": 1, "draws": 1000, "progress": False}
+    assert all(options == {"seed": 1, "draws": 1000, "progress": False} for _, options in calls)
 
     monkeypatch.setattr(bs, "report", lambda *args, **options: None)
     monkeypatch.setattr("bayes_scaling.demo.save_picture", lambda axes, path: plt.close("all"))
     assert main(["demo", "--json"]) in (0, 1)  # over its own files
     document = json.loads(capsys.readouterr().out)
-    assert [row["flops"] for row in document["allocation"]] == [1e24, 1e25, 1e26] * 3
-    assert document["forecast"][0]["mean"] == pile_fit.predict("100B", "2T").table()["mean"][0]
+    assert [row["flops"] for row in document["allocation"]] == [1e13, 1e14, 1e15] * 3
+    table = bs.datasets.load("sweep").table
+    for row in document["forecast"]:
+        run = table[(table["group"] == row["group"]) & (table["loss"] == row["reached"])].iloc[0]
+        assert (run["role"], run["params"], run["tokens"]) == ("holdout", row["params"], row["tokens"])
+        at = grid_fit.predict(run["params"], run["tokens"], group=run["group"]).table()
+        assert row["mean"] == at["mean"][0]
 
 
 @pytest.mark.slow

@@ -41,7 +41,67 @@ class Dataset:
     flaws: tuple[str, ...]
 
 
+_SWEEP = {
+    "source": "Trained for this package, by `python -m benchmarks.sweep`; docs/sweep.md is the datasheet.",
+    "citation": "This package, its own sweep (docs/sweep.md)",
+    "terms": "MIT, as the package. No text of the corpora is in it.",
+}
+
 DATASETS: dict[str, Dataset] = {
+    "sweep": Dataset(
+        name="sweep",
+        title="Small transformers on three corpora, many seeds in each cell, one entropy known: RUNS runs",
+        columns={
+            "group": "the corpus: words (synthetic, its entropy known), python (SymPy's code), prose (Jane Austen)",
+            "role": "grid (isoFLOP grids, 3.2e9 to 1e12 FLOPs), or holdout (larger runs, 3.2e12 to 3.2e13)",
+            "params": "all parameters, the tied embedding among them",
+            "tokens": "training tokens; a token is a byte",
+            "loss": "nats per token after training, on 2048 windows of the corpus that are the same for all runs",
+            "seed": "tells the runs of a cell apart; first weights and order of the data both differ",
+            "flops": "training FLOPs C = 6ND",
+            "eval_se": "standard error of the loss from the evaluation windows; common to all runs of a corpus",
+            "budget": "FLOPs of the run's place in the design; flops up to the rounding of steps",
+            "bits_per_byte": "the loss in bits per byte",
+            "exact_flops": "training FLOPs counted matrix by matrix",
+            "non_embedding_params": "parameters without the embedding, N of Kaplan et al. 2020",
+            "width": "of the model",
+            "layers": "of the model",
+            "steps": "of the optimiser, 512 tokens each",
+            "rate": "peak learning rate",
+            "unique_tokens": "tokens of the corpus that the run can have seen",
+            "epochs": "training tokens over those of the corpus",
+            "seconds": "wall clock of the training, one thread of a shared machine",
+            "run": "name of the run, as in the table sweep_trajectories",
+            "oracle_loss": "words alone: loss of a reader who knows the source, on the same windows",
+        },
+        flaws=(
+            "Contexts are 64 bytes and models tiny: what is learnt here about laws need not hold for large ones.",
+            "The error of the evaluation windows is common to all runs of a corpus, so it is eval_se and not "
+            "loss_se: it moves E and is no noise of a run.",
+            "Runs of prose on more than 3.7M tokens see part of it twice (column epochs, 1.6 at most).",
+            "Width and depth do not grow evenly from size to size, which the laws do not know.",
+        ),
+        **_SWEEP,
+    ),
+    "sweep_trajectories": Dataset(
+        name="sweep_trajectories",
+        title="Loss along the training of each run of the sweep",
+        columns={
+            "group": "the corpus",
+            "role": "grid or holdout",
+            "params": "all parameters, the tied embedding among them",
+            "tokens": "training tokens so far",
+            "loss": "nats per token, on every eighth of the evaluation windows",
+            "seed": "tells the runs of a cell apart",
+            "trajectory": "name of the run, column run of the table sweep",
+            "share": "of the run that is over",
+        },
+        flaws=(
+            "The learning rate is still high on the way: only the last checkpoint of a run is a point of its law.",
+            "The evaluation windows are 256, and not the 2048 of the table sweep.",
+        ),
+        **_SWEEP,
+    ),
     "pile": Dataset(
         name="pile",
         title="Cerebras-GPT, Pythia and deduplicated Pythia: loss on the Pile's test set, 23 models",

@@ -1,0 +1,162 @@
+"""What the sweep says of seeds, of E and of larger runs: ``python -m benchmarks.sweep.findings [--page]``.
+
+Each part is kept in benchmarks/results/sweep.json as soon as it is done, and is not made again while the table is the
+same. The page benchmarks/results/sweep.md is written from that file alone.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import bayes_scaling as bs
+from benchmarks.sweep import seeds
+from benchmarks.sweep.corpora import CONTEXT, corpus, language
+from benchmarks.sweep.pages import page
+from benchmarks.sweep.tables import BOWL_TABLE, ROOT, TABLES
+
+RESULTS = ROOT / "benchmarks" / "results"
+RECORD = RESULTS / "sweep.json"
+FLOOR_LAWS = ("chinchilla", "skaling", "equal_exponents", "kaplan", "gadre", "rosenfeld", "farseer")
+AHEAD_LAWS = ("chinchilla", "skaling", "kaplan")
+POOLINGS = ("partial", "none", "complete")
+ABOVE = 10**12.25
+"""FLOPs between the grid's largest budget and the ladder's smallest."""
+
+
+def entropy() -> dict[str, Any]:
+    """The floor of ``words``, from the source: at the context of the models, and without end."""
+    fresh = language().sample(20_000, CONTEXT + 1, np.random.default_rng(11))
+    windows = language().oracle(fresh)
+    long = language().oracle(language().sample(400, 8193, np.random.default_rng(12)))
+    own = language().oracle(corpus("words").windows)
+    return {
+        "evaluation": float(own.mean()),
+        "evaluation_se": float(own.std(ddof=1) / np.sqrt(len(own))),
+        "context": float(windows.mean()),
+        "context_se": float(windows.std(ddof=1) / np.sqrt(len(windows))),
+        "rate": float(long.mean()),
+        "rate_se": float(long.std(ddof=1) / np.sqrt(len(long))),
+    }
+
+
+def bowl() -> list[dict[str, Any]]:
+    """By cell: the loss at each factor of the rule's learning rate, relative to that of the rule."""
+    table = pd.read_csv(BOWL_TABLE)
+    out = []
+    for (group, params, tokens), cell in table.groupby(["group", "params", "tokens"]):
+        loss = cell.set_index("rate_factor")["loss"]
+        log_factor = np.log2(loss.index.to_numpy(float))
+        near = np.argsort(loss.to_numpy())[:3]
+        curve = np.polyfit(log_factor[near], np.log(loss.to_numpy()[near]), 2) if len(loss) > 2 else [0, 0, 0]
+        best = -curve[1] / (2 * curve[0]) if curve[0] > 0 else float(log_factor[loss.argmin()])
+        lowest = min(np.polyval(curve, best), np.log(loss.min())) if curve[0] > 0 else np.log(loss.min())
+        out.append(
+            {
+                "group": group, "params": int(params), "tokens": int(tokens), "rate": float(cell["rate"][cell["rate_factor"] == 1].iloc[0]),
+                "change": {f"{factor:g}": float(value / loss[1.0] - 1) for factor, value in loss.items()},
+                "best_factor": float(2**best), "given_up": float(np.log(loss[1.0]) - lowest),
+            }
+        )  # fmt: skip
+    return out
+
+
+def health(fit: Any) -> dict[str, Any]:
+    diagnosis = fit.diagnose()
+    return {
+        "r_hat": diagnosis.r_hat,
+        "ess_bulk": diagnosis.ess_bulk,
+        "divergences": diagnosis.divergences,
+        "ok": diagnosis.ok,
+    }
+
+
+def floor(law: str, part: str, truth: float) -> dict[str, Any]:
+    """The posterior of E on ``words``, from the grid alone or with the ladder."""
+    runs = bs.datasets.load("sweep")
+    mask = runs.table["group"] == "words"
+    if part == "grid":
+        mask &= runs.table["role"] == "grid"
+    fit = bs.fit(runs.select(mask.to_numpy()), law, seed=1)
+    draws = fit.posterior["E"].to_numpy().ravel()
+    low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95])
+    extra = {k: float(np.median(fit.posterior[k])) for k in ("sigma", "lack_of_fit") if k in fit.posterior}
+    return {
+        "law": law, "part": part, "runs": len(fit.runs), "lower": float(low), "median": float(middle), "upper": float(high),
+        "prob_below_truth": float((draws <= truth).mean()), "lowest_loss": float(fit.runs.loss.min()),
+        **extra, **health(fit),
+    }  # fmt: skip
+
+
+def ahead(law: str, pooling: str) -> dict[str, Any]:
+    """Held-out ladder: what the fit to the grids of all three corpora said of it."""
+    runs = bs.datasets.load("sweep")
+    result = bs.backtest(runs, law, holdout_above=ABOVE, pooling=pooling, seed=1)
+    columns = [
+        "method",
+        "group",
+        "params",
+        "tokens",
+        "loss",
+        "decades",
+        "error",
+        "pit",
+        "width",
+        "log_density",
+        "crps",
+    ]
+    return {
+        "law": law, "pooling": pooling, "rows": result.runs[columns].to_dict("records"),
+        "health": result.health.drop(columns="cut").iloc[0].to_dict(), "drift_sd": result.drift.sd,
+    }  # fmt: skip
+
+
+def plain(value: Any) -> Any:
+    """NumPy's scalars as Python's, for JSON."""
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sweep.findings")
+    parser.add_argument("--page", action="store_true", help="write the page from what is there")
+    only_page = parser.parse_args().page
+    digest = hashlib.sha256((TABLES / "sweep.csv").read_bytes()).hexdigest()
+    record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    if record.get("table") != digest and not only_page:
+        record = {"table": digest}
+
+    def part(name: str, make: Callable[..., Any], *given: Any) -> Any:
+        if name not in record and not only_page:
+            print(name, flush=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore", bs.DoubtfulFitWarning
+                )  # the health of every fit is in the record
+                record[name] = make(*given)
+            partial = RECORD.with_suffix(".partial")
+            partial.write_text(json.dumps(record, indent=1, default=plain) + "\n")
+            os.replace(partial, RECORD)
+        return record.get(name)
+
+    truth = part("entropy", entropy)["evaluation"]
+    part("bowl", bowl)
+    for law in AHEAD_LAWS:
+        for pooling in POOLINGS:
+            part(f"ahead {law} {pooling}", ahead, law, pooling)
+    for law in FLOOR_LAWS:
+        for share in ("grid", "all"):
+            part(f"floor {law} {share}", floor, law, share, truth)
+    runs = bs.datasets.load("sweep")
+    part("seeds", seeds.findings, runs.select((runs.table["role"] == "grid").to_numpy()))
+    Path(RESULTS / "sweep.md").write_text(page(record, runs))
+
+
+if __name__ == "__main__":
+    main()
