@@ -31,6 +31,7 @@ _ROOMS = {
     "compare": ("Comparison", "compare"),
     "drift": ("Drift",),
     "backtest": ("Backtest", "backtest"),
+    "simulate": ("simulate",),
     "report": ("report",),
 }
 _MODULES = ("architecture", "batch", "datasets", "plot", "units")
@@ -68,6 +69,7 @@ __all__ = [
     "open_fit",
     "plot",
     "report",
+    "simulate",
     "units",
 ]
 
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
     from bayes_scaling.priors import LogNormal, Normal
     from bayes_scaling.report import report
     from bayes_scaling.runs import Reference, Runs, load_runs
+    from bayes_scaling.simulate import simulate
 
 
 def __getattr__(name: str) -> Any:

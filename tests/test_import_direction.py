@@ -13,8 +13,8 @@ HOME = Path(bayes_scaling.__file__).parent
 ORDER = [
     "errors", "elementwise", "units", "architecture", "batch", "priors", "cells", "tables", "runs", "datasets",
     "laws", "noise", "model", "sampling", "progress", "store", "drift", "request", "fit", "many", "diagnose", "predict",
-    "allocate", "plan", "compare", "baselines", "backtest", "design", "simulate", "plot", "pictures", "text",
-    "report", "__init__", "demo", "verbs", "cli",
+    "allocate", "plan", "compare", "baselines", "backtest", "simulate", "approaches", "design", "plot", "pictures",
+    "text", "report", "__init__", "demo", "verbs", "cli",
 ]
 # fmt: on
 """Every room, in the order in which data flow; a room imports only from those before it.

@@ -12,6 +12,7 @@ from bayes_scaling.model import Structure
 from bayes_scaling.sampling.cache import use_compilation_cache
 from bayes_scaling.sampling.chains import Draws, run
 from bayes_scaling.sampling.cluster import drive_on
+from bayes_scaling.sampling.engine import engine, hierarchical, prior_draws
 from bayes_scaling.sampling.lanes import Outcome, Parallel, lanes
 from bayes_scaling.sampling.padding import padded_data, padded_structure
 
@@ -107,6 +108,13 @@ def sample_many(
                 kept = outcome.log_likelihood[..., :count]
                 outcome = replace(outcome, log_likelihood=kept, device=outcome.device or over.how)
             yield key, outcome
+
+
+def draw_prior(structure: Structure, draws: int, seed: int) -> dict[str, np.ndarray]:
+    """Named quantities drawn from the prior of the model, arrays of leading shape (draws,)."""
+    # The prior does not ask how many rows there are: models that differ in them alone share what is compiled.
+    slim = replace(structure, n_rows=1, n_clusters=1)
+    return prior_draws(engine(slim, hierarchical(slim)), draws, seed)
 
 
 def _without_rows(structure: Structure) -> Structure:
