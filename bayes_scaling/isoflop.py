@@ -6,8 +6,9 @@ budgets. Over u = log(N / N_opt),
     L = level + curvature * rise(u),   rise(u) = u^2 / 2                                      (parabola)
     rise(u) = [(e^(-alpha u) - 1) / alpha + (e^(beta u) - 1) / beta] / (alpha + beta)         (asymmetric)
 
-A law E + A N^-alpha + B D^-beta makes just the asymmetric one. A parabola through it is tilted wherever the sizes are
-not centred on the optimum, and that bias is not in its interval.
+A law E + A N^-alpha + B D^-beta makes just the asymmetric one. A parabola through it is pulled off where alpha and beta
+differ and where sizes are not centred on the optimum: by a few percent, or by a
+third where one exponent is twice the other and sizes span a factor of a thousand. No interval knows of that.
 """
 
 import warnings

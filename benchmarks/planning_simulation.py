@@ -8,6 +8,7 @@ benchmarks/results/planning_simulation.md is written from these files alone.
 """
 
 import argparse
+import itertools
 import json
 import warnings
 from collections.abc import Iterator
@@ -119,34 +120,26 @@ def regret() -> dict[str, Any]:
 
 
 def bias() -> list[dict[str, float]]:
-    """Without noise: error of a parabola's exponent and of N_opt 100x beyond, by width of the grid and its centring."""
+    """Without noise: error of a parabola's exponent and of N_opt 100x beyond, by exponents, width and centring."""
     out = []
     budgets = np.geomspace(1e19, 1e21, 5)
-    product = budgets / (6 * REFERENCE["params"] * REFERENCE["tokens"])
-    alpha, beta = CENTRE["alpha"], CENTRE["beta"]
-    ratio = alpha * CENTRE["A"] / (beta * CENTRE["B"])
-
-    def best(product: Any) -> Any:
-        return (np.log(ratio) + beta * np.log(product)) / (alpha + beta)
-
-    for reach in (2.0, 4.0, 10.0):
-        for first, last in ((1.0, 1.0), (3.0, 3.0), (1 / 3, 3.0), (3.0, 1 / 3)):
-            off = np.geomspace(first, last, len(budgets))
+    x_c = np.log(budgets / budgets[0])
+    for (alpha, beta), reach in itertools.product(
+        ((0.348, 0.366), (0.339, 0.285), (0.5, 0.25)), (4.0, 10.0, 30.0)
+    ):
+        a = beta / (alpha + beta)
+        for first, last in ((1.0, 1.0), (1 / 3, 3.0), (3.0, 1 / 3)):
             found = []
-            for p, o in zip(product, off, strict=True):
-                x = best(p) + np.log(o) + np.linspace(-np.log(reach), np.log(reach), 9)
-                n = np.exp(x)
-                loss = CENTRE["E"] + CENTRE["A"] * n**-alpha + CENTRE["B"] * (p / n) ** -beta
-                c2, c1, _ = np.polyfit(x, loss, 2)
+            for off in np.geomspace(first, last, len(budgets)):
+                # Of a law E + A N^-alpha + B D^-beta all that matters: the profile over u = log(N / N_opt).
+                u = np.log(off) + np.linspace(-np.log(reach), np.log(reach), 9)
+                c2, c1, _ = np.polyfit(u, np.exp(-alpha * u) / alpha + np.exp(beta * u) / beta, 2)
                 found.append(-c1 / (2 * c2))
-            slope, start = np.polyfit(np.log(product), found, 1)
-            far = np.log(product[-1] * 100)
+            slope, start = np.polyfit(x_c, found, 1)
+            far = np.exp(start + slope * (x_c[-1] + np.log(100)))
             out.append(
-                {
-                    "reach": reach, "first": first, "last": last,
-                    "exponent": float(slope - beta / (alpha + beta)),
-                    "params": float(np.exp(slope * far + start - best(product[-1] * 100))),
-                }
+                {"alpha": alpha, "beta": beta, "a": a, "reach": reach, "first": first, "last": last,
+                 "exponent": float(slope), "params": float(far)}
             )  # fmt: skip
     return out
 
@@ -303,12 +296,13 @@ def _page_approaches(found: dict[str, Any]) -> list[str]:
 def _page_bias(rows: list[dict[str, float]]) -> list[str]:
     lines = [
         "", "## What a parabola makes of an additive law, without noise", "",
-        "Besiroglu et al.'s constants, five budgets 1e19-1e21, nine sizes each, from 1/reach to reach times a centre that is",
-        "so many times the true optimum at the first and last budget. The asymmetric profile is exact in every row.", "",
-        "| reach | centre, first to last | error of a | N_opt 100x beyond, as a multiple of the truth |", "|---|---|---|---|",
+        "Five budgets 1e19-1e21, nine sizes each, from 1/reach to reach times a centre that is so many times the true optimum",
+        "at the first and at the last budget. The asymmetric profile is exact in every row.", "",
+        "| alpha, beta | reach | centre, first to last | error of a | N_opt 100x beyond, as a multiple of the truth |",
+        "|---|---|---|---|---|",
     ]  # fmt: skip
     return lines + [
-        f"| {r['reach']:g} | {r['first']:.2g} to {r['last']:.2g} | {r['exponent']:+.4f} | {r['params']:.3f} |"
+        f"| {r['alpha']:g}, {r['beta']:g} | {r['reach']:g} | {r['first']:.2g} to {r['last']:.2g} | {r['exponent']:+.4f} | {r['params']:.2f} |"
         for r in rows
     ]
 
