@@ -114,11 +114,13 @@ class Approaches:
         import pandas as pd
 
         rng = np.random.default_rng(606)
-        flat = {name: self.exponent.sel(approach=name).to_numpy().ravel() for name in self.names}
+        every = {name: self.exponent.sel(approach=name).to_numpy().ravel() for name in self.names}
+        flat = {name: rng.permutation(a[np.isfinite(a)]) for name, a in every.items()}
         rows = []
         for i, one in enumerate(self.names):
             for other in self.names[i + 1 :]:
-                gap = flat[one] - rng.permutation(flat[other])
+                fewest = min(len(flat[one]), len(flat[other]))
+                gap = flat[one][:fewest] - flat[other][:fewest]
                 low, middle, high = np.quantile(gap, [(1 - prob) / 2, 0.5, (1 + prob) / 2])
                 rows.append(
                     {

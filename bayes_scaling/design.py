@@ -196,7 +196,7 @@ def design(
         after=left,
         reweighted=reweighted_sd(q, shown, noise, lack, batch, fit.provenance["seed"]),
         grid=float(np.sqrt(State.of(q, *_outcomes(fit, rival)).after(range(len(rival))))),
-        regret=(regret, regret * now.variance / state.variance),
+        regret=(regret, float(regret * now.variance / state.variance)),
         budget=money,
         cost=spent,
     )

@@ -16,22 +16,26 @@ if TYPE_CHECKING:
 FEWEST = 3
 """Model sizes that make a window, and points that make a line."""
 
+TRIES = 20
+"""Draws of noise until as many models share the envelope."""
+
 
 def envelope(
     runs: "Runs", sigma: "xr.DataArray", window: float, seed: int
 ) -> tuple["xr.DataArray", "Callable[[Any], xr.DataArray]", "pd.DataFrame"]:
     """The exponent, the line and the points of the envelope, one line per draw.
 
-    Each draw adds noise as large as the law's, one value for a whole training curve, finds the best curve in each
-    window of compute, lets each model count once, in the middle of the stretch where it is best, and draws a line
-    from the posterior of a regression through these points (flat in the line and in the log of its scatter).
+    Each draw adds noise as large as the law's, one value for a whole training curve, and finds the best curve in each
+    window of compute. Windows whose best model is the smallest or the largest that they hold say nothing of an optimum.
+    Each model size counts once, in the middle of the stretch where it is best, and the line is drawn from the posterior
+    of a regression through these points (flat in the line and in the log of its scatter).
     """
     import pandas as pd
     import xarray as xr
 
     x, log_n = np.log(runs.flops), np.log(runs.params)
     width = window * np.log(10)
-    edges = np.arange(x.min(), x.max() + width, width)
+    edges = x.min() + width * np.arange(int(np.ceil(np.ptp(x) / width + 1e-9)) + 1)
     centres = (edges[:-1] + edges[1:]) / 2
     curves = runs.clusters if "trajectory" in runs.table else np.arange(len(runs))
     count = int(curves.max()) + 1
@@ -57,19 +61,27 @@ def envelope(
         raise InputError(
             f"{len(centres)} windows of compute hold three model sizes; an envelope takes {FEWEST}"
         )
+    there = np.where(np.isfinite(loss), size, np.nan)
+    smallest, largest = np.nanmin(there, axis=1), np.nanmax(there, axis=1)
     rng = np.random.default_rng([seed, 707])
     flat = sigma.to_numpy().ravel()
     a, at_reference = np.empty(len(flat)), np.empty(len(flat))
     origin = centres.mean()
-    chosen = np.empty((len(flat), len(centres)), int)
+    chosen = np.empty((len(flat), len(centres)))
     for i, scale in enumerate(flat):
-        chosen[i] = np.argmin(loss + scale * rng.standard_normal(count), axis=1)
-        # Windows that one model wins are one observation.
-        best, group = np.unique(chosen[i], return_inverse=True)
-        middle = np.bincount(group, centres) / np.bincount(group)
-        if len(best) < FEWEST:
-            raise InputError(f"{len(best)} models make up the whole envelope; a line takes {FEWEST}")
-        a[i], at_reference[i] = _regressed(middle - origin, size[best], rng)
+        for _ in range(TRIES):
+            best = size[np.argmin(loss + scale * rng.standard_normal(count), axis=1)]
+            chosen[i] = np.where((best > smallest) & (best < largest), best, np.nan)
+            inside = np.isfinite(chosen[i])
+            sizes, of = np.unique(chosen[i, inside], return_inverse=True)
+            if len(sizes) >= FEWEST:
+                break
+        else:
+            raise InputError(
+                f"{len(sizes)} model sizes make up the envelope (those at its edges left out); a line takes {FEWEST}"
+            )
+        middle = np.bincount(of, centres[inside]) / np.bincount(of)
+        a[i], at_reference[i] = _regressed(middle - origin, sizes, rng)
     shape = dict(zip(sigma.dims, sigma.shape, strict=True))
 
     def as_draws(values: np.ndarray) -> "xr.DataArray":
@@ -80,15 +92,16 @@ def envelope(
         drawn: Any = np.exp(as_draws(at_reference) + as_draws(a) * beyond)
         return drawn
 
-    low, middle_n, high = np.quantile(size[chosen], [0.05, 0.5, 0.95], axis=0)
+    told = np.isfinite(chosen).mean(0) >= 0.5
+    low, middle_n, high = np.nanquantile(chosen[:, told], [0.05, 0.5, 0.95], axis=0)
     table = pd.DataFrame(
         {
             "approach": "envelope",
-            "flops": np.exp(centres),
+            "flops": np.exp(centres[told]),
             "params": np.exp(middle_n),
             "lower": np.exp(low),
             "upper": np.exp(high),
-            "runs": np.isfinite(loss).sum(1),
+            "runs": np.isfinite(loss[told]).sum(1),
         }
     )
     return as_draws(a), line, table

@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from helpers import quiet_fit
 from matplotlib.figure import Figure
 from scipy.optimize import least_squares
@@ -118,14 +119,17 @@ def training_curves():
     return pd.DataFrame(rows)
 
 
+def noise_of(sigma):
+    return xr.DataArray(np.full((2, 150), sigma), dims=("chain", "draw"))
+
+
 class TestEnvelope:
     @pytest.mark.parametrize("curves", [True, False])
-    def test_it_finds_the_line(self, fit, curves):
+    def test_it_finds_the_line(self, curves):
         runs = runs_of(training_curves(), sigma=1e-4)
         if not curves:
             runs = bs.load_runs(runs.table.drop(columns="trajectory"))
-        sigma = fit.draws()["sigma"] * 0 + 1e-4
-        a, line, points = envelope(runs, sigma, 0.1, 3)
+        a, line, points = envelope(runs, noise_of(1e-4), 0.1, 3)
         truth = TRUTH["beta"] / (TRUTH["alpha"] + TRUTH["beta"])
         low, high = np.quantile(a, [0.005, 0.995])
         assert low < truth < high
@@ -134,15 +138,22 @@ class TestEnvelope:
         assert abs(middle) < 0.3
         assert (points["lower"] <= points["upper"]).all()
 
-    def test_more_noise_is_more_doubt(self, fit):
+    def test_more_noise_is_more_doubt(self):
         runs = runs_of(training_curves(), sigma=1e-4)
-        sigma = fit.draws()["sigma"] * 0
-        quiet, loud = (float(envelope(runs, sigma + s, 0.1, 3)[0].std()) for s in (1e-4, 0.02))
+        quiet, loud = (float(envelope(runs, noise_of(s), 0.1, 3)[0].std()) for s in (1e-4, 0.003))
         assert loud > 1.5 * quiet
 
-    def test_three_points_are_needed(self, fit):
-        with pytest.raises(InputError, match="an envelope takes 3"):
-            envelope(runs_of(sweep().iloc[:7]), fit.draws()["sigma"], 0.1, 3)
+    def test_three_windows_are_needed(self):
+        with pytest.raises(
+            InputError, match="1 windows of compute hold three model sizes; an envelope takes 3"
+        ):
+            envelope(runs_of(sweep().iloc[:7]), noise_of(0.001), 0.1, 3)
+
+    def test_the_edge_of_what_was_trained_is_no_optimum(self):
+        """Small models only: the best is always the largest."""
+        runs = runs_of(training_curves().query("params < 1e8 and params * tokens > 1e19"), sigma=1e-4)
+        with pytest.raises(InputError, match="an envelope takes 3|a line takes 3"):
+            envelope(runs, noise_of(1e-4), 0.1, 3)
 
 
 class TestSideBySide:
