@@ -32,6 +32,9 @@ _ROOMS = {
     "drift": ("Drift",),
     "backtest": ("Backtest", "backtest"),
     "simulate": ("simulate",),
+    "approaches": ("Approaches", "approaches"),
+    "candidates": ("isoflop_grid",),
+    "design": ("Design", "design"),
     "report": ("report",),
 }
 _MODULES = ("architecture", "batch", "datasets", "plot", "units")
@@ -40,8 +43,10 @@ _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 __all__ = [
     "LAWS",
     "Allocation",
+    "Approaches",
     "Backtest",
     "Comparison",
+    "Design",
     "Diagnosis",
     "DoubtfulFitWarning",
     "DoubtfulInputWarning",
@@ -56,14 +61,17 @@ __all__ = [
     "Normal",
     "Reference",
     "Runs",
+    "approaches",
     "architecture",
     "backtest",
     "batch",
     "build_model",
     "compare",
     "datasets",
+    "design",
     "fit",
     "fit_many",
+    "isoflop_grid",
     "law",
     "load_runs",
     "open_fit",
@@ -76,8 +84,11 @@ __all__ = [
 if TYPE_CHECKING:
     from bayes_scaling import architecture, batch, datasets, plot, units
     from bayes_scaling.allocate import Allocation
+    from bayes_scaling.approaches import Approaches, approaches
     from bayes_scaling.backtest import Backtest, backtest
+    from bayes_scaling.candidates import isoflop_grid
     from bayes_scaling.compare import Comparison, compare
+    from bayes_scaling.design import Design, design
     from bayes_scaling.diagnose import Diagnosis
     from bayes_scaling.drift import Drift
     from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError

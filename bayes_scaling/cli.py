@@ -145,6 +145,34 @@ def parser() -> argparse.ArgumentParser:
         "--flops", action="append", required=True, metavar="C", help="training budgets: 1e24, or 1e24,1e25"
     )
     allocate.add_argument("--input", action="append", metavar="NAME=VALUE", help="another input of the law")
+    approaches = verb(verbs.approaches, _json(), _prob(), _picture())
+    approaches.add_argument(
+        "--flops", action="append", metavar="C", help="where N_opt is wanted (100x the largest)"
+    )
+    approaches.add_argument("--group", help="whose runs and optimum, where there are several groups")
+    approaches.add_argument(
+        "--budgets", action="append", metavar="C", help="the table's isoFLOP budgets (found)"
+    )
+    approaches.add_argument(
+        "--window", type=float, default=0.1, help="width of a budget in powers of ten (%(default)s)"
+    )
+    approaches.add_argument("fit", help="a .nc file that `bayes-scaling fit` wrote")
+    design = verb(verbs.design, _json(), _picture())
+    design.add_argument("fit", nargs="?", help="a .nc file; without one, the runs to begin with are laid out")
+    design.add_argument(
+        "--budget", required=True, metavar="C", help="FLOPs that all new runs together may cost"
+    )
+    design.add_argument("--optimum-at", metavar="C", help="to know: N_opt at this many FLOPs")
+    design.add_argument("--loss-at", metavar="N:D", help="to know: the loss of this model, such as 70B:2T")
+    design.add_argument("--winner-at", metavar="C", help="to know: which of two --groups is better there")
+    design.add_argument("--group", help="the group in question, where there are several")
+    design.add_argument("--groups", action="append", metavar="A,B", help="the two groups to tell apart")
+    design.add_argument("--candidates", metavar="TABLE", help="runs to choose from: params, tokens, group")
+    design.add_argument("--largest", metavar="C", help="FLOPs of the largest new run (half of the budget)")
+    design.add_argument("--max-runs", type=int, default=30, help="at most so many (%(default)s)")
+    design.add_argument(
+        "--law", default="chinchilla", help="whose prior lays out the first runs (%(default)s)"
+    )
     compare = verb(verbs.compare, tables, _json())
     compare.add_argument("source", nargs="+", metavar="RUNS|FIT", help="one table, or two or more .nc")
     laws = compare.add_argument("--laws", action="append", help="laws to fit to a table: chinchilla,kaplan")
@@ -249,6 +277,13 @@ def _prob() -> argparse.ArgumentParser:
 def _group_of_fit() -> argparse.ArgumentParser:
     options = _parent()
     options.add_argument("--group", help="one group, or `new` for one not seen yet (all groups)")
+    return options
+
+
+def _picture() -> argparse.ArgumentParser:
+    options = _parent()
+    options.add_argument("-o", "--output", help="also a picture: .png, .svg or .pdf")
+    options.add_argument("--force", action="store_true", help="replace the output if it exists")
     return options
 
 

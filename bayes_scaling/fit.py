@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayes_scaling.allocate import Allocation
+    from bayes_scaling.approaches import Approaches
+    from bayes_scaling.design import Design
     from bayes_scaling.diagnose import Diagnosis
     from bayes_scaling.predict import Forecast
     from bayes_scaling.sampling import Draws, Parallel
@@ -181,6 +183,18 @@ class Fit:
         from bayes_scaling.allocate import allocate
 
         return allocate(self, flops, group=group, **inputs)
+
+    def approaches(self, flops: Any = None, **options: Any) -> "Approaches":
+        """N_opt by Chinchilla's three approaches; see `bayes_scaling.approaches.approaches`."""
+        from bayes_scaling.approaches import approaches
+
+        return approaches(self, flops, **options)
+
+    def design(self, budget: Any, **goal: Any) -> "Design":
+        """Which runs to train next; see `bayes_scaling.design.design`."""
+        from bayes_scaling.design import design
+
+        return design(self, budget, **goal)
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Writes the fit to one netCDF file, whole or not at all.

@@ -70,6 +70,40 @@ def allocation_rows(table: "pd.DataFrame", prob: float) -> Rows:
     ]
 
 
+def approaches_rows(table: "pd.DataFrame", prob: float) -> Rows:
+    """Of `Approaches.table`: the exponent and N_opt by each approach."""
+    percent = _percent(prob)
+    return [
+        {
+            "approach": str(row["approach"]),
+            "a": _loss(row["a"]),
+            f"{percent} a": _band(row, "a", prob, _loss),
+            "flops": format_flops(row["flops"]),
+            "params": format_quantity(row["params"]),
+            f"{percent} params": _band(row, "params", prob, format_quantity),
+        }
+        for _, row in table.iterrows()
+    ]
+
+
+def design_rows(table: "pd.DataFrame") -> Rows:
+    """Of `Design.table`, or of a grid: configurations, and what they tell."""
+    forms: dict[str, Any] = {
+        "group": str,
+        "params": format_quantity,
+        "tokens": format_quantity,
+        "flops": format_flops,
+        "runs": lambda x: f"{x:.0f}",
+        "removed": lambda x: f"{x:.1%}",
+        "per_flop": lambda x: f"{x:.2f}",
+    }
+    heads = {"removed": "variance removed", "per_flop": "for its cost"}
+    return [
+        {heads.get(name, name): form(row[name]) for name, form in forms.items() if name in table}
+        for _, row in table.iterrows()
+    ]
+
+
 def summary_rows(table: "pd.DataFrame", prob: float, names: Iterable[str] | None = None) -> Rows:
     """Of `Fit.summary`: only the quantities of these names, without R-hat and ESS; all of both by default."""
     wanted = None if names is None else set(names)

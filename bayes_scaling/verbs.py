@@ -137,6 +137,90 @@ def allocate(args: argparse.Namespace) -> Answer:
     return Answer(aligned(allocation_rows(table, args.prob)), document, fits, allocation.doubts)
 
 
+def approaches(args: argparse.Namespace) -> Answer:
+    """N_opt by Chinchilla's three approaches: envelope, isoFLOP profiles, and the law of a fit."""
+    from bayes_scaling.text import aligned, approaches_rows, records
+
+    fits = _opened(args.fit)
+    _writable_picture(args)
+    found = fits[args.fit].approaches(
+        _values(args.flops), group=args.group, budgets=_listed(args.budgets) or None, window=args.window
+    )
+    if args.output:
+        _save_picture(bs.plot.approaches(found, prob=args.prob), args)
+    verdict, table = found.verdict(args.prob), found.table(args.prob)
+    document = {
+        "fit": args.fit,
+        "prob": args.prob,
+        "verdict": verdict,
+        "approaches": records(table),
+        "differences": records(found.differences(args.prob)),
+        "points": records(found.points),
+        "doubts": list(found.doubts),
+    }
+    return Answer(f"{verdict}.\n\n{aligned(approaches_rows(table, args.prob))}", document, fits, found.doubts)
+
+
+def design(args: argparse.Namespace) -> Answer:
+    """Which runs to train next, within a budget; without a fit, which to begin with."""
+    from bayes_scaling.text import aligned, design_rows, records
+
+    _writable_picture(args)
+    if args.fit is None:
+        for option in (
+            "optimum_at",
+            "loss_at",
+            "winner_at",
+            "group",
+            "groups",
+            "largest",
+            "candidates",
+            "output",
+        ):
+            if getattr(args, option) is not None:
+                raise InputError(
+                    f"--{option.replace('_', '-')} needs a fit; without one, runs are laid out by a prior"
+                )
+        grid = bs.isoflop_grid(args.budget, args.law)
+        return Answer(
+            aligned(design_rows(grid)), {"budget": args.budget, "law": args.law, "runs": records(grid)}
+        )
+    fits = _opened(args.fit)
+    groups = _listed(args.groups) or None
+    candidates = None
+    if args.candidates is not None:
+        from bayes_scaling.tables import read_file
+
+        candidates, _ = read_file(args.candidates, text_columns=("group",))
+    found = fits[args.fit].design(
+        args.budget,
+        optimum_at=args.optimum_at,
+        loss_at=None if args.loss_at is None else _target(args.loss_at, "--loss-at"),
+        winner_at=args.winner_at,
+        group=args.group,
+        groups=groups,
+        candidates=candidates,
+        largest=args.largest,
+        max_runs=args.max_runs,
+    )
+    if args.output:
+        _save_picture(bs.plot.design(found), args)
+    document = {
+        "fit": args.fit,
+        "goal": found.goal,
+        "verdict": found.verdict,
+        "budget": found.budget,
+        "cost": found.cost,
+        "before": found.before,
+        "after": found.after,
+        "reweighted": found.reweighted,
+        "grid": found.grid,
+        "regret": list(found.regret),
+        "runs": records(found.runs),
+    }
+    return Answer(f"{found.verdict}.\n\n{aligned(design_rows(found.table()))}", document, fits)
+
+
 def compare(args: argparse.Namespace) -> Answer:
     """Rank laws by leave-one-out and by held-out larger runs, on one table or of saved fits of one table."""
     from bayes_scaling.text import aligned, comparison_rows, records
@@ -361,6 +445,20 @@ def _pooling(given: list[str] | None) -> Any:
     return kinds[0] if len(kinds) == 1 and "=" not in kinds[0] else _pairs(kinds, "--pooling") or None
 
 
+def _writable_picture(args: argparse.Namespace) -> None:
+    """`InputError` where the picture that is asked for cannot be written; asked before long work starts."""
+    from bayes_scaling.store import check_writable
+
+    if args.output:
+        check_writable(Path(args.output), args.force)
+
+
+def _save_picture(axes: Any, args: argparse.Namespace) -> None:
+    from bayes_scaling.pictures import save_picture
+
+    save_picture(axes, Path(args.output))
+
+
 def _at_a_terminal() -> bool:
     return sys.stderr.isatty()
 
@@ -388,8 +486,8 @@ def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
     return pairs
 
 
-def _target(text: str) -> tuple[str, str]:
+def _target(text: str, option: str = "--targets") -> tuple[str, str]:
     params, colon, tokens = text.partition(":")
     if not colon:
-        raise InputError(f"--targets {text!r} is not of the form params:tokens, such as 100B:2T")
+        raise InputError(f"{option} {text!r} is not of the form params:tokens, such as 100B:2T")
     return params, tokens

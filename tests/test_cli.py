@@ -204,6 +204,8 @@ AS_FILES = {"path": "output"}
         ("diagnose", [bs.Fit.diagnose], set(), {"fit", "json"}),
         ("predict", [bs.Fit.predict, bs.Forecast.table], set(), {"fit", "input", "below", "json"}),
         ("allocate", [bs.Fit.allocate, bs.Allocation.table], set(), {"fit", "input", "json"}),
+        ("approaches", [bs.approaches, bs.Approaches.table], set(), {"output", "force", "json"}),
+        ("design", [bs.design], set(), {"law", "output", "force", "json"}),
         ("report", [bs.report], set(), set()),
     ],
 )
@@ -234,7 +236,7 @@ def test_options_of_compare_and_demo_are_the_arguments_of_the_functions():
 
 
 def test_every_picture_of_a_fit_has_a_kind():
-    others = {"comparison", "loss_band", "coverage", "misses"}
+    others = {"comparison", "loss_band", "coverage", "misses", "approaches", "design"}
     assert set(cli.PICTURES) == set(bs.plot.__all__) - others
 
 

@@ -13,8 +13,9 @@ HOME = Path(bayes_scaling.__file__).parent
 ORDER = [
     "errors", "elementwise", "units", "architecture", "batch", "priors", "cells", "tables", "runs", "datasets",
     "laws", "noise", "model", "sampling", "progress", "store", "drift", "request", "fit", "many", "diagnose", "predict",
-    "allocate", "plan", "baselines", "backtest", "compare", "simulate", "approaches", "design", "plot", "pictures",
-    "text", "report", "__init__", "demo", "verbs", "cli",
+    "allocate", "hardware", "plan", "baselines", "backtest", "compare", "simulate", "envelope", "isoflop",
+    "approaches", "batches", "candidates", "design", "plot", "pictures", "text", "report",
+    "__init__", "demo", "verbs", "cli",
 ]
 # fmt: on
 """Every room, in the order in which data flow; a room imports only from those before it.
@@ -27,6 +28,8 @@ BACKWARD = {
     ("fit.Fit.diagnose", "diagnose"),
     ("fit.Fit.predict", "predict"),
     ("fit.Fit.allocate", "allocate"),
+    ("fit.Fit.approaches", "approaches"),
+    ("fit.Fit.design", "design"),
     ("fit.fit", "diagnose"),
 }
 """The verbs that `Fit` offers as methods, and the diagnosis that `fit` ends with: inside functions only."""

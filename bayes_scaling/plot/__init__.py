@@ -8,11 +8,14 @@ from bayes_scaling.plot.backtests import coverage, misses
 from bayes_scaling.plot.checks import comparison, posterior, residuals
 from bayes_scaling.plot.losses import extrapolation, loss_band
 from bayes_scaling.plot.optimum import allocation, isoloss
+from bayes_scaling.plot.plans import approaches, design
 
 __all__ = [
     "allocation",
+    "approaches",
     "comparison",
     "coverage",
+    "design",
     "extrapolation",
     "isoloss",
     "loss_band",

@@ -1,0 +1,113 @@
+"""A batch chosen from candidates by what it is expected to tell: Gaussian updates of second moments, greedily."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+LEAST_GAIN = 0.002
+"""A batch is complete when no run takes away this share of the variance."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Second moments of the goal and of what each configuration would show without its seed."""
+
+    variance: float
+    with_goal: np.ndarray  # (candidates,)
+    between: np.ndarray  # (candidates, candidates)
+    seed: np.ndarray  # (candidates,)
+
+    @classmethod
+    def of(cls, q: np.ndarray, shown: np.ndarray, seed: np.ndarray, lack: np.ndarray) -> "State":
+        centred, goal = shown - shown.mean(0), q - q.mean()
+        n = len(q) - 1
+        between = centred.T @ centred / n + np.diag(lack)
+        return cls(float(goal @ goal / n), centred.T @ goal / n, between, seed)
+
+    def gains(self) -> np.ndarray:
+        """Variance of the goal that one run of each candidate takes away."""
+        return self.with_goal**2 / (np.diag(self.between) + self.seed)
+
+    def given(self, j: int) -> "State":
+        """Once a run of candidate j is done."""
+        column = self.between[:, j]
+        size = column[j] + self.seed[j]
+        return State(
+            self.variance - self.with_goal[j] ** 2 / size,
+            self.with_goal - column * self.with_goal[j] / size,
+            self.between - np.outer(column, column) / size,
+            self.seed,
+        )
+
+    def after(self, batch: Any) -> float:
+        """Variance of the goal after a batch, in any order."""
+        state = self
+        for j in batch:
+            state = state.given(j)
+        return state.variance
+
+
+def best_batch(state: State, cost: np.ndarray, budget: float, max_runs: int) -> list[int]:
+    """The best of three greedy batches (by gain over cost^0, ^1/2 and ^1), its runs then tried against others."""
+    starts = [_greedy(state, cost, budget, max_runs, power) for power in (0.0, 0.5, 1.0)]
+    best = min(starts, key=state.after)
+    for _ in range(2):
+        before = state.after(best)
+        for j in sorted(set(best), key=lambda k: -cost[k]):
+            kept = list(best)
+            kept.remove(j)
+            after = state
+            for k in kept:
+                after = after.given(k)
+            filled = kept + _greedy(after, cost, budget - cost[kept].sum(), max_runs - len(kept), 0.0)
+            if state.after(filled) < state.after(best) * (1 - 1e-6):
+                best = filled
+        if state.after(best) > before * (1 - 1e-3):
+            break
+    return best
+
+
+def _greedy(state: State, cost: np.ndarray, budget: float, max_runs: int, power: float) -> list[int]:
+    """Runs by falling gain over cost^power, as long as they fit and tell enough."""
+    batch: list[int] = []
+    first = state.variance
+    while len(batch) < max_runs:
+        gains = np.where(cost <= budget * (1 + 1e-9), state.gains(), 0.0)
+        if gains.max() < LEAST_GAIN * first:
+            break
+        j = int(np.argmax(np.where(gains >= LEAST_GAIN * first, gains / cost**power, 0.0)))
+        batch.append(j)
+        budget -= cost[j]
+        state = state.given(j)
+    return batch
+
+
+def reweighted_sd(
+    q: np.ndarray,
+    shown: np.ndarray,
+    seed: np.ndarray,
+    lack: np.ndarray,
+    batch: list[int],
+    rng_seed: int,
+    outcomes: int = 200,
+) -> float:
+    """Expected sd of the goal after a batch, by simulated outcomes and reweighted draws; NaN where weights are few.
+
+    Each outcome is what one draw would show, with its noise; every draw counts by how likely it makes the outcome.
+    """
+    if not batch:
+        return float(np.std(q, ddof=1))
+    rng = np.random.default_rng([rng_seed, 808])
+    same = np.equal.outer(batch, batch)
+    root = np.linalg.cholesky(np.where(same, lack[batch], 0.0) + np.diag(seed[batch]))
+    white = np.linalg.solve(root, shown[:, batch].T).T
+    truths = rng.choice(len(q), outcomes, replace=len(q) < outcomes)
+    seen = white[truths] + rng.standard_normal((outcomes, len(batch)))
+    far = np.stack([((row - white) ** 2).sum(1) for row in seen])
+    weights = np.exp(-0.5 * (far - far.min(1, keepdims=True)))
+    weights /= weights.sum(1, keepdims=True)
+    mean = weights @ q
+    variance = weights @ q**2 - mean**2
+    effective = 1 / (weights**2).sum(1)
+    return float(np.sqrt(variance.mean())) if np.median(effective) >= 50 else float("nan")
