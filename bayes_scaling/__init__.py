@@ -31,6 +31,7 @@ _ROOMS = {
     "compare": ("Comparison", "compare"),
     "drift": ("Drift",),
     "backtest": ("Backtest", "backtest"),
+    "sensitivity": ("prior_sensitivity",),
     "simulate": ("simulate",),
     "approaches": ("Approaches", "approaches"),
     "candidates": ("isoflop_grid",),
@@ -76,6 +77,7 @@ __all__ = [
     "load_runs",
     "open_fit",
     "plot",
+    "prior_sensitivity",
     "report",
     "simulate",
     "units",
@@ -101,6 +103,7 @@ if TYPE_CHECKING:
     from bayes_scaling.priors import LogNormal, Normal
     from bayes_scaling.report import report
     from bayes_scaling.runs import Reference, Runs, load_runs
+    from bayes_scaling.sensitivity import prior_sensitivity
     from bayes_scaling.simulate import simulate
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.core import Law
+from bayes_scaling.sensitivity import hanging
 from bayes_scaling.units import format_quantity
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def diagnose(fit: "Fit") -> Diagnosis:
         *fit.runs.doubts,
         *doubts_about(fit.runs, fit.law),
         *_told_by_prior(fit),
+        *hanging(fit),
         *_misfit(fit),
         *_floor_above_runs(fit),
     ]
