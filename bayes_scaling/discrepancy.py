@@ -47,8 +47,8 @@ class Discrepancy:
     """
 
     amplitude: Prior = LogNormal(0.02, 1.0)
-    lengths: tuple[float, ...] = (0.5, 1.0, 2.0)
-    smoothness: float = 1.5
+    lengths: tuple[float, ...] = (0.75, 1.5, 3.0)
+    smoothness: float = 2.5
 
     def __post_init__(self) -> None:
         if self.smoothness not in _SMOOTHNESS:
@@ -57,7 +57,7 @@ class Discrepancy:
             )
         if not self.lengths or not all(0 < length < np.inf for length in self.lengths):
             raise InputError(
-                f"the lengths of a discrepancy are {self.lengths!r}; expected e-folds of the input, as (0.5, 1, 2)"
+                f"the lengths of a discrepancy are {self.lengths!r}; expected e-folds of the input, as (0.75, 1.5, 3)"
             )
 
     def correlation(self, log_x: np.ndarray, log_y: np.ndarray, length: float) -> np.ndarray:

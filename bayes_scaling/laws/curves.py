@@ -43,6 +43,11 @@ def _straight_floor(*, E: Any, A: Any, alpha: Any) -> tuple[dict[str, Any], Any]
     return {"E": E, "A": A, "alpha": alpha - excess}, 0.0
 
 
+def _straight_m3(*, A: Any, alpha: Any, g: Any) -> tuple[dict[str, Any], Any]:
+    """From the slope at the reference on logarithmic axes."""
+    return {"A": A, "alpha": alpha + softplus(g), "g": g}, 0.0
+
+
 def _straight_m4(*, E: Any, A: Any, alpha: Any, G: Any, delta: Any) -> tuple[dict[str, Any], Any]:
     """From the loss of guessing, E + G, of which the loss at the reference is a share, of which the floor is one.
 
@@ -125,6 +130,7 @@ def hestness(D, *, E, A, alpha, G, s):
 @law(
     formula="A ((1/D + g) / (1 + g))^alpha",
     cite="M3 of Alabdulmohsin et al. 2022, arXiv:2209.06640; A is the loss at the reference",
+    straight=_straight_m3,
     A=LogNormal(1.5, 1.3, between=0.5),
     alpha=_EXPONENT,
     g=LogNormal(0.1, 1.5, between=0.5),
