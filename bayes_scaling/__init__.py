@@ -19,14 +19,16 @@ __version__ = "0.1.0"
 _ROOMS = {
     "errors": ("DoubtfulFitWarning", "DoubtfulInputWarning", "InputError"),
     "runs": ("Reference", "Runs", "load_runs"),
-    "priors": ("LogNormal", "Normal"),
+    "priors": ("LogNormal", "LogitNormal", "Normal"),
     "laws": ("LAWS", "Law", "law"),
+    "discrepancy": ("Discrepancy",),
     "noise": ("Noise",),
     "model": ("build_model",),
     "fit": ("Fit", "fit", "open_fit"),
     "many": ("FitOutcome", "fit_many"),
     "diagnose": ("Diagnosis",),
     "predict": ("Forecast",),
+    "two_step": ("two_step",),
     "allocate": ("Allocation",),
     "compare": ("Comparison", "compare"),
     "drift": ("Drift",),
@@ -49,6 +51,7 @@ __all__ = [
     "Comparison",
     "Design",
     "Diagnosis",
+    "Discrepancy",
     "DoubtfulFitWarning",
     "DoubtfulInputWarning",
     "Drift",
@@ -58,6 +61,7 @@ __all__ = [
     "InputError",
     "Law",
     "LogNormal",
+    "LogitNormal",
     "Noise",
     "Normal",
     "Reference",
@@ -80,6 +84,7 @@ __all__ = [
     "prior_sensitivity",
     "report",
     "simulate",
+    "two_step",
     "units",
 ]
 
@@ -92,6 +97,7 @@ if TYPE_CHECKING:
     from bayes_scaling.compare import Comparison, compare
     from bayes_scaling.design import Design, design
     from bayes_scaling.diagnose import Diagnosis
+    from bayes_scaling.discrepancy import Discrepancy
     from bayes_scaling.drift import Drift
     from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
     from bayes_scaling.fit import Fit, fit, open_fit
@@ -100,11 +106,12 @@ if TYPE_CHECKING:
     from bayes_scaling.model import build_model
     from bayes_scaling.noise import Noise
     from bayes_scaling.predict import Forecast
-    from bayes_scaling.priors import LogNormal, Normal
+    from bayes_scaling.priors import LogitNormal, LogNormal, Normal
     from bayes_scaling.report import report
     from bayes_scaling.runs import Reference, Runs, load_runs
     from bayes_scaling.sensitivity import prior_sensitivity
     from bayes_scaling.simulate import simulate
+    from bayes_scaling.two_step import two_step
 
 
 def __getattr__(name: str) -> Any:

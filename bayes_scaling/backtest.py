@@ -199,7 +199,7 @@ class Ahead:
     """The forecast of log loss for runs that a fit has not seen, taken apart so that any drift can be put in."""
 
     def __init__(self, fit: "Fit", test: Runs):
-        from bayes_scaling.predict import new_run_scale
+        from bayes_scaling.predict import curve_ahead, new_run_scale
 
         self.y, n = test.log_loss, len(test)
         labels = np.array(test.groups)[test.group_index]
@@ -210,13 +210,17 @@ class Ahead:
             forecast = fit.predict(group=group, drift=False, **columns)
             posterior = fit.draws(group)
             spread = new_run_scale(fit, posterior, forecast.inputs).broadcast_like(forecast.mean)
-            tails = posterior["nu"].broadcast_like(forecast.mean)
+            tails = posterior.get("nu", 1e6 + 0 * posterior["sigma"]).broadcast_like(forecast.mean)
             beyond = distance(forecast.decades_beyond).to_numpy()
-            flat = [
+            flat: list[np.ndarray] = [
                 x.transpose("point", "chain", "draw").to_numpy().reshape(len(rows), -1)
                 for x in (forecast.mean, spread, tails)
             ]
-            parts.append((rows, np.log(flat[0]), *flat[1:], beyond))
+            flat[0] = np.log(flat[0])
+            if fit.noise.discrepancy:
+                (curve,) = curve_ahead(fit, group, forecast.inputs)
+                flat[:2] = flat[0] + curve.center.T, np.hypot(flat[1], curve.spread.T)
+            parts.append((rows, *flat, beyond))
         order = np.argsort(np.concatenate([rows for rows, *_ in parts]))
         middle, scale, nu, far = (np.concatenate([part[i] for part in parts])[order] for i in range(1, 5))
         self.middle, self.scale, self.nu, self.decades = middle, scale, nu, far

@@ -20,6 +20,8 @@ EXPECTED = {
     "flops": "a positive number of FLOPs, such as 1e21",
     "loss": "a positive loss in nats per token, such as 2.31",
     "loss_se": "a standard error of the loss in nats per token, zero or more",
+    "share": "a share of the test items, from 0 to 1",
+    "items": "a positive number of test items, such as 1000",
 }
 
 
@@ -72,7 +74,7 @@ def numbers(cells: pd.Series, role: str, name: str, where: Callable[[int], str] 
             raise fail(row, f"{cell!r} is not a number") from None
         if not math.isfinite(values[row]):
             raise fail(row, f"{cell} is not finite")
-        if values[row] < 0 or (values[row] == 0 and role != "loss_se"):
+        if values[row] < 0 or (values[row] == 0 and role not in ("loss_se", "share")):
             raise fail(row, f"{cell} is {'negative' if values[row] < 0 else 'zero'}")
     return values
 

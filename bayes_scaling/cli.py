@@ -244,7 +244,10 @@ def _table_options() -> argparse.ArgumentParser:
     )
     table.add_argument("--inputs", action="append", metavar="COLUMN", help="further inputs beside the law's")
     model = options.add_argument_group("the model")
-    model.add_argument("--noise", help="constant, or growing with a column: flops, params (constant)")
+    model.add_argument(
+        "--noise",
+        help="constant; curve, where runs err together; growing with a column: flops, params (constant)",
+    )
     model.add_argument(
         "--pooling",
         action="append",

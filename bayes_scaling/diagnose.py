@@ -183,6 +183,8 @@ def _told_by_prior(fit: "Fit") -> list[str]:
 
 def _misfit(fit: "Fit") -> list[str]:
     """Noise that is too large to be noise, by group."""
+    if fit.law.outcome == "share" or fit.noise.discrepancy:
+        return []
     scale = fit.posterior["sigma"].median(("chain", "draw"))
     groups = fit.groups if scale.dims else [""]
     return [
@@ -265,7 +267,7 @@ def summary(fit: "Fit", prob: float = 0.9) -> "pd.DataFrame":
 
 
 def _noise_names(fit: "Fit") -> list[str]:
-    return [name for name in ("sigma", "lack_of_fit", "nu", "slope") if name in fit.posterior]
+    return [name for name in ("sigma", "lack_of_fit", "discrepancy", "nu", "slope") if name in fit.posterior]
 
 
 def meaning(fit: "Fit", name: str) -> str:
@@ -293,8 +295,17 @@ def meaning(fit: "Fit", name: str) -> str:
         "D_c": "D_c of the paper",
         "a": "N_opt ~ C^a",
         "sigma": "seed sd of log loss" if clustered else "noise of log loss: seed and lack of fit together",
+        "discrepancy": "slow departures of the curve from the law, sd of log loss",
         "lack_of_fit": "lack of fit of a configuration, sd of log loss",
         "nu": "degrees of freedom of the noise",
         "slope": f"change of log sigma per e-fold of {fit.noise.slope_in}",
     }
+    if fit.law.outcome == "share":
+        texts |= {
+            "sigma": "scatter of a run's share beyond its items, in sqrt(p (1 - p))",
+            "chance": "share of guessing",
+            "ceiling": "best share there is, of what lies above guessing",
+            "e": "error of guessing",
+            "k": "steepness",
+        }
     return texts.get(name, "")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_scaling.discrepancy import Discrepancy
 from bayes_scaling.drift import Drift
 from bayes_scaling.errors import DoubtfulFitWarning, InputError
 from bayes_scaling.laws.core import DEFAULT, Law, get_law
@@ -104,6 +105,11 @@ class Fit:
         """Prior draws of the same quantities."""
         return self.tree["prior"].to_dataset()
 
+    @property
+    def one_per_draw(self) -> "xr.DataArray":
+        """Zeros of dims (chain, draw), in the shape of what there is one of for each draw."""
+        return 0.0 * self.posterior["chain"] + 0.0 * self.posterior["draw"]
+
     def draws(self, group: str | None = None) -> "xr.Dataset":
         """Draws of the law's and the noise's parameters.
 
@@ -134,10 +140,10 @@ class Fit:
         """One group per draw from the population that the draw describes."""
         rng = np.random.default_rng([self.provenance["seed"], 101])
         drawn = everything
-        for name, prior in {**self.law.priors, "sigma": self.noise.sigma}.items():
+        for name, prior in self.structure.priors.items():
             if self.pooling[name] == "complete":
                 continue
-            shape = self.posterior["nu"]
+            shape = self.one_per_draw
             normal = shape.copy(data=rng.standard_normal(shape.shape))
             if self.pooling[name] == "partial":
                 free = (
@@ -238,8 +244,9 @@ def fit(
         where the table has one.
     pooling : {"partial", "complete", "none"} or mapping of parameter name to one of them, optional
         How groups share parameters. Default: partial for all.
-    noise : {"constant", "flops", "params"} or Noise, optional
-        How log loss scatters around the law.
+    noise : {"constant", "curve", "flops", "params"} or Noise, optional
+        How log loss scatters around the law: independently; together along a curve (`Discrepancy`, for laws of
+        one input); or with a sigma that changes with that column.
     priors : mapping of parameter name to Prior, optional
         Replaces the law's priors for these parameters.
     draws, chains, max_warmup : int
@@ -320,8 +327,11 @@ def open_fit(path: str | Path) -> Fit:
         raise InputError(f"{path}: {error}; define it with @law before opening the file") from None
     law = family.with_priors({k: prior_from_dict(v) for k, v in provenance["priors"].items()})
     noise_values = dict(provenance["noise"])
+    slope_in, curve = noise_values.pop("slope_in"), noise_values.pop("discrepancy", None)
     noise = Noise(
-        slope_in=noise_values.pop("slope_in"), **{k: prior_from_dict(v) for k, v in noise_values.items()}
+        slope_in=slope_in,
+        discrepancy=Discrepancy.from_dict(curve) if curve else None,
+        **{k: prior_from_dict(v) for k, v in noise_values.items()},
     )
     runs = runs_of(tree, provenance["runs"])
     return Fit(law, runs, noise, provenance["pooling"], tree)

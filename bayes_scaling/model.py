@@ -15,9 +15,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from bayes_scaling.discrepancy import curve_log_likelihood
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.core import Law
-from bayes_scaling.noise import Noise, cluster_log_likelihood, run_scale, single_log_likelihood
+from bayes_scaling.noise import (
+    Noise,
+    cluster_log_likelihood,
+    run_scale,
+    share_log_likelihood,
+    single_log_likelihood,
+)
 from bayes_scaling.priors import Prior
 
 if TYPE_CHECKING:
@@ -40,14 +47,17 @@ class Structure:
     n_rows: int
     n_clusters: int
     clustered: bool  # whether some rows share a configuration or a trajectory; else each row is a cluster
+    counted: bool = False  # whether the number of test items is known
 
     @property
     def priors(self) -> dict[str, Prior]:
         """Prior of each column of theta."""
-        return {**self.law.priors, "sigma": self.noise.sigma}
+        return {**self.law.priors, "sigma": self.noise.scale_prior(self.law.outcome)}
 
     @property
     def global_priors(self) -> dict[str, Prior]:
+        if self.law.outcome == "share":
+            return {}
         return self.noise.global_priors(self.clustered)
 
     def pooled(self, *kinds: Pooling) -> list[str]:
@@ -75,9 +85,43 @@ def resolve_pooling(
 def structure(runs: "Runs", law: Law, noise: Noise, pooling: Any = None) -> Structure:
     """The structure of a model of these runs."""
     groups = len(runs.groups)
-    clusters = int(runs.clusters.max()) + 1
     pools = resolve_pooling(law, groups, pooling)
+    if noise.discrepancy:
+        _check_curve(runs, law)
+        return Structure(law, noise, pools, groups, len(runs), groups, False)  # each group is one curve
+    if law.outcome == "share":
+        _check_share(runs, law, noise)
+        return Structure(law, noise, pools, groups, len(runs), len(runs), False, runs.items is not None)
+    clusters = int(runs.clusters.max()) + 1
     return Structure(law, noise, pools, groups, len(runs), clusters, clusters < len(runs))
+
+
+def _check_curve(runs: "Runs", law: Law) -> None:
+    """`InputError` where a discrepancy along a curve has no meaning."""
+    if len(law.inputs) != 1:
+        raise InputError(
+            f"noise 'curve' is for laws of one input; {law.name!r} takes {', '.join(law.columns)}. "
+            "Forecasts of such laws hold a drift beyond the data instead"
+        )
+    if np.any(runs.measurement_sd > 0):
+        raise InputError("noise 'curve' takes no column of standard errors (loss_se); leave it out")
+
+
+def _check_share(runs: "Runs", law: Law, noise: Noise) -> None:
+    """`InputError` for outcomes that are no shares, or a noise that is not theirs."""
+    if runs.loss.max() > 1:
+        raise InputError(
+            f"law {law.name!r} gives a share between 0 and 1, but {runs.name} reaches {runs.loss.max():.4g}; "
+            "divide percentages by 100, or choose a law of losses"
+        )
+    if runs.items is None and runs.loss.max() == 1:
+        raise InputError(
+            f"{runs.name} has a share of 1; name the column that counts test items (items='...')"
+        )
+    if noise.slope_in:
+        raise InputError(
+            f"noise {noise.slope_in!r} is of losses; law {law.name!r} gives a share of test items"
+        )
 
 
 def model_data(runs: "Runs", law: Law, noise: Noise) -> dict[str, np.ndarray]:
@@ -88,12 +132,23 @@ def model_data(runs: "Runs", law: Law, noise: Noise) -> dict[str, np.ndarray]:
     }
     if noise.slope_in:
         data["noise_covariate"] = np.log(runs.column(noise.slope_in) / runs.reference[noise.slope_in])
+    if noise.discrepancy:
+        log_x = np.log(data[law.inputs[0]])
+        data["rotation"], data["spectrum"] = noise.discrepancy.spectra(log_x, runs.group_index)
+    if law.outcome == "share":
+        return data | {
+            "share": runs.loss,
+            "items": runs.items if runs.items is not None else np.ones(len(runs)),
+            "weight": np.ones(len(runs)),
+            "group_index": runs.group_index.astype(np.int32),
+            "cluster_index": np.arange(len(runs), dtype=np.int32),
+        }
     return data | {
         "log_loss": runs.log_loss,
         "measurement_variance": runs.measurement_sd**2,
         "weight": np.ones(len(runs)),
         "group_index": runs.group_index.astype(np.int32),
-        "cluster_index": runs.clusters.astype(np.int32),
+        "cluster_index": (runs.group_index if noise.discrepancy else runs.clusters).astype(np.int32),
     }
 
 
@@ -139,7 +194,14 @@ def build_structure(s: Structure, data: Mapping[str, np.ndarray]) -> "pm.Model":
         rows = {name: values[name][0] if of_rows is None else of_rows[i] for i, name in enumerate(values)}
         sigma = rows.pop("sigma")
         law_at = s.law(*(d[letter] for letter in s.law.inputs), **rows)
-        residual = pm.Deterministic("residual", d["log_loss"] - pt.log(law_at))
+        if s.law.outcome == "share":
+            pm.Potential("log_likelihood", _share(s, d, law_at, sigma))
+            return model
+        residual = d["log_loss"] - pt.log(law_at)
+        if s.noise.discrepancy:
+            pm.Potential("log_likelihood", _curve(s, d, residual, sigma, shared))
+            return model
+        pm.Deterministic("residual", residual)
         scale = run_scale(sigma, shared["slope"], d["noise_covariate"]) if s.noise.slope_in else sigma
         variance = scale**2 + d["measurement_variance"]
         if s.clustered:
@@ -157,6 +219,44 @@ def build_structure(s: Structure, data: Mapping[str, np.ndarray]) -> "pm.Model":
             log_likelihood = single_log_likelihood(pt.gammaln, residual, variance, shared["nu"], d["weight"])
         pm.Potential("log_likelihood", log_likelihood)
     return model
+
+
+def _share(s: Structure, d: Mapping[str, Any], expected: Any, sigma: Any) -> Any:
+    """Log likelihood of each row's share of test items; leaves its residual and variance."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    expected = pt.clip(expected, 1e-9, 1 - 1e-9)
+    own = sigma**2 / (1 + sigma**2)
+    pm.Deterministic("residual", d["share"] - expected)
+    pm.Deterministic("row_variance", expected * (1 - expected) * (own + (1 - own) * s.counted / d["items"]))
+    return share_log_likelihood(pt.gammaln, d["share"], d["items"], expected, sigma, d["weight"], s.counted)
+
+
+def _curve(s: Structure, d: Mapping[str, Any], residual: Any, sigma: Any, shared: Mapping[str, Any]) -> Any:
+    """Log likelihood of each group's curve; leaves the residuals of its middle length, which are independent."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    lengths = len(s.noise.discrepancy.lengths)  # type: ignore[union-attr]
+    flat = d["rotation"].reshape((s.n_rows * lengths, s.n_rows))
+    rotated = (flat @ residual).reshape((s.n_rows, lengths))
+    middle, amplitude = lengths // 2, shared["discrepancy"]
+    variance = sigma**2 + pt.zeros(s.n_rows)
+    pm.Deterministic("residual", rotated[:, middle])
+    pm.Deterministic("row_variance", amplitude**2 * d["spectrum"][:, middle] + variance)
+
+    def total(x: Any) -> Any:
+        if s.n_groups == 1:
+            return x.sum(axis=0, keepdims=True)
+        return pt.inc_subtensor(pt.zeros((s.n_groups, lengths))[d["group_index"]], x)
+
+    def over_lengths(x: Any) -> Any:
+        return pt.logsumexp(x, axis=1) - np.log(lengths)
+
+    return curve_log_likelihood(
+        over_lengths, total, rotated, d["spectrum"], amplitude, variance[:, None], d["weight"][:, None]
+    )
 
 
 def _named_normals(name: str, priors: Mapping[str, Prior]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from math import log as scalar_log
 from math import pi
 from typing import Any, Literal
 
+from bayes_scaling.discrepancy import Discrepancy
 from bayes_scaling.elementwise import exp, log, log1p
 from bayes_scaling.errors import InputError
 from bayes_scaling.priors import LogNormal, Normal, Prior
@@ -38,6 +39,12 @@ class Noise:
         What the law misses of a configuration, shared by its replicates; used only where there are clusters.
     slope : Prior
         Change of log sigma per e-fold of ``slope_in``.
+    share : Prior
+        Takes the place of ``sigma`` where a law gives a share of test items: how far runs scatter beyond what the
+        number of items makes them, in units of sqrt(p (1 - p)).
+    discrepancy : Discrepancy, optional
+        For a law of one input: the runs of a group are one curve and err together along it, normally; in place of
+        ``nu`` and ``lack_of_fit``.
     """
 
     slope_in: Literal["flops", "params"] | None = None
@@ -45,13 +52,25 @@ class Noise:
     nu: Prior = LogNormal(7.0, 0.8, above=1.0)
     lack_of_fit: Prior = LogNormal(0.01, 1.5)
     slope: Prior = Normal(0.0, 0.2)
+    share: Prior = LogNormal(0.05, 1.0, between=0.5)
+    discrepancy: Discrepancy | None = None
 
     def __post_init__(self) -> None:
         if self.slope_in not in (None, "flops", "params"):
             raise InputError(f"noise slope_in must be None, 'flops' or 'params', not {self.slope_in!r}")
+        if self.slope_in and self.discrepancy:
+            raise InputError(
+                "a noise has a slope or a discrepancy, not both: the latter needs a constant sigma"
+            )
+
+    def scale_prior(self, outcome: str) -> Prior:
+        """The prior of sigma for what a law gives."""
+        return self.share if outcome == "share" else self.sigma
 
     def global_priors(self, clustered: bool) -> dict[str, Prior]:
         """Priors of the noise parameters that all groups share."""
+        if self.discrepancy:
+            return {"discrepancy": self.discrepancy.amplitude}
         priors = {"nu": self.nu}
         if clustered:
             priors["lack_of_fit"] = self.lack_of_fit
@@ -61,14 +80,16 @@ class Noise:
 
 
 def as_noise(noise: "str | Noise | None") -> Noise:
-    """A `Noise` from its short name: None or "constant", "flops", "params"."""
+    """A `Noise` from its short name: None or "constant", "curve", "flops", "params"."""
     if isinstance(noise, Noise):
         return noise
     if noise in (None, "constant"):
         return Noise()
+    if noise == "curve":
+        return Noise(discrepancy=Discrepancy())
     if noise in ("flops", "params"):
         return Noise(slope_in=noise)  # type: ignore[arg-type]
-    raise InputError(f"unknown noise {noise!r}; expected 'constant', 'flops', 'params' or a Noise")
+    raise InputError(f"unknown noise {noise!r}; expected 'constant', 'curve', 'flops', 'params' or a Noise")
 
 
 def run_scale(sigma: Any, slope: Any, log_covariate: Any) -> Any:
@@ -124,3 +145,35 @@ def cluster_log_likelihood(
         - 0.5 * log_determinant
         - (nu + size) / 2 * log1p(quadratic / nu)
     )
+
+
+def share_log_likelihood(
+    gammaln: Any, share: Any, items: Any, expected: Any, sigma: Any, weight: Any, counted: bool
+) -> Any:
+    """Log probability of each row's share of test items, times its weight.
+
+    A run's own share is beta around the law with variance p (1 - p) sigma^2 / (1 + sigma^2); its items are drawn from
+    that (beta-binomial), or the share is known as it is (beta) where their number is not.
+
+    Parameters
+    ----------
+    gammaln : callable
+        Log-gamma in the arrays' library.
+    share, items : array, shape (rows,)
+        Observed share, and number of test items.
+    expected, sigma : array, shape (rows,)
+    weight : array, shape (rows,)
+        1, or 0 for a row that is left out.
+    counted : bool
+        Whether the number of items is known.
+    """
+
+    def log_beta(x: Any, y: Any) -> Any:
+        return gammaln(x) + gammaln(y) - gammaln(x + y)
+
+    a, b = expected / sigma**2, (1 - expected) / sigma**2
+    if not counted:
+        return weight * ((a - 1) * log(share) + (b - 1) * log(1 - share) - log_beta(a, b))
+    hits, misses = share * items, (1 - share) * items
+    ways = gammaln(items + 1) - gammaln(hits + 1) - gammaln(misses + 1)
+    return weight * (ways + log_beta(hits + a, misses + b) - log_beta(a, b))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_scaling.discrepancy import Ahead, ahead
 from bayes_scaling.drift import Drift, as_drift, distance
 from bayes_scaling.errors import InputError
 from bayes_scaling.noise import run_scale
@@ -29,14 +30,16 @@ class Forecast:
     mean : xarray.DataArray
         The law's loss in nats per token, dims (chain, draw, [group,] point).
     drift : xarray.DataArray
-        How far log loss has drifted from the law there, dims (chain, draw, point): 0 inside the data, and shared
-        by all points of a draw beyond them.
+        How far log loss has drifted from the law there, dims (chain, draw, [group,] point): 0 inside the data, and
+        shared by all points of a draw beyond them. Where the noise holds a `Discrepancy`, its path is part of it.
     new_run : xarray.DataArray
         The loss of one more training run there: the law, its drift, its lack of fit and the noise of a run; dims
         as those of the mean.
     decades_beyond : xarray.Dataset
         For each input, how many powers of ten the point lies outside of the range of the data (0 inside), dim
         point.
+    outcome : {"loss", "share"}
+        What is forecast. A share of test items stands where the loss does above, and its drift is of its log odds.
     """
 
     inputs: "xr.Dataset"
@@ -44,11 +47,12 @@ class Forecast:
     drift: "xr.DataArray"
     new_run: "xr.DataArray"
     decades_beyond: "xr.Dataset"
+    outcome: str = "loss"
 
     def draws(self, kind: str = "new_run") -> "xr.DataArray":
         """The draws of one kind: "mean" (the law), "drifted" (with its drift) or "new_run" (with a run's noise)."""
         if kind == "drifted":
-            return (self.mean * np.exp(self.drift)).transpose(*self.mean.dims)
+            return shifted(self.mean, self.drift, self.outcome).transpose(*self.mean.dims)
         if kind not in ("mean", "new_run"):
             raise InputError(f"unknown kind of forecast {kind!r}; expected 'mean', 'drifted' or 'new_run'")
         return getattr(self, kind)
@@ -79,6 +83,12 @@ class Forecast:
             f"decades beyond ({name})": values for name, values in self.decades_beyond.data_vars.items()
         }
         return long_table(columns, self.mean)
+
+
+def shifted(value: Any, drift: Any, outcome: str) -> Any:
+    """A loss moved on its logarithm, or a share on its log odds."""
+    moved = value * np.exp(drift)
+    return moved if outcome == "loss" else moved / (1 - value + moved)
 
 
 def long_table(columns: dict[Any, Any], like: "xr.DataArray") -> "pd.DataFrame":
@@ -133,27 +143,114 @@ def predict(
     law = fit.law
     at = [points[column] / fit.reference[column] for column in law.columns]
     scale = new_run_scale(fit, posterior, points)
+    if law.outcome == "share":
+        return _share_forecast(
+            fit, points, law(*at, **{n: posterior[n] for n in law.parameters}), scale, drift
+        )
     # Where groups share the law, they may still differ in noise: one group dim for both.
     mean, scale = xr.broadcast(law(*at, **{name: posterior[name] for name in law.parameters}), scale)
     leading = [dim for dim in ("chain", "draw", "group", "point") if dim in mean.dims]
     mean = mean.transpose(*leading).rename("loss")
     rng = np.random.default_rng([fit.provenance["seed"], 202])
-    nu = posterior["nu"].broadcast_like(mean).transpose(*leading).to_numpy()
-    scatter = xr.DataArray(rng.standard_t(nu), coords=mean.coords, dims=mean.dims)
-    beyond = xr.Dataset(
+    if fit.noise.discrepancy:
+        drawn = rng.standard_normal(mean.shape)
+    else:
+        drawn = rng.standard_t(posterior["nu"].broadcast_like(mean).transpose(*leading).to_numpy())
+    scatter = xr.DataArray(drawn, coords=mean.coords, dims=mean.dims)
+    beyond = _beyond(fit, points)
+    far = distance(beyond)
+    drifted = _slopes(fit, drift) * far
+    if fit.noise.discrepancy:
+        drifted = (drifted + _along_curve(fit, group, points, mean)).rename("drift")
+    new_run = (mean * np.exp(drifted + scale * scatter)).transpose(*leading).rename("loss")
+    return Forecast(points, mean, drifted, new_run, beyond)
+
+
+def _beyond(fit: "Fit", points: "xr.Dataset") -> "xr.Dataset":
+    """How far each input of the points lies outside of the data, dim point."""
+    import xarray as xr
+
+    return xr.Dataset(
         {
             str(name): ("point", decades_beyond(fit.runs, str(name), values.to_numpy()))
             for name, values in points.items()
         }
     )
-    far = distance(beyond)
-    draws = posterior["nu"]
-    slopes = as_drift(drift, fit.drift).slopes(
-        np.random.default_rng([fit.provenance["seed"], 404]), draws.shape
-    )
-    drifted = draws.copy(data=slopes).rename("drift") * far
-    new_run = (mean * np.exp(drifted + scale * scatter)).transpose(*leading).rename("loss")
-    return Forecast(points, mean, drifted, new_run, beyond)
+
+
+def _slopes(fit: "Fit", drift: "Drift | float | bool | None") -> "xr.DataArray":
+    """Draws of the drift per power of ten, dims (chain, draw)."""
+    draws = fit.one_per_draw
+    rng = np.random.default_rng([fit.provenance["seed"], 404])
+    return draws.copy(data=as_drift(drift, fit.drift).slopes(rng, draws.shape)).rename("drift")
+
+
+def _share_forecast(
+    fit: "Fit", points: "xr.Dataset", mean: "xr.DataArray", sigma: "xr.DataArray", drift: Any
+) -> Forecast:
+    """The forecast of a share of test items: as many items as the runs of the fit had."""
+    import xarray as xr
+
+    mean, sigma = xr.broadcast(mean, sigma)
+    leading = [dim for dim in ("chain", "draw", "group", "point") if dim in mean.dims]
+    mean, sigma = mean.transpose(*leading).rename("share"), sigma.transpose(*leading)
+    beyond = _beyond(fit, points)
+    drifted = _slopes(fit, drift) * distance(beyond)
+    rng = np.random.default_rng([fit.provenance["seed"], 202])
+    new_run = share_of_items(fit, rng, shifted(mean, drifted, "share").transpose(*leading), sigma)
+    return Forecast(points, mean, drifted, new_run, beyond, "share")
+
+
+def share_of_items(
+    fit: "Fit", rng: np.random.Generator, expected: "xr.DataArray", sigma: "xr.DataArray"
+) -> "xr.DataArray":
+    """One run's share of test items around what is expected, dims as there."""
+    p, precision = np.clip(expected.to_numpy(), 1e-9, 1 - 1e-9), sigma.to_numpy() ** -2
+    share = rng.beta(p * precision, (1 - p) * precision)
+    if fit.runs.items is not None:
+        items = int(np.median(fit.runs.items))
+        share = rng.binomial(items, share) / items
+    return expected.copy(data=share)
+
+
+def curve_ahead(fit: "Fit", group: str | None, points: "xr.Dataset") -> "list[Ahead]":
+    """What the discrepancy of a fit is at new points, for each of its groups or for the one that is named.
+
+    Draws are those of the posterior, chains after one another.
+    """
+    assert fit.noise.discrepancy is not None
+    runs, law = fit.runs, fit.law
+    answers: list[Ahead] = []
+    (column,) = law.columns
+    log_new = np.log(points[column].to_numpy() / fit.reference[column])
+    for name in fit.groups if group is None else [group]:
+        posterior = fit.draws(name).stack(draws=("chain", "draw"))
+        own = np.isin(np.array(runs.groups)[runs.group_index], [name])
+        at = runs.column(column)[own] / fit.reference[column]
+        law_at = law(at, **{p: posterior[p].to_numpy()[:, None] for p in law.parameters})
+        answers.append(
+            ahead(
+                fit.noise.discrepancy,
+                np.random.default_rng([fit.provenance["seed"], 606, len(answers)]),
+                np.log(at),
+                runs.log_loss[own] - np.log(law_at),
+                log_new,
+                amplitude=posterior["discrepancy"].to_numpy(),
+                sigma=posterior["sigma"].to_numpy(),
+            )
+        )
+    return answers
+
+
+def _along_curve(fit: "Fit", group: str | None, points: "xr.Dataset", like: "xr.DataArray") -> "xr.DataArray":
+    """Paths of the discrepancy, with the dims of the forecast."""
+    import xarray as xr
+
+    answers = curve_ahead(fit, group, points)
+    shape = (like.sizes["chain"], like.sizes["draw"], -1)
+    stacked = np.stack([answer.paths.reshape(shape) for answer in answers])
+    paths = xr.DataArray(stacked, dims=("group", "chain", "draw", "point"))
+    return paths.assign_coords(group=fit.groups) if "group" in like.dims else paths.isel(group=0)
 
 
 def new_run_scale(fit: "Fit", posterior: "xr.Dataset", points: "xr.Dataset") -> "xr.DataArray":

@@ -8,7 +8,7 @@ that is round enough to sample.
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bayes_scaling.elementwise import exp, log
+from bayes_scaling.elementwise import exp, log, sigmoid
 from bayes_scaling.errors import InputError
 
 
@@ -108,7 +108,37 @@ class LogNormal(Prior):
         return log(natural - self.above)
 
 
-_FAMILIES: dict[str, type[Prior]] = {"Normal": Normal, "LogNormal": LogNormal}
+@dataclass(frozen=True)
+class LogitNormal(Prior):
+    """Logit-normal prior for a share between 0 and 1; ``spread`` is the sd of its log odds.
+
+    ``between`` is the half-normal scale of the sd between groups, on the scale of log odds; half of ``spread`` unless
+    given.
+    """
+
+    median: float
+    spread: float
+    between: float | None = None
+
+    def __post_init__(self) -> None:
+        self._check()
+        if not 0 < self.median < 1:
+            raise InputError(
+                f"a logit-normal prior's median must lie between 0 and 1, not be {self.median!r}"
+            )
+
+    @property
+    def location(self) -> float:
+        return float(self.inverse(self.median))
+
+    def forward(self, free: Any) -> Any:
+        return sigmoid(free)
+
+    def inverse(self, natural: Any) -> Any:
+        return log(natural) - log(1 - natural)
+
+
+_FAMILIES: dict[str, type[Prior]] = {"Normal": Normal, "LogNormal": LogNormal, "LogitNormal": LogitNormal}
 
 
 def prior_from_dict(values: dict[str, Any]) -> Prior:

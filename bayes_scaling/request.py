@@ -59,8 +59,9 @@ class Request:
                 "slope_in": self.noise.slope_in,
                 **{
                     name: getattr(self.noise, name).to_dict()
-                    for name in ("sigma", "nu", "lack_of_fit", "slope")
+                    for name in ("sigma", "nu", "lack_of_fit", "slope", "share")
                 },
+                "discrepancy": self.noise.discrepancy and self.noise.discrepancy.to_dict(),
             },
             "pooling": dict(self.structure.pooling),
             "reference": self.runs.reference.values,

@@ -54,7 +54,7 @@ class Runs:
     ----------
     table : DataFrame
         Columns params, tokens (unless a law takes neither), loss (float64); where known flops, group, seed,
-        loss_se, trajectory; then the columns of the source under their own names. Index 0..n-1.
+        loss_se, trajectory, items; then the columns of the source under their own names. Index 0..n-1.
     name : str
         Where the runs came from, for people.
     doubts : tuple of str
@@ -236,6 +236,11 @@ class Runs:
             return np.zeros(self.n)
         return self.table["loss_se"].to_numpy(dtype=float) / self.loss
 
+    @property
+    def items(self) -> np.ndarray | None:
+        """Number of test items behind each run's share, shape (n,); None where the table does not say."""
+        return self.table["items"].to_numpy(dtype=float) if "items" in self.table else None
+
     @cached_property
     def reference(self) -> Reference:
         """Geometric means of params, tokens, flops and the further inputs; counts of one kind share theirs."""
@@ -396,6 +401,7 @@ def load_runs(
     seed: str | None = None,
     loss_se: str | None = None,
     trajectory: str | None = None,
+    items: str | None = None,
     inputs: Sequence[str] = (),
     name: str | None = None,
 ) -> Runs:
@@ -422,6 +428,9 @@ def load_runs(
         The column that holds the standard error with which the loss was evaluated, in nats per token.
     trajectory : str, optional
         The column that says which training run a checkpoint belongs to; empty for a run of its own.
+    items : str, optional
+        The column that holds the number of test items, where ``loss`` holds the share of them that a run gets right:
+        such laws take any share between 0 and 1.
     inputs : sequence of str
         The numeric columns that a law takes, such as ``("params", "tokens", "unique_tokens")`` or ``("flops",)``.
         Only these must then be there; without any, params and tokens must.
@@ -448,7 +457,7 @@ def load_runs(
 
     mapping = {
         "params": params, "tokens": tokens, "loss": loss, "flops": flops,
-        "group": group, "seed": seed, "loss_se": loss_se, "trajectory": trajectory,
+        "group": group, "seed": seed, "loss_se": loss_se, "trajectory": trajectory, "items": items,
     }  # fmt: skip
     inputs = (inputs,) if isinstance(inputs, str) else tuple(dict.fromkeys(inputs))
     where: Callable[[int], str] = cells.row_number

@@ -95,7 +95,11 @@ def make_tree(runs: Runs, shape: Structure, sampled: Any, provenance: dict[str, 
             "prior": xr.Dataset(before, coords=groups),
             "sample_stats": xr.Dataset(stats, coords=index),
             "log_likelihood": xr.Dataset(clusters, coords={**index, "draw": index["draw"][:: sampled.thin]}),
-            "observed_data": xr.Dataset({"log_loss": ("run", runs.log_loss)}),
+            "observed_data": xr.Dataset(
+                {"share": ("run", runs.loss)}
+                if shape.law.outcome == "share"
+                else {"log_loss": ("run", runs.log_loss)}
+            ),
             "constant_data": xr.Dataset(columns),
         }
     )

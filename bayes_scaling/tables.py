@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REQUIRED = ("params", "tokens", "loss")
-OPTIONAL = ("flops", "group", "seed", "loss_se", "trajectory")
+OPTIONAL = ("flops", "group", "seed", "loss_se", "trajectory", "items")
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _ALIASES = {
@@ -30,6 +30,7 @@ _ALIASES = {
     "seed": "random_seed rng_seed",
     "loss_se": "se stderr std_err standard_error loss_stderr",
     "trajectory": "run run_id trajectory_id",
+    "items": "n_items num_items test_items questions",
 }
 
 
@@ -151,7 +152,8 @@ def canonical(
     for role, column in claimed.items():
         cells = source[column]
         if role in EXPECTED:
-            table[role] = numbers(cells, role, name, where)
+            counted = role == "loss" and "items" in claimed
+            table[role] = numbers(cells, "share" if counted else role, name, where)
         elif role == "group":
             table[role] = labels(cells, name, where)
         else:

@@ -16,8 +16,8 @@ Made by `python docs/laws.py` from the declarations in `bayes_scaling/laws/`; `b
 Inputs are columns of the table, and a table needs only those of its law. Inside a law each is a multiple of the
 reference point, the geometric mean of its column (unique tokens: of tokens), so that an amplitude is in nats per token
 (or in the unit of the loss) there. A law reads other columns where its name says so: `m4:flops`, `kaplan_n:backbone`,
-`covariate:params+tokens+gzip`. Priors are median and spread on the logarithmic scale (LogNormal), or mean and standard
-deviation (Normal).
+`covariate:params+tokens+gzip`. Priors are median and spread on the logarithmic scale (LogNormal) or of the log odds
+(LogitNormal), or mean and standard deviation (Normal). Laws of downstream tasks give a share between 0 and 1.
 """
 
 
@@ -58,7 +58,7 @@ def _section(law: bs.Law) -> str:
 
 def _prior(prior: Any) -> str:
     above = f", above {prior.above:g}" if getattr(prior, "above", 0) else ""
-    middle = prior.median if isinstance(prior, bs.LogNormal) else prior.mean
+    middle = prior.mean if isinstance(prior, bs.Normal) else prior.median
     return f"{type(prior).__name__}({middle:g}, {prior.spread:g}{above})"
 
 

@@ -55,6 +55,10 @@ def multiples(law, n, seed=20, reach=2.5):
 def table_of(law, parameters, n=60, sigma=0.005, seed=20):
     """A table of the law's own inputs and the loss, scattered around known parameters."""
     at = multiples(law, n, seed)
+    if law.outcome == "share":
+        hits = np.random.default_rng(seed + 1).binomial(1000, law(*at, **parameters))
+        columns = {c: x * UNITS.get(c, 1.0) for c, x in zip(law.columns, at, strict=True)}
+        return pd.DataFrame(columns | {"loss": hits / 1000, "items": 1000})
     loss = law(*at, **parameters) * np.exp(sigma * np.random.default_rng(seed + 1).standard_normal(n))
     columns = {c: x * UNITS.get(c, 1.0) for c, x in zip(law.columns, at, strict=True)}
     return pd.DataFrame(columns | {"loss": loss})
@@ -66,7 +70,7 @@ def instant_fit(runs, law, chains=2, draws=30, **options):
 
     def around_the_medians(structure, shape, seed):
         rng = np.random.default_rng(seed)
-        priors = structure.priors | structure.global_priors
+        priors = dict(structure.priors) | structure.global_priors
         return {
             n: p.forward(p.location + 0.1 * p.spread * rng.standard_normal(shape)) for n, p in priors.items()
         }

@@ -12,10 +12,10 @@ HOME = Path(bayes_scaling.__file__).parent
 # fmt: off
 ORDER = [
     "errors", "elementwise", "units", "architecture", "batch", "priors", "cells", "tables", "runs", "datasets",
-    "laws", "noise", "model", "sampling", "progress", "store", "drift", "request", "fit", "many", "sensitivity",
-    "diagnose", "predict", "allocate", "hardware", "plan", "baselines", "backtest", "compare", "simulate",
-    "envelope", "isoflop", "approaches", "batches", "candidates", "design", "plot", "pictures", "text",
-    "report", "__init__", "demo", "verbs", "cli",
+    "laws", "discrepancy", "noise", "model", "sampling", "progress", "store", "drift", "request", "fit", "many",
+    "sensitivity", "diagnose", "predict", "two_step", "allocate", "hardware", "plan", "baselines", "backtest",
+    "compare", "simulate", "envelope", "isoflop", "approaches", "batches", "candidates", "design", "plot",
+    "pictures", "text", "report", "__init__", "demo", "verbs", "cli",
 ]
 # fmt: on
 """Every room, in the order in which data flow; a room imports only from those before it.

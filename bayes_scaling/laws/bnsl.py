@@ -27,9 +27,17 @@ def _break(log_x: Any, change: Any, place: Any, width: Any) -> Any:
     return -change * width * (here - there)
 
 
+def _straight(*, E: Any, A: Any, c0: Any, c1: Any, **rest: Any) -> tuple[dict[str, Any], Any]:
+    """From the floor's share and the loss at the reference point, and slopes of the loss itself."""
+    excess = softplus(E)  # minus the log of the excess's share
+    slopes = {"c0": c0 * exp(excess), "c1": c1 * exp(excess)}
+    return {"E": A - softplus(-E), "A": A - excess, **slopes, **rest}, 2 * excess
+
+
 @law(
     formula="E + A D^-c0 [(1 + (D/d1)^(1/f1)) / (1 + d1^(-1/f1))]^(-c1 f1)",
     cite="Caballero et al. 2023, arXiv:2210.14891, equation 1 with one break",
+    straight=_straight,
     E=_FLOOR,
     A=_AMPLITUDE,
     c0=_SLOPE,

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 from bayes_scaling.errors import InputError
 from bayes_scaling.priors import Prior
@@ -17,6 +17,7 @@ COLUMNS = {
     "M": "tokens_per_param",
     "C_min": "min_flops",
     "S_min": "min_steps",
+    "L": "val_loss",
 }
 """The field's letter for an input -> the column of `Runs` that holds it; others go by their own name."""
 
@@ -43,6 +44,13 @@ class Law:
         smallest where the law is, for the closed form of the compute-optimal point.
     constants : callable, optional
         ``(reference, **parameters)`` -> dict of the constants that papers print, for the summary.
+    outcome : {"loss", "share"}
+        What the law gives: a positive loss, fitted on its logarithm; or a share between 0 and 1 (accuracy, pass rate,
+        error), fitted as a count of test items.
+    straight : callable, optional
+        Coordinates for the sampler in which data speak of one parameter at a time: ``(**coordinates)`` ->
+        (parameters on the free scales of their priors, log determinant of the Jacobian), one coordinate for each
+        parameter and under its name. They change how a posterior is explored, and not what it is.
     also : tuple of str
         Other names that the field has for it.
     columns : tuple of str
@@ -56,6 +64,8 @@ class Law:
     cite: str
     power_terms: Callable[..., tuple[Any, Any, Any, Any]] | None = None
     constants: Callable[..., dict[str, Any]] | None = None
+    straight: Callable[..., tuple[dict[str, Any], Any]] | None = None
+    outcome: Literal["loss", "share"] = "loss"
     also: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     inputs: tuple[str, ...] = field(init=False)
@@ -131,6 +141,8 @@ def law(
     cite: str,
     power_terms: Callable[..., tuple[Any, Any, Any, Any]] | None = None,
     constants: Callable[..., dict[str, Any]] | None = None,
+    straight: Callable[..., tuple[dict[str, Any], Any]] | None = None,
+    outcome: Literal["loss", "share"] = "loss",
     also: tuple[str, ...] = (),
     **priors: Prior,
 ) -> Callable[[Callable[..., Any]], Law]:
@@ -141,7 +153,18 @@ def law(
     """
 
     def register(function: Callable[..., Any]) -> Law:
-        new = Law(function.__name__, function, priors, formula, cite, power_terms, constants, also)
+        new = Law(
+            function.__name__,
+            function,
+            priors,
+            formula,
+            cite,
+            power_terms,
+            constants,
+            straight,
+            outcome,
+            also,
+        )
         for name in (new.name, *also):
             if name in _names():
                 raise InputError(f"a law named {name!r} is already registered; choose another name")

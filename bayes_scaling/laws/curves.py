@@ -27,6 +27,46 @@ def _gpt4_constants(reference: Any, *, A: Any, alpha: Any, **_: Any) -> dict[str
     return {"A_1": A * reference["flops"] ** alpha}
 
 
+def _share(E: Any, A: Any) -> tuple[Any, Any, Any]:
+    """Logs of a floor and of an excess over it, from the logit of the floor's share and the log of their sum.
+
+    Also the log of the excess's share. A loss at the reference point is told well where its floor is not told at all;
+    the Jacobian is 1.
+    """
+    floor, excess = -softplus(-E), -softplus(E)
+    return A + floor, A + excess, excess
+
+
+def _straight_floor(*, E: Any, A: Any, alpha: Any) -> tuple[dict[str, Any], Any]:
+    """From the floor's share, the loss and its slope on logarithmic axes, all at the reference point."""
+    E, A, excess = _share(E, A)
+    return {"E": E, "A": A, "alpha": alpha - excess}, 0.0
+
+
+def _straight_m3(*, A: Any, alpha: Any, g: Any) -> tuple[dict[str, Any], Any]:
+    """From the slope at the reference on logarithmic axes."""
+    return {"A": A, "alpha": alpha + softplus(g), "g": g}, 0.0
+
+
+def _straight_m4(*, E: Any, A: Any, alpha: Any, G: Any, delta: Any) -> tuple[dict[str, Any], Any]:
+    """From the loss of guessing, E + G, of which the loss at the reference is a share, of which the floor is one.
+
+    Their logits are told one by one, as is the slope at the reference on logarithmic axes; only delta stays.
+    """
+    loss = G - softplus(-A)
+    excess = loss - softplus(E)
+    z = A - softplus(E)  # as in the law, at the reference
+    log_slope = log(sigmoid(-z) + exp(delta) * sigmoid(z))
+    straight = {
+        "E": loss - softplus(-E),
+        "A": excess + exp(delta) * softplus(z),
+        "alpha": alpha + softplus(E) + softplus(z) + log_slope,
+        "G": excess + softplus(-z),
+        "delta": delta,
+    }
+    return straight, log_slope
+
+
 @law(
     formula="A D^-alpha",
     cite="Hestness et al. 2017, arXiv:1712.00409; M1 of Alabdulmohsin et al. 2022, arXiv:2209.06640",
@@ -45,6 +85,7 @@ def power_law(D, *, A, alpha):
     cite="Cortes et al. 1993 (NeurIPS 6); M2 of Alabdulmohsin et al. 2022, arXiv:2209.06640",
     also=("m2",),
     constants=_constants,
+    straight=_straight_floor,
     E=_FLOOR,
     A=_AMPLITUDE,
     alpha=_EXPONENT,
@@ -89,6 +130,7 @@ def hestness(D, *, E, A, alpha, G, s):
 @law(
     formula="A ((1/D + g) / (1 + g))^alpha",
     cite="M3 of Alabdulmohsin et al. 2022, arXiv:2209.06640; A is the loss at the reference",
+    straight=_straight_m3,
     A=LogNormal(1.5, 1.3, between=0.5),
     alpha=_EXPONENT,
     g=LogNormal(0.1, 1.5, between=0.5),
@@ -105,6 +147,7 @@ NEWTON_STEPS = 8
 @law(
     formula="the y with (y - E) / (1 - (y - E) / G)^delta = A D^-alpha",
     cite="M4 of Alabdulmohsin et al. 2022, arXiv:2209.06640, equation 3; their beta is A / G^delta",
+    straight=_straight_m4,
     E=_FLOOR,
     A=_AMPLITUDE,
     alpha=_EXPONENT,

@@ -136,11 +136,13 @@ def run(
 ) -> Generator[Advance | Finish, Any, Draws]:
     """One posterior, as a generator of work whose return value is `Draws`; arguments as for `sample`."""
     arrays = {name: jnp.asarray(value) for name, value in data.items()}
-    # A single group starts on the plain map; where that bends too much, thin directions follow their ridge.
-    for follow in (False, True)[hierarchical(structure) :]:
+    # A single group starts on the plain map; where that bends too much, thin directions follow their ridge. A law
+    # with straight coordinates needs no ridge to follow.
+    straight = structure.law.straight is not None
+    for follow in (True,) if hierarchical(structure) else (False,) if straight else (False, True):
         parts = engine(structure, follow)
         this = _Run(parts, arrays, chains, seed, progress or (lambda *_: None))
-        limit = max_warmup if follow else min(max_warmup, PLAIN_WARMUP)
+        limit = max_warmup if follow or straight else min(max_warmup, PLAIN_WARMUP)
         rounding, states, warmup, settled = yield from this.warm_up(limit)
         if settled:
             break

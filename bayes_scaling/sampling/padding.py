@@ -11,7 +11,12 @@ from bayes_scaling.model import Structure
 def padded_structure(structure: Structure, *others: Structure) -> Structure:
     """The structure with room for the rows and clusters of all of these, rounded up."""
     rows = _rounded(s.n_rows for s in (structure, *others))
-    clusters = _rounded(s.n_clusters for s in (structure, *others)) if structure.clustered else rows
+    if structure.noise.discrepancy:
+        clusters = structure.n_groups  # each group is one curve
+    elif structure.clustered:
+        clusters = _rounded(s.n_clusters for s in (structure, *others))
+    else:
+        clusters = rows
     return replace(structure, n_rows=rows, n_clusters=clusters)
 
 
@@ -19,10 +24,17 @@ def padded_data(data: Mapping[str, np.ndarray], to: Structure) -> dict[str, np.n
     """The data with copies of their first row, of weight 0, up to the length of a padded structure."""
     count = len(data["weight"])
     more = to.n_rows - count
-    out = {name: np.concatenate([values, np.repeat(values[:1], more)]) for name, values in data.items()}
+    out = {name: np.concatenate([v, np.repeat(v[:1], more)]) for name, v in data.items() if v.ndim == 1}
+    # Bases and spectra of curves go on as zeros, along every axis of runs.
+    for name in set(data) - set(out):
+        sides = [
+            (0, more if size == count and axis != 1 else 0) for axis, size in enumerate(data[name].shape)
+        ]
+        out[name] = np.pad(data[name], sides)
     out["weight"][count:] = 0.0
     # Where each row is a cluster, the new ones are too; elsewhere a row of weight 0 may join any.
-    out["cluster_index"][count:] = to.n_clusters - 1 if to.clustered else np.arange(count, to.n_rows)
+    alone = not to.clustered and not to.noise.discrepancy
+    out["cluster_index"][count:] = np.arange(count, to.n_rows) if alone else to.n_clusters - 1
     return out
 
 

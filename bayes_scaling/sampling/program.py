@@ -86,7 +86,14 @@ def _blank_data(s: Structure) -> dict[str, np.ndarray]:
     data = {letter: np.ones(s.n_rows) for letter in s.law.inputs}
     if s.noise.slope_in:
         data["noise_covariate"] = np.zeros(s.n_rows)
-    data |= {name: np.zeros(s.n_rows) for name in ("log_loss", "measurement_variance", "weight")}
+    if s.noise.discrepancy:
+        lengths = len(s.noise.discrepancy.lengths)
+        data |= {
+            "rotation": np.zeros((s.n_rows, lengths, s.n_rows)),
+            "spectrum": np.zeros((s.n_rows, lengths)),
+        }
+    outcome = ("share", "items") if s.law.outcome == "share" else ("log_loss", "measurement_variance")
+    data |= {name: np.zeros(s.n_rows) for name in (*outcome, "weight")}
     data |= {name: np.zeros(s.n_rows, np.int32) for name in ("group_index", "cluster_index")}
     return data
 

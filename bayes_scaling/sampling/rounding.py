@@ -127,8 +127,9 @@ class Geometry:
         eta = affine(xi, rounding)
         free = layout.split(rounding["mode"] + rounding["laplace"] @ _bend(eta[:p], rounding["bend"]))
         if not self.follow:
+            free, bent = self._straightened(free)
             mu, _ = self.program.location_and_scale(free)
-            return free, mu[None, :] + jnp.zeros((groups, 1)), rounding["log_det"]
+            return free, mu[None, :] + jnp.zeros((groups, 1)), rounding["log_det"] + bent
 
         # Where the groups would be if phi were here and their likelihoods quadratic; then a Gauss-Newton step.
         along, thin, axes = free.get("mean", jnp.zeros(0)), rounding["thin"], rounding["axes"]
@@ -164,6 +165,18 @@ class Geometry:
         half = solve_triangular(lower, pull[..., None], lower=True)[..., 0] + zeta
         z = solve_triangular(lower, half[..., None], lower=True, trans=1)[..., 0]
         return free | {"offset": z[:, self.columns]}, mu + t * z, log_det
+
+    def _straightened(self, free: Free) -> tuple[Free, Any]:
+        """Free variables from the law's straight coordinates, and the log determinant of the Jacobian."""
+        law, priors = self.program.structure.law, self.program.structure.priors
+        if law.straight is None or self.columns:
+            return free, 0.0
+        means = dict(zip(self.program.structure.pooled("complete"), free["mean"], strict=True))
+        at = {name: priors[name].location + priors[name].spread * means[name] for name in law.parameters}
+        straight, log_det = law.straight(**at)
+        for name, value in straight.items():
+            means[name] = (value - priors[name].location) / priors[name].spread
+        return free | {"mean": jnp.stack(list(means.values()))}, log_det
 
     def _gauss_newton(self, theta: Any, shared: Any, rounding: Rounding, data: Data) -> tuple[Any, Any]:
         """Score and information of each group's parameters: (G, K), (G, K, K); those of sigma as at the mode."""
@@ -330,7 +343,9 @@ class Geometry:
             jnp.eye(theta.shape[1])
         )
         residual, variance = self.program.residual_and_variance(theta, free["shared"], data)
-        nu = self.program.parameters(free | {"offset": jnp.zeros(self.layout.offset)})["nu"]
+        # A Student-t trusts a row less the further out it lies; a normal curve trusts all alike.
+        named = self.program.parameters(free | {"offset": jnp.zeros(self.layout.offset)})
+        trust = (named["nu"] + 1) / (named["nu"] + residual**2 / variance) if "nu" in named else 1.0
         return {
             "free": free,
             "base": base,
@@ -338,8 +353,7 @@ class Geometry:
             "theta": theta,
             "score": score(theta),
             "information": -jnp.moveaxis(columns, 0, 2),
-            # A Student-t trusts a row less the further out it lies; 0 for a row that is left out.
-            "row_weight": data["weight"] * (nu + 1) / (nu + residual**2 / variance),
+            "row_weight": data["weight"] * trust,  # 0 for a row that is left out
         }
 
 

@@ -1,0 +1,61 @@
+"""Downstream tasks: the share of test items that a model gets right, against its loss or its compute.
+
+These laws give a share between 0 and 1 (accuracy, pass rate, error, BLEU / 100) in place of a loss, and are fitted to
+counts of test items where their number is known. `two_step` forecasts a task through the loss: compute, loss, share.
+Losses enter as ``val_loss``; like any input it is a multiple of the reference point.
+"""
+
+from typing import Any
+
+from bayes_scaling.elementwise import exp, log, sigmoid
+from bayes_scaling.laws.core import law
+from bayes_scaling.priors import LogitNormal, LogNormal, Normal
+
+_CHANCE = LogitNormal(0.2, 1.0, between=0.5)
+_CEILING = LogitNormal(0.9, 1.0, between=0.3)
+
+
+def _between(low: Any, high: Any, share: Any) -> Any:
+    """From the floor of chance towards a ceiling, which is a share of what lies above chance."""
+    return low + (1 - low) * high * share
+
+
+@law(
+    formula="g + (1 - g) c sigmoid(k (m - log L)), g chance, c the ceiling's share of 1 - g",
+    cite="the second step of Llama 3 (Grattafiori et al. 2024, arXiv:2407.21783, section 3.2.1), with a chance floor",
+    outcome="share",
+    chance=_CHANCE,
+    ceiling=_CEILING,
+    k=LogNormal(6.0, 0.8, between=0.3),
+    m=Normal(-0.1, 0.4, between=0.1),
+)
+def task_of_loss(L, *, chance, ceiling, k, m):
+    """A sigmoid of the logarithm of a loss: chance where the loss is high, the ceiling where it is low."""
+    return _between(chance, ceiling, sigmoid(k * (m - log(L))))
+
+
+@law(
+    formula="g + (1 - g) c sigmoid(k (log C - m))",
+    cite="sigmoid of log compute, as Owen 2024, arXiv:2401.04757, and Ruan et al. 2024, arXiv:2405.10938",
+    outcome="share",
+    chance=_CHANCE,
+    ceiling=_CEILING,
+    k=LogNormal(0.5, 0.8, between=0.3),
+    m=Normal(0.0, 2.0, between=1.0),
+)
+def task_of_compute(C, *, chance, ceiling, k, m):
+    """A sigmoid of the logarithm of training compute, from chance to a ceiling."""
+    return _between(chance, ceiling, sigmoid(k * (log(C) - m)))
+
+
+@law(
+    formula="1 - e exp(-q exp(-gamma (L - 1))), L as a multiple of the reference",
+    cite="after Gadre et al. 2024, arXiv:2403.08540: Err = epsilon - k exp(-gamma L) is its first order in q",
+    outcome="share",
+    e=LogitNormal(0.75, 0.7, between=0.3),
+    q=LogNormal(0.4, 1.0, between=0.5),
+    gamma=LogNormal(5.0, 0.8, between=0.3),
+)
+def task_of_loss_exponential(L, *, e, q, gamma):
+    """Error that falls from e exponentially as the loss falls, and never below zero, where the paper's may."""
+    return 1 - e * exp(-q * exp(-gamma * (L - 1)))
