@@ -122,9 +122,9 @@ class Comparison:
             stacked = xr.concat(draws, dim="law").isel(law=chosen)
             return stacked.transpose("chain", "draw", ..., "point")
 
-        return Forecast(
-            forecasts[0].inputs, mixed("mean"), mixed("drift"), mixed("new_run"), forecasts[0].decades_beyond
-        )
+        first_of = forecasts[0]
+        parts = (mixed(kind) for kind in ("mean", "drift", "new_run"))
+        return Forecast(first_of.inputs, *parts, first_of.decades_beyond, first_of.outcome)
 
 
 def compare(
