@@ -123,8 +123,14 @@ class Comparison:
             return stacked.transpose("chain", "draw", ..., "point")
 
         first_of = forecasts[0]
-        parts = (mixed(kind) for kind in ("mean", "drift", "new_run"))
-        return Forecast(first_of.inputs, *parts, first_of.decades_beyond, first_of.outcome)
+        return Forecast(
+            first_of.inputs,
+            mixed("mean"),
+            mixed("drift"),
+            mixed("new_run"),
+            first_of.decades_beyond,
+            first_of.outcome,
+        )
 
 
 def compare(
