@@ -3,7 +3,8 @@
 Everything follows from one number, the compute of the grid's largest budget. Six budgets half a power of ten apart
 end there. At each, every size of `SIZES` is trained whose tokens per parameter lie between 0.5 and 350: from far
 left to far right of the optimum. The ladder holds three further budgets, up to 31.6 times the grid's largest: two sizes
-near the optimum at the first two, one at the last. A run that would see its corpus more than 1.6 times is left out.
+near the optimum at the first two, the nearest at the last. A run that would see its corpus more than 1.6 times is left
+out.
 """
 
 import itertools
@@ -33,7 +34,7 @@ GRID, LADDER = (-2.5, -2.0, -1.5, -1.0, -0.5, 0.0), (0.5, 1.0, 1.5)
 """Powers of ten from the grid's largest budget."""
 
 SEEDS = {-2.5: 5, -2.0: 5, -1.5: 5, -1.0: 5, -0.5: 3, 0.0: 2}
-RATIOS, LADDER_RATIOS = (0.5, 350.0), (3.0, 60.0)
+RATIOS, OPTIMUM = (0.5, 350.0), 15.0  # tokens per parameter
 EPOCHS = 1.6
 BOWL = {-2.0: (16, 2), -1.0: (32, 2), -0.5: (64, 3)}
 FACTORS = (0.25, 0.5, 2.0, 4.0)
@@ -45,9 +46,8 @@ def run_of(role: str, name: str, budget: float, size: tuple[int, int], seed: int
     return Run(role, name, budget, *size, max(1, round(tokens / TOKENS_PER_STEP)), seed, factor)
 
 
-def _fits(run: Run, ratios: tuple[float, float]) -> bool:
-    enough_text = run.tokens <= EPOCHS * CHARACTERS[run.corpus]
-    return enough_text and ratios[0] <= run.tokens / run.shape.params <= ratios[1]
+def _enough_text(run: Run) -> bool:
+    return run.tokens <= EPOCHS * CHARACTERS[run.corpus]
 
 
 def design(largest: float) -> list[Run]:
@@ -70,15 +70,14 @@ def design(largest: float) -> list[Run]:
         stage = (1 if power == 0 else 0) if seed == 0 else (3 if seed < 3 and power < -0.5 else 5)
         for size, name in itertools.product(SIZES, CORPORA):
             run = run_of("grid", name, largest * 10**power, size, seed)
-            if _fits(run, RATIOS):
+            if _enough_text(run) and RATIOS[0] <= run.tokens / run.shape.params <= RATIOS[1]:
                 stages[stage].append(run)
     for power, name in itertools.product(LADDER, CORPORA):
         ladder = [run_of("holdout", name, largest * 10**power, size, 0) for size in SIZES]
-        ladder = [run for run in ladder if _fits(run, LADDER_RATIOS)]
-        # The size nearest to the optimum first.
-        nearest = sorted(ladder, key=lambda run: abs(run.tokens / run.shape.params - 15))
+        nearest = sorted(ladder, key=lambda run: abs(run.tokens / run.shape.params - OPTIMUM))
         for rank, run in enumerate(nearest[: 2 if power < 1.5 else 1]):
-            stages[7 if power == 1.5 else 6 if rank else 2].append(run)
+            if _enough_text(run):
+                stages[7 if power == 1.5 else 6 if rank else 2].append(run)
     for (power, size), name, factor in itertools.product(BOWL.items(), CORPORA, FACTORS):
         stages[4].append(run_of("bowl", name, largest * 10**power, size, 0, factor))
     return [run for stage in sorted(stages) for run in stages[stage]]
