@@ -131,15 +131,28 @@ def parser() -> argparse.ArgumentParser:
     summary = verb(verbs.summary, _json(), _prob())
     diagnose = verb(verbs.diagnose, _json())
     predict = verb(verbs.predict, _json(), _prob(), _group_of_fit())
-    predict.add_argument("--params", action="append", metavar="N", help="parameters: 100B, or 70B,100B")
-    predict.add_argument("--tokens", action="append", metavar="D", help="training tokens: 2T, or 1T,2T")
-    predict.add_argument("--input", action="append", metavar="NAME=VALUE", help="another input of the law")
-    predict.add_argument(
-        "--below", action="append", metavar="LOSS", help="also the probability of a loss of at most this"
+    two_step = verb(verbs.two_step, _json(), _prob(), _group_of_fit())
+    two_step.add_argument("loss", help="a .nc file: a fit of the loss")
+    two_step.add_argument("task", help="a .nc file: a fit of a task against that loss, as of task_of_loss")
+    two_step.add_argument("--task-group", metavar="GROUP", help="as --group, of the task's fit")
+    two_step.add_argument(
+        "--task-drift", type=float, metavar="SPREAD", help="of the task's log odds, as --drift of the loss"
     )
-    predict.add_argument(
-        "--drift", type=float, metavar="SPREAD", help="of log loss per power of ten beyond the data; 0: none"
-    )
+    for forecast in (predict, two_step):
+        forecast.add_argument("--params", action="append", metavar="N", help="parameters: 100B, or 70B,100B")
+        forecast.add_argument("--tokens", action="append", metavar="D", help="training tokens: 2T, or 1T,2T")
+        forecast.add_argument(
+            "--input", action="append", metavar="NAME=VALUE", help="another input of the law"
+        )
+        forecast.add_argument(
+            "--below", action="append", metavar="LOSS", help="also the probability of a loss of at most this"
+        )
+        forecast.add_argument(
+            "--drift",
+            type=float,
+            metavar="SPREAD",
+            help="of log loss per power of ten beyond the data; 0: none",
+        )
     allocate = verb(verbs.allocate, _json(), _prob(), _group_of_fit())
     allocate.add_argument(
         "--flops", action="append", required=True, metavar="C", help="training budgets: 1e24, or 1e24,1e25"

@@ -95,27 +95,49 @@ def diagnose(args: argparse.Namespace) -> Answer:
 
 def predict(args: argparse.Namespace) -> Answer:
     """The loss at other inputs: the law's, and that of one more training run."""
+    fits = _opened(args.fit)
+    forecast = fits[args.fit].predict(
+        _values(args.params), _values(args.tokens), group=args.group, drift=args.drift, **_inputs(args)
+    )
+    about = {"fit": args.fit, "law": fits[args.fit].law.name}
+    return _forecast(forecast, args, about, fits)
+
+
+def two_step(args: argparse.Namespace) -> Answer:
+    """A task from compute: a fit of the loss, then a fit of the task against that loss."""
+    fits = _opened(args.loss) | _opened(args.task)
+    forecast = bs.two_step(
+        fits[args.loss],
+        fits[args.task],
+        _values(args.params),
+        _values(args.tokens),
+        group=args.group,
+        task_group=args.task_group,
+        drift=args.drift,
+        task_drift=args.task_drift,
+        **_inputs(args),
+    )
+    about = {"fit": args.loss, "task": args.task, "law": fits[args.task].law.name}
+    return _forecast(forecast, args, about, fits)
+
+
+def _inputs(args: argparse.Namespace) -> dict[str, Any]:
+    """Further inputs of a law, by name."""
+    pairs = _pairs(args.input, "--input")
+    if taken := {"params", "tokens", "group"} & set(pairs):
+        raise InputError(f"--input {min(taken)}=... has an option of its own: --{min(taken)}")
+    return {name: _values(value.split(",")) for name, value in pairs.items()}
+
+
+def _forecast(forecast: Any, args: argparse.Namespace, about: dict[str, str], fits: dict[str, Any]) -> Answer:
+    """A forecast as a table and as a document."""
     from bayes_scaling.text import aligned, forecast_rows, records
 
-    fits = _opened(args.fit)
-    inputs: dict[str, Any] = {
-        name: _values(value.split(",")) for name, value in _pairs(args.input, "--input").items()
-    }
-    if taken := {"params", "tokens", "group"} & set(inputs):
-        raise InputError(f"--input {min(taken)}=... has an option of its own: --{min(taken)}")
-    forecast = fits[args.fit].predict(
-        _values(args.params), _values(args.tokens), group=args.group, drift=args.drift, **inputs
-    )
     table = forecast.table(args.prob)
-    for loss in args.below or []:
-        below = forecast.prob_below(loss)
-        table[f"prob below {loss}"] = below.transpose(..., "point").to_numpy().ravel()
-    document = {
-        "fit": args.fit,
-        "law": fits[args.fit].law.name,
-        "prob": args.prob,
-        "forecast": records(table),
-    }
+    for value in args.below or []:
+        below = forecast.prob_below(value)
+        table[f"prob below {value}"] = below.transpose(..., "point").to_numpy().ravel()
+    document = {**about, "prob": args.prob, "forecast": records(table)}
     return Answer(aligned(forecast_rows(table, args.prob)), document, fits)
 
 

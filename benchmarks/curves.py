@@ -87,7 +87,7 @@ def fitted(law: str, noise: str, work: Path) -> Iterator[tuple[str, float]]:
         for part, (train, test) in {"target": (context, target), "future": halves(context)}.items():
             if not (work / f"{name}_{law}_{noise}_{part}.npz").exists():
                 wanted[f"{name}_{law}_{noise}_{part}"] = (train, test)
-    family = bs.laws.get_law(f"{LAWS[law]}:examples")
+    family = bs.LAWS[LAWS[law]].over("examples")
     priors = {name: prior for name, prior in PRIORS.items() if name in family.priors}
     began = time.process_time()
     tables = {key: train for key, (train, _) in wanted.items()}

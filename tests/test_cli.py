@@ -203,6 +203,7 @@ AS_FILES = {"path": "output"}
         ("summary", [bs.Fit.summary], set(), {"fit", "json"}),
         ("diagnose", [bs.Fit.diagnose], set(), {"fit", "json"}),
         ("predict", [bs.Fit.predict, bs.Forecast.table], set(), {"fit", "input", "below", "json"}),
+        ("two-step", [bs.two_step, bs.Forecast.table], set(), {"input", "below", "json"}),
         ("allocate", [bs.Fit.allocate, bs.Allocation.table], set(), {"fit", "input", "json"}),
         ("approaches", [bs.approaches, bs.Approaches.table], set(), {"output", "force", "json"}),
         ("design", [bs.design], set(), {"law", "output", "force", "json"}),
