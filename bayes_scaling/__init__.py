@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "errors": ("DoubtfulFitWarning", "DoubtfulInputWarning", "InputError"),
+    "hardware": ("ACCELERATORS", "Hardware"),
     "runs": ("Reference", "Runs", "load_runs"),
     "priors": ("LogNormal", "Normal"),
     "laws": ("LAWS", "Law", "law"),
@@ -28,7 +29,14 @@ _ROOMS = {
     "diagnose": ("Diagnosis",),
     "predict": ("Forecast",),
     "allocate": ("Allocation",),
+    "plan": ("Plan",),
+    "rules": ("kaplan_split", "rule_of_thumb"),
+    "risk": ("Risk",),
+    "serving": ("Serving",),
+    "groups": ("Contrast",),
+    "exponents": ("Exponents", "scale_free_weights"),
     "compare": ("Comparison", "compare"),
+    "pooling": ("PoolingComparison", "compare_pooling"),
     "drift": ("Drift",),
     "backtest": ("Backtest", "backtest"),
     "report": ("report",),
@@ -37,37 +45,49 @@ _MODULES = ("architecture", "batch", "datasets", "plot", "units")
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
+    "ACCELERATORS",
     "LAWS",
     "Allocation",
     "Backtest",
     "Comparison",
+    "Contrast",
     "Diagnosis",
     "DoubtfulFitWarning",
     "DoubtfulInputWarning",
     "Drift",
+    "Exponents",
     "Fit",
     "FitOutcome",
     "Forecast",
+    "Hardware",
     "InputError",
     "Law",
     "LogNormal",
     "Noise",
     "Normal",
+    "Plan",
+    "PoolingComparison",
     "Reference",
+    "Risk",
     "Runs",
+    "Serving",
     "architecture",
     "backtest",
     "batch",
     "build_model",
     "compare",
+    "compare_pooling",
     "datasets",
     "fit",
     "fit_many",
+    "kaplan_split",
     "law",
     "load_runs",
     "open_fit",
     "plot",
     "report",
+    "rule_of_thumb",
+    "scale_free_weights",
     "units",
 ]
 
@@ -79,15 +99,23 @@ if TYPE_CHECKING:
     from bayes_scaling.diagnose import Diagnosis
     from bayes_scaling.drift import Drift
     from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
+    from bayes_scaling.exponents import Exponents, scale_free_weights
     from bayes_scaling.fit import Fit, fit, open_fit
+    from bayes_scaling.groups import Contrast
+    from bayes_scaling.hardware import ACCELERATORS, Hardware
     from bayes_scaling.laws import LAWS, Law, law
     from bayes_scaling.many import FitOutcome, fit_many
     from bayes_scaling.model import build_model
     from bayes_scaling.noise import Noise
+    from bayes_scaling.plan import Plan
+    from bayes_scaling.pooling import PoolingComparison, compare_pooling
     from bayes_scaling.predict import Forecast
     from bayes_scaling.priors import LogNormal, Normal
     from bayes_scaling.report import report
+    from bayes_scaling.risk import Risk
+    from bayes_scaling.rules import kaplan_split, rule_of_thumb
     from bayes_scaling.runs import Reference, Runs, load_runs
+    from bayes_scaling.serving import Serving
 
 
 def __getattr__(name: str) -> Any:

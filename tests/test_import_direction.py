@@ -11,10 +11,11 @@ HOME = Path(bayes_scaling.__file__).parent
 
 # fmt: off
 ORDER = [
-    "errors", "elementwise", "units", "architecture", "batch", "priors", "cells", "tables", "runs", "datasets",
-    "laws", "noise", "model", "sampling", "progress", "store", "drift", "request", "fit", "many", "diagnose", "predict",
-    "allocate", "plan", "compare", "baselines", "backtest", "design", "simulate", "plot", "pictures", "text",
-    "report", "__init__", "demo", "verbs", "cli",
+    "errors", "elementwise", "units", "hardware", "architecture", "batch", "priors", "cells", "tables", "runs",
+    "datasets", "laws", "noise", "model", "sampling", "progress", "store", "drift", "request", "fit", "many",
+    "diagnose", "predict", "allocate", "outlook", "constraints", "plan", "rules", "risk", "serving", "groups",
+    "exponents", "compare", "pooling", "baselines", "backtest", "design", "simulate", "plot", "pictures", "text",
+    "report", "__init__", "demo", "verbs", "planning_verbs", "cli",
 ]
 # fmt: on
 """Every room, in the order in which data flow; a room imports only from those before it.
@@ -27,6 +28,11 @@ BACKWARD = {
     ("fit.Fit.diagnose", "diagnose"),
     ("fit.Fit.predict", "predict"),
     ("fit.Fit.allocate", "allocate"),
+    ("fit.Fit.plan", "plan"),
+    ("fit.Fit.risk", "risk"),
+    ("fit.Fit.serve", "serving"),
+    ("fit.Fit.contrast", "groups"),
+    ("fit.Fit.exponents", "exponents"),
     ("fit.fit", "diagnose"),
 }
 """The verbs that `Fit` offers as methods, and the diagnosis that `fit` ends with: inside functions only."""
