@@ -45,6 +45,8 @@ def request(
     }
     for name, value in (("max_params", max_params), ("max_tokens", max_tokens)):
         out[name] = None if value is None else parse_quantity(value, name)
+        if out[name] is not None and out[name] < 1:
+            raise InputError(f"{name} is {out[name]:g}: a cap below one leaves no configuration at all")
         own = out[name.removeprefix("max_")]
         if own is not None and out[name] is not None and bool((own > out[name]).any()):
             noun = name.removeprefix("max_")

@@ -47,6 +47,8 @@ class Contrast:
     crossing : xarray.DataArray
         The budget at which the curves of a pair cross first, from the smallest run to a million times the largest; dims
         (chain, draw, pair). NaN where they do not.
+    end : float
+        The largest budget of the data, in any group.
     doubts : list of str
     """
 
@@ -56,6 +58,7 @@ class Contrast:
     difference: "xr.DataArray"
     multiplier: "xr.DataArray"
     crossing: "xr.DataArray"
+    end: float
     doubts: list[str]
 
     @property
@@ -174,6 +177,7 @@ def contrast(fit: "Fit", flops: Any, *, groups: Sequence[str] | None = None, **i
         paired([loss[a] - loss[b] for a, b in pairs]),
         paired([looks[b].least(loss[a]) / budget for a, b in pairs]),
         paired([_crossing(path, along[a] - along[b]) for a, b in pairs]),
+        last,
         doubts,
     )
 

@@ -144,11 +144,14 @@ class Outlook:
     # -- the best split of a budget
     # ----------------------------------------------------------------------
 
-    def split(self, flops: Any, limits: Limits = Limits()) -> "tuple[xr.DataArray, xr.DataArray]":
+    def split(
+        self, flops: Any, limits: Limits = Limits(), *, rough: bool = False
+    ) -> "tuple[xr.DataArray, xr.DataArray]":
         """The N and D of the least loss that a budget affords within limits, for each draw.
 
         The budget is spent in full unless caps on both N and D forbid it. NaN where a draw has no optimum: its loss
-        falls all the way to the smallest or the largest model.
+        falls all the way to the smallest or the largest model. ``rough`` saves half of the time where the law has
+        no closed form, at 1e-3 of N.
         """
         import xarray as xr
 
@@ -162,7 +165,7 @@ class Outlook:
             params = np.minimum(flops / (6 * limits.tokens), most_n)
             return params, limits.tokens + 0 * params
         low, high = np.maximum(1.0, flops / (6 * most_d)), np.minimum(flops / 6, most_n)
-        capped = low > high
+        capped = flops / (6 * most_d) > most_n  # both caps bind before the budget is spent
         if self.law_family.power_terms and len(self.law_family.columns) == 2:
             ref = self.fit.reference
             product = flops / (6 * ref["params"] * ref["tokens"])
@@ -178,15 +181,13 @@ class Outlook:
                 return self.law(n, flops / (6 * n))
 
             ends = np.log(low), np.log(np.maximum(high, low))
-            log_n = minimise(along, *ends, closed=(low > 1, high < flops / 6))
+            effort = {"points": 33, "sections": 20} if rough else {}
+            log_n = minimise(along, *ends, closed=(low > 1, high < flops / 6), **effort)
         params = xr.where(capped, most_n, np.exp(log_n))
         return params, np.minimum(flops / (6 * params), most_d)
 
-    def least(self, target: Any, limits: Limits = Limits()) -> "xr.DataArray":
-        """The least budget at which the law with its drift reaches a loss, for each draw; inf where none does.
-
-        Drift can make loss rise again far beyond the data, so that what is looked for is the first crossing.
-        """
+    def path(self, limits: Limits = Limits()) -> "tuple[xr.DataArray, xr.DataArray]":
+        """log N and log C of each draw's best splits, from far below the data to far above, along the dim ``step``."""
         import xarray as xr
 
         first, last = self.fit.runs.extent["flops"]
@@ -194,18 +195,31 @@ class Outlook:
         exact = self.law_family.power_terms is not None and len(self.law_family.columns) == 2
         count = int(np.ceil(decades * (5 if exact else 1))) + 1
         log_c = xr.DataArray(np.linspace(np.log(first * BELOW), np.log(last * ABOVE), count), dims="step")
-        n, d = self.split(np.exp(log_c), limits)
-        reached = self.drifted(n, d) <= target
+        n, d = self.split(np.exp(log_c), limits, rough=True)
+        return xr.DataArray(np.log(n)), xr.DataArray(np.log(training_flops(n, d)))
+
+    def least(
+        self, target: Any, limits: Limits = Limits(), *, path: Any = None, drift: bool = True
+    ) -> "xr.DataArray":
+        """The least budget at which the law, with its drift or without, reaches a loss; inf where none does.
+
+        Drift can make loss rise again far beyond the data, so that what is looked for is the first crossing along
+        ``path`` (made here unless given).
+        """
+        import xarray as xr
+
+        loss = self.drifted if drift else self.law
+        log_n, log_c = self.path(limits) if path is None else path
+        reached = loss(np.exp(log_n), np.exp(log_c - log_n) / 6) <= target
         k = reached.argmax("step")
         before = (k - 1).clip(0)
-        at = {s: xr.DataArray(np.log(n)).isel(step=i) for s, i in (("a", before), ("b", k))}
-        log_spent = xr.DataArray(np.log(training_flops(n, d)))
-        spent = {s: log_spent.isel(step=i) for s, i in (("a", before), ("b", k))}
+        at = {s: log_n.isel(step=i) for s, i in (("a", before), ("b", k))}
+        spent = {s: log_c.isel(step=i) for s, i in (("a", before), ("b", k))}
 
         def there(share: Any) -> Any:
-            log_n = at["a"] + share * (at["b"] - at["a"])
+            n = np.exp(at["a"] + share * (at["b"] - at["a"]))
             c = np.exp(spent["a"] + share * (spent["b"] - spent["a"]))
-            return self.drifted(np.exp(log_n), c / (6 * np.exp(log_n)))
+            return loss(n, c / (6 * n))
 
         low, high = xr.zeros_like(k, dtype=float), xr.ones_like(k, dtype=float)
         for _ in range(40):

@@ -220,8 +220,8 @@ def plan(
         n, d = look.split(budget, limits)
         d = d.where(n.notnull())
     elif wanted is not None:
-        c = look.least(wanted, limits)
-        by_law = Outlook(fit, group, False, inputs).least(wanted, limits)
+        path = look.path(limits)
+        c, by_law = (look.least(wanted, limits, path=path, drift=drifts) for drifts in (True, False))
         n, d = look.split(c.where(np.isfinite(c), 1e30), limits)
         out = c == np.inf
         # Out of reach: more than any budget. What was given stays as it is.
@@ -253,10 +253,12 @@ def plan(
         data = data.where(np.isfinite(data))
     else:
         data = middle(d)
+    if "draw" in data.dims:
+        data = data.transpose(*leading, missing_dims="ignore")
     choice = xr.Dataset({"params": chosen, "tokens": data, "flops": 6 * chosen * data})
     forecast = xr.Dataset(
         {
-            kind: getattr(look, name)(chosen, data).transpose(*leading)
+            kind: getattr(look, name)(chosen, data).transpose(*leading, missing_dims="ignore")
             for kind, name in (("mean", "law"), ("drifted", "drifted"), ("new_run", "new_run"))
         }
     )

@@ -5,7 +5,7 @@ out of it: what bends the truth away from the law beyond the data bends both ali
 the posterior, the drift and the noise of a new run. Expected loss and its quantile hold the drift and no run's noise.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 WITHIN = 0.001
 """How much more loss than the least still counts as the valley's floor."""
 
-_CANDIDATES = 121
+_CANDIDATES = 161
 _REACH = np.log(1000.0)
-"""Candidates for N reach from a thousandth to a thousandfold of the extremes of N_opt, at most."""
+"""The valley's ends are looked for up to a thousandfold from each draw's optimum."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,8 @@ class Risk:
     expected, quantile : xarray.DataArray
         Mean and upper quantile of the loss with its drift, dims (choice, [group,] point).
     curve : xarray.Dataset
-        Along candidates for N (dim ``candidate``): params, tokens, the expected loss, and the interval of the regret.
+        Along candidates for N (dim ``candidate``): params, tokens, the expected loss, the 90% interval of the regret,
+        and the powers of ten beyond the data.
     valley : xarray.DataArray
         The smallest and the largest N within 0.1% of a draw's least loss, dims (chain, draw, [group,] point, end).
     safe : xarray.Dataset
@@ -173,17 +174,28 @@ def risk(
         "Kaplan et al. 2020": kaplan_split(budget)[0],
     }
     middle = bounds(own).sel(bound="median", drop=True)
-    low, high = np.log(ends[0]) - 1, np.log(ends[1]) + 1
+    low: Any = ends[0]
+    high: Any = ends[1]
+    for rule in rules.values():
+        low, high = np.minimum(low, rule), np.maximum(high, rule)
+    low, high = np.log(low) - 1, np.log(high) + 1
     steps = xr.DataArray(np.linspace(0, 1, _CANDIDATES), dims="candidate")
-    n = np.exp(low + (high - low) * steps)
-    drifted = look.drifted(n, budget / (6 * n)).where(own.notnull())
-    expected = drifted.mean(("chain", "draw"))
-    upper = drifted.quantile(level, ("chain", "draw"), skipna=True).drop_vars("quantile")
+    n: Any = np.exp(low + (high - low) * steps)
+
+    def mean(n: Any) -> Any:
+        return look.drifted(n, budget / (6 * n)).where(own.notnull()).mean(("chain", "draw"))
+
+    def high_quantile(n: Any) -> Any:
+        loss = look.drifted(n, budget / (6 * n)).where(own.notnull())
+        return loss.quantile(level, ("chain", "draw"), skipna=True).drop_vars("quantile")
+
+    expected = mean(n)
+    far = xr.DataArray(look.beyond(n, budget / (6 * n)))
     lost = bounds(look.law(n, budget / (6 * n)) - least)
     picks = {
         "median N_opt": middle,
-        "least expected loss": n.isel(candidate=expected.fillna(np.inf).argmin("candidate")),
-        f"least {100 * level:g}% quantile": n.isel(candidate=upper.fillna(np.inf).argmin("candidate")),
+        "least expected loss": _lowest(mean, n),
+        f"least {100 * level:g}% quantile": _lowest(high_quantile, n),
         **rules,
         **({} if given is None else {"as given": given}),
     }
@@ -193,15 +205,16 @@ def risk(
     data = budget / (6 * chosen)
     leading = [d for d in ("chain", "draw", "choice", "group", "point") if d in {*chosen.dims, *least.dims}]
     regret = (look.law(chosen, data) - least).transpose(*leading)
-    at_choice = look.drifted(chosen, data).where(own.notnull())
     within = expected <= (1 + WITHIN) * expected.min("candidate")
     return Risk(
         flops=budget,
         choices=xr.Dataset({"params": chosen, "tokens": data}),
         regret=regret.rename("regret"),
-        expected=at_choice.mean(("chain", "draw")),
-        quantile=at_choice.quantile(level, ("chain", "draw"), skipna=True).drop_vars("quantile"),
-        curve=xr.Dataset({"params": n, "tokens": budget / (6 * n), "expected": expected, "regret": lost}),
+        expected=mean(chosen),
+        quantile=high_quantile(chosen),
+        curve=xr.Dataset(
+            {"params": n, "tokens": budget / (6 * n), "expected": expected, "regret": lost, "beyond": far}
+        ),
         valley=_valley(look, budget, own, least),
         safe=xr.Dataset(
             {"lower": n.where(within).min("candidate"), "upper": n.where(within).max("candidate")}
@@ -261,6 +274,19 @@ def _budgets(flops: Any, params: Any, tokens: Any) -> tuple[Any, Any]:
             f"{', '.join(map(format_flops, values))}; give two of flops, params and tokens"
         )
     return budget, n + 0 * budget
+
+
+def _lowest(loss: Callable[[Any], Any], n: Any) -> "xr.DataArray":
+    """Of candidates for N that with the lowest loss, and then of as many between its neighbours."""
+    import xarray as xr
+
+    for _ in range(2):
+        k = loss(n).fillna(np.inf).argmin("candidate")
+        best = n.isel(candidate=k)
+        size = n.sizes["candidate"]
+        low, high = (np.log(n.isel(candidate=(k + i).clip(0, size - 1))) for i in (-1, 1))
+        n = np.exp(low + (high - low) * xr.DataArray(np.linspace(0, 1, size), dims="candidate"))
+    return best
 
 
 def _valley(look: Outlook, budget: Any, own: Any, least: Any) -> "xr.DataArray":

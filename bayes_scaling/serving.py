@@ -45,6 +45,8 @@ class Serving:
     saved : xarray.DataArray
         Share of the total that the plan without inference in mind (the compute-optimal model of the same quality)
         would cost more: its total over this one's, less 1. At a given total: the loss that it would give up, in nats.
+    beyond : xarray.DataArray
+        Powers of ten of the medians' N and D beyond the data, dims ([group,] point).
     quality : bool
         Whether the quality was given, rather than the total.
     doubts : list of str
@@ -57,6 +59,7 @@ class Serving:
     loss: "xr.DataArray"
     total: "xr.DataArray"
     saved: "xr.DataArray"
+    beyond: "xr.DataArray"
     quality: bool
     doubts: list[str]
 
@@ -171,6 +174,7 @@ def serve(
         loss.transpose(*leading).rename("loss"),
         (6 * params * tokens + 2 * params * demand).rename("total"),
         saved.transpose(*leading).rename("saved"),
+        xr.DataArray(look.beyond(*(bounds(x).sel(bound="median", drop=True) for x in (params, tokens)))),
         flops is None,
         doubts,
     )
@@ -210,6 +214,8 @@ def _blind(look: Outlook, budget: float, served: Any) -> Any:
 
 def _at_quality(look: Outlook, goal: Any, served: Any) -> tuple[Any, Any, Any]:
     """N, D and how much more the compute-optimal model costs in total, for a loss."""
+    import xarray as xr
+
     optimal = look.least(goal, Limits())
     best_n, best_d = look.split(optimal.where(np.isfinite(optimal)))
 
@@ -224,16 +230,33 @@ def _at_quality(look: Outlook, goal: Any, served: Any) -> tuple[Any, Any, Any]:
             low, high = low.where(enough, middle), middle.where(enough, high)
         return np.exp(high).where(look.law(n, np.exp(high)) <= goal, np.inf)
 
-    def total(log_n: Any) -> Any:
-        n = np.exp(log_n)
-        return 6 * n * data(n) + 2 * n * served
+    # Inference asks for a smaller model than training alone, never for a larger one. Demands one by one bound the
+    # memory of all candidates at once, which saves most of the time.
+    each = []
+    for demand in served.to_numpy():
 
-    # Inference asks for a smaller model than training alone, never for a larger one.
-    log_n = minimise(total, np.log(best_n) - 9, np.log(best_n) + 1 + 0 * served, points=41, sections=25)
-    n = np.exp(log_n)
+        def total(log_n: Any, demand: float = demand) -> Any:
+            n = np.exp(log_n)
+            return 6 * n * data(n) + 2 * n * demand
+
+        each.append(_finest(total, np.log(best_n) - 9, np.log(best_n) + 1))
+    n = np.exp(xr.concat(each, dim="point"))
     d = data(n)
     blind = 6 * best_n * best_d + 2 * best_n * served
     return n, d, blind / (6 * n * d + 2 * n * served) - 1
+
+
+def _finest(objective: Any, low: Any, high: Any, rounds: tuple[int, ...] = (41, 17, 17, 17, 17)) -> Any:
+    """The x of an objective's minimum, by grids each inside the last; NaN where it lies on an end of the first."""
+    import xarray as xr
+
+    inside: Any = True
+    for points in rounds:
+        grid = low + (high - low) * xr.DataArray(np.linspace(0, 1, points), dims="candidate")
+        k = objective(grid).fillna(np.inf).argmin("candidate")
+        inside = inside & (k > 0) & (k < points - 1) if points == rounds[0] else inside
+        low, high = (grid.isel(candidate=(k + i).clip(0, points - 1)) for i in (-1, 1))
+    return ((low + high) / 2).where(inside)
 
 
 def _sentences(found: Serving, prob: float) -> Iterator[str]:
@@ -248,9 +271,9 @@ def _sentences(found: Serving, prob: float) -> Iterator[str]:
         low, high = (row[f"params {percent} {end}"] for end in ("lower", "upper"))
         ratio = [row[f"tokens_per_param {percent} {end}"] for end in ("lower", "upper")]
         without = (
-            f"the compute-optimal model would cost {row['saved']:.1%} more"
+            f"the compute-optimal model would cost {max(row['saved'], 0):.1%} more"
             if found.quality
-            else f"the compute-optimal model would give up {row['saved']:.4f} nats"
+            else f"the compute-optimal model would give up {max(row['saved'], 0):.4f} nats"
         )
         yield (
             f"{lead}: {format_quantity(row['params'])} parameters ({percent}: {format_quantity(low)} to "

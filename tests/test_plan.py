@@ -64,7 +64,7 @@ class TestABudget:
         spent = plan.flops.to_numpy().ravel() / Hardware(100, "A100", 30, 1.0).flops
         np.testing.assert_allclose(np.quantile(spent, [0.05, 0.95]), [0.3, 0.5], atol=0.02)
         assert plan.choice["params"].dims == ("point",)
-        np.testing.assert_allclose(6 * plan.choice["params"] * plan.choice["tokens"], plan.flops, rtol=1e-9)
+        np.testing.assert_allclose(6 * plan.choice["tokens"] * plan.choice["params"], plan.flops, rtol=1e-9)
         assert "30% to 50%" in plan.questions[0]
 
     def test_the_forecast_is_that_of_predict_at_the_choice(self, single_fit):
@@ -89,7 +89,8 @@ class TestATarget:
         look = Outlook(single_fit)
         got = look.drifted(plan.params, plan.tokens).where(np.isfinite(plan.flops))
         np.testing.assert_allclose(got.to_numpy()[got.notnull()], 2.05, rtol=1e-3)
-        np.testing.assert_array_equal(plan.by_law, single_fit.plan(target=2.05, drift=False).flops)
+        alone = single_fit.plan(target=2.05, drift=False).flops
+        np.testing.assert_allclose(plan.by_law, alone, rtol=1e-12)
 
     def test_for_a_given_model_it_is_the_least_data(self, single_fit):
         plan = single_fit.plan(target=2.1, params="10B", drift=False)
@@ -140,7 +141,10 @@ class TestRepetition:
     def test_tokens_at_hand_are_repeated_where_the_law_knows_it(self, repeating):
         fresh, scarce = repeating.plan("1e23"), repeating.plan("1e23", unique_tokens="5B")
         assert float(scarce.tokens.median()) > 5e9
-        assert float(scarce.tokens.median()) < float(fresh.tokens.median())
+        look = Outlook(repeating, inputs={"unique_tokens": "5B"})
+        best = look.law(scarce.params, scarce.tokens)
+        for factor in (0.9, 1.1):
+            assert bool((look.law(factor * scarce.params, scarce.tokens / factor) > best).all())
         assert float(scarce.forecast["mean"].mean()) > float(fresh.forecast["mean"].mean())
 
     def test_fresh_tokens_are_those_of_a_law_without_repetition(self, repeating):
@@ -170,8 +174,8 @@ def test_groups_have_a_plan_each(pile_fit):
 
 
 def test_no_optimum_is_a_sentence(single_fit):
-    """Ten FLOPs do not pay for one parameter and one token of any draw's optimum."""
-    plan = single_fit.plan(10)
+    """Five FLOPs do not pay for one parameter and one token."""
+    plan = single_fit.plan(5)
     assert float(plan.answered[0]) == 0
     assert "100.0% of the draws have no interior optimum" in plan.doubts[0]
 
