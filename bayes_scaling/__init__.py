@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "errors": ("DoubtfulFitWarning", "DoubtfulInputWarning", "InputError"),
+    "hardware": ("ACCELERATORS", "Hardware"),
     "runs": ("Reference", "Runs", "load_runs"),
     "priors": ("LogNormal", "LogitNormal", "Normal"),
     "laws": ("LAWS", "Law", "law"),
@@ -30,7 +31,14 @@ _ROOMS = {
     "predict": ("Forecast",),
     "two_step": ("two_step",),
     "allocate": ("Allocation",),
+    "plan": ("Plan",),
+    "rules": ("kaplan_split", "rule_of_thumb"),
+    "risk": ("Risk",),
+    "serving": ("Serving",),
+    "groups": ("Contrast",),
+    "exponents": ("Exponents", "scale_free_weights"),
     "compare": ("Comparison", "compare"),
+    "pooling": ("PoolingComparison", "compare_pooling"),
     "drift": ("Drift",),
     "backtest": ("Backtest", "backtest"),
     "sensitivity": ("prior_sensitivity",),
@@ -44,45 +52,57 @@ _MODULES = ("architecture", "batch", "datasets", "plot", "units")
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
+    "ACCELERATORS",
     "LAWS",
     "Allocation",
     "Approaches",
     "Backtest",
     "Comparison",
+    "Contrast",
     "Design",
     "Diagnosis",
     "Discrepancy",
     "DoubtfulFitWarning",
     "DoubtfulInputWarning",
     "Drift",
+    "Exponents",
     "Fit",
     "FitOutcome",
     "Forecast",
+    "Hardware",
     "InputError",
     "Law",
     "LogNormal",
     "LogitNormal",
     "Noise",
     "Normal",
+    "Plan",
+    "PoolingComparison",
     "Reference",
+    "Risk",
     "Runs",
+    "Serving",
     "approaches",
     "architecture",
     "backtest",
     "batch",
     "build_model",
     "compare",
+    "compare_pooling",
     "datasets",
     "design",
     "fit",
     "fit_many",
     "isoflop_grid",
+    "kaplan_split",
     "law",
     "load_runs",
     "open_fit",
     "plot",
     "prior_sensitivity",
     "report",
+    "rule_of_thumb",
+    "scale_free_weights",
     "simulate",
     "two_step",
     "units",
@@ -100,16 +120,24 @@ if TYPE_CHECKING:
     from bayes_scaling.discrepancy import Discrepancy
     from bayes_scaling.drift import Drift
     from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
+    from bayes_scaling.exponents import Exponents, scale_free_weights
     from bayes_scaling.fit import Fit, fit, open_fit
+    from bayes_scaling.groups import Contrast
+    from bayes_scaling.hardware import ACCELERATORS, Hardware
     from bayes_scaling.laws import LAWS, Law, law
     from bayes_scaling.many import FitOutcome, fit_many
     from bayes_scaling.model import build_model
     from bayes_scaling.noise import Noise
+    from bayes_scaling.plan import Plan
+    from bayes_scaling.pooling import PoolingComparison, compare_pooling
     from bayes_scaling.predict import Forecast
     from bayes_scaling.priors import LogitNormal, LogNormal, Normal
     from bayes_scaling.report import report
+    from bayes_scaling.risk import Risk
+    from bayes_scaling.rules import kaplan_split, rule_of_thumb
     from bayes_scaling.runs import Reference, Runs, load_runs
     from bayes_scaling.sensitivity import prior_sensitivity
+    from bayes_scaling.serving import Serving
     from bayes_scaling.simulate import simulate
     from bayes_scaling.two_step import two_step
 

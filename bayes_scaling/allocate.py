@@ -197,29 +197,44 @@ def search(
     largest: Any,
     points: int = 65,
 ) -> Any:
-    """log N at the minimum of any law along N D = product, all draws at once: a grid, then golden sections.
-
-    NaN where the smallest value of the grid lies on its edge: no interior optimum.
-    """
-    import xarray as xr
+    """log N at the minimum of any law along N D = product, all draws at once; NaN without an interior optimum."""
 
     def loss(log_n: Any) -> Any:
         n = np.exp(log_n)
         return law(n, product / n, **parameters)
 
-    low, high = xr.broadcast(xr.DataArray(np.log(smallest)), xr.DataArray(np.log(largest)))
+    return minimise(loss, np.log(smallest), np.log(largest), points)
+
+
+def minimise(
+    objective: Callable[[Any], Any],
+    low: Any,
+    high: Any,
+    points: int = 65,
+    *,
+    closed: Any = (False, False),
+    sections: int = 40,
+) -> Any:
+    """The x between low and high at which an objective is smallest, all draws at once: a grid, then golden sections.
+
+    NaN where the smallest value of the grid lies on an end, unless that end is ``closed`` (lower, upper): there it is
+    the answer.
+    """
+    import xarray as xr
+
+    low, high = xr.broadcast(xr.DataArray(low), xr.DataArray(high))
     step = (high - low) / (points - 1)
-    best = loss(low)
+    best = objective(low)
     at = xr.zeros_like(best)
     for i in range(1, points):
-        value = loss(low + i * step)
+        value = objective(low + i * step)
         at = xr.where(value < best, i, at)
         best = np.minimum(best, value)
-    interior = (at > 0) & (at < points - 1)
-    a, b = low + (at - 1) * step, low + (at + 1) * step
+    interior = ((at > 0) | closed[0]) & ((at < points - 1) | closed[1])
+    a, b = low + np.maximum(at - 1, 0) * step, low + np.minimum(at + 1, points - 1) * step
     # 40 sections shrink the bracket by 4e-9: below that the loss itself has no digits left.
-    for _ in range(40):
+    for _ in range(sections):
         c, d = b - _GOLDEN * (b - a), a + _GOLDEN * (b - a)
-        left = loss(c) < loss(d)
+        left = objective(c) < objective(d)
         a, b = a.where(left, c), b.where(~left, d)
     return ((a + b) / 2).where(interior)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import bayes_scaling as bs
-from bayes_scaling import verbs
+from bayes_scaling import planning_verbs, verbs
 from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
 from bayes_scaling.laws.core import DEFAULT
 from bayes_scaling.pictures import PICTURES
@@ -234,6 +234,7 @@ def parser() -> argparse.ArgumentParser:
     for of_fit in (summary, diagnose, predict, allocate, report, plot):
         of_fit.add_argument("fit", help="a .nc file that `bayes-scaling fit` wrote")
 
+    planning_verbs.add_to(verb, tables, _json, _prob, _group_of_fit)
     verb(verbs.laws, _json())
     demo = verb(verbs.demo, _json())
     demo.add_argument("-o", "--output", default="bayes-scaling-demo", help="a folder (%(default)s)")

@@ -30,8 +30,13 @@ if TYPE_CHECKING:
     from bayes_scaling.approaches import Approaches
     from bayes_scaling.design import Design
     from bayes_scaling.diagnose import Diagnosis
+    from bayes_scaling.exponents import Exponents
+    from bayes_scaling.groups import Contrast
+    from bayes_scaling.plan import Plan
     from bayes_scaling.predict import Forecast
+    from bayes_scaling.risk import Risk
     from bayes_scaling.sampling import Draws, Parallel
+    from bayes_scaling.serving import Serving
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -201,6 +206,36 @@ class Fit:
         from bayes_scaling.design import design
 
         return design(self, budget, **goal)
+
+    def plan(self, flops: Any = None, **constraints: Any) -> "Plan":
+        """What to train under real constraints; see `bayes_scaling.plan.plan`."""
+        from bayes_scaling.plan import plan
+
+        return plan(self, flops, **constraints)
+
+    def risk(self, flops: Any = None, **choice: Any) -> "Risk":
+        """What a choice of N and D may cost; see `bayes_scaling.risk.risk`."""
+        from bayes_scaling.risk import risk
+
+        return risk(self, flops, **choice)
+
+    def serve(self, served: Any, **demand: Any) -> "Serving":
+        """The best model when inference is paid for too; see `bayes_scaling.serving.serve`."""
+        from bayes_scaling.serving import serve
+
+        return serve(self, served, **demand)
+
+    def contrast(self, flops: Any, **options: Any) -> "Contrast":
+        """Groups against groups at some budgets; see `bayes_scaling.groups.contrast`."""
+        from bayes_scaling.groups import contrast
+
+        return contrast(self, flops, **options)
+
+    def exponents(self, params: Any = None, tokens: Any = None, **options: Any) -> "Exponents":
+        """What the literature reads off exponents; see `bayes_scaling.exponents.exponents`."""
+        from bayes_scaling.exponents import exponents
+
+        return exponents(self, params, tokens, **options)
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Writes the fit to one netCDF file, whole or not at all.

@@ -236,8 +236,28 @@ def test_options_of_compare_and_demo_are_the_arguments_of_the_functions():
     } == {True}
 
 
+@pytest.mark.parametrize("verb", ["plan", "risk", "serve", "contrast", "exponents"])
+def test_options_of_planning_verbs_are_the_arguments_of_their_functions(verb):
+    rooms = {"serve": "serving", "contrast": "groups"}
+    function = getattr(import_module(f"bayes_scaling.{rooms.get(verb, verb)}"), verb)
+    own = {"accelerators", "kind", "time", "utilisation", "peak"} if verb == "plan" else set()
+    options = options_of(verb)
+    assert set(options) - {"json", "prob", "input", "output", "force"} - own == (
+        arguments_of(function).keys() - {"hardware"}
+    )
+    for name in set(options) & arguments_of(function).keys() - {"fit", "served", "flops"}:
+        assert options[name] == arguments_of(function)[name], name
+
+
+def test_options_of_compare_pooling_are_the_arguments_of_the_functions():
+    assert options_of("compare-pooling").keys() - {"json", "output", "force"} == (
+        (arguments_of(bs.compare_pooling, bs.fit).keys() - {"priors"}) | LOADED
+    )
+
+
 def test_every_picture_of_a_fit_has_a_kind():
     others = {"comparison", "loss_band", "coverage", "misses", "approaches", "design"}
+    others |= {"plan", "valley", "chances", "serving", "contrast", "pooling", "doublings"}
     assert set(cli.PICTURES) == set(bs.plot.__all__) - others
 
 
@@ -293,6 +313,38 @@ def test_allocate_agrees_with_python(answers, run, pile, pile_fit):
     _, out, _ = run(*argv)
     assert out.split()[:2] == ["flops", "params"]
     assert max(map(len, out.splitlines())) <= 100
+
+
+def test_plan_reads_hardware_and_says_what_cannot_be(run, answers, single, single_fit, tmp_path):
+    machine = ("--accelerators", "100", "--kind", "a100", "--time", "1 month", "--utilisation", "0.3,0.5")
+    found = answers("plan", single, *machine, "--max-params", "5B")
+    hardware = bs.Hardware(100, "A100", "1 month", (0.3, 0.5))
+    expected = single_fit.plan(hardware=hardware, max_params="5B")
+    assert same(found["plan"], expected.table())
+    assert found["sentences"] == expected.sentences()
+    code, out, err = run("plan", single, "--target", "0.9")
+    assert (code, out) == (0, "a loss of 0.9: no answer (see the notes).\n")
+    assert err.startswith("warning: a loss of 0.9 is out of reach in ")
+    code, out, err = run("plan", single, "--kind", "H100")
+    assert (code, err.startswith("error: hardware is --accelerators, --kind and --time together")) == (
+        2,
+        True,
+    )
+
+
+def test_planning_verbs_agree_with_python_and_draw(answers, single, pile, single_fit, pile_fit, tmp_path):
+    found = answers("risk", single, "--flops", "1e23", "--target", "2.05", "-o", "risk.png")
+    assert same(found["risk"], single_fit.risk("1e23", target=2.05).table())
+    found = answers("serve", single, "--served", "1T,10T", "--like", "10B:200B", "-o", "serve.png")
+    assert same(found["serving"], single_fit.serve(["1T", "10T"], like=("10B", "200B")).table())
+    found = answers("contrast", pile, "--flops", "1e21,1e22", "-o", "contrast.png")
+    assert same(found["contrast"], pile_fit.contrast(["1e21", "1e22"]).table())
+    found = answers("exponents", single, "--params", "1B", "--tokens", "20B", "-o", "exponents.png")
+    assert same(found["exponents"], single_fit.exponents("1B", "20B").table())
+    found = answers("plan", single, "--flops", "1e23,1e24", "-o", "plan.png")
+    assert same(found["plan"], single_fit.plan(["1e23", "1e24"]).table())
+    for name in ("risk", "serve", "contrast", "exponents", "plan"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_doubts_about_an_allocation_go_to_stderr(run, pile, monkeypatch):

@@ -11,11 +11,12 @@ HOME = Path(bayes_scaling.__file__).parent
 
 # fmt: off
 ORDER = [
-    "errors", "elementwise", "units", "architecture", "batch", "priors", "cells", "tables", "runs", "datasets",
-    "laws", "discrepancy", "noise", "model", "sampling", "progress", "store", "drift", "request", "fit", "many",
-    "sensitivity", "diagnose", "predict", "two_step", "allocate", "hardware", "plan", "baselines", "backtest",
-    "compare", "simulate", "envelope", "isoflop", "approaches", "batches", "candidates", "design", "plot",
-    "pictures", "text", "report", "__init__", "demo", "verbs", "cli",
+    "errors", "elementwise", "units", "hardware", "architecture", "batch", "priors", "cells", "tables", "runs",
+    "datasets", "laws", "discrepancy", "noise", "model", "sampling", "progress", "store", "drift", "request", "fit",
+    "many", "sensitivity", "diagnose", "predict", "two_step", "allocate", "outlook", "constraints", "plan", "rules",
+    "risk", "serving", "groups", "exponents", "baselines", "backtest", "compare", "pooling", "simulate", "envelope",
+    "isoflop", "approaches", "batches", "candidates", "design", "plot", "pictures", "text", "report", "__init__",
+    "demo", "verbs", "planning_verbs", "cli",
 ]
 # fmt: on
 """Every room, in the order in which data flow; a room imports only from those before it.
@@ -30,6 +31,11 @@ BACKWARD = {
     ("fit.Fit.allocate", "allocate"),
     ("fit.Fit.approaches", "approaches"),
     ("fit.Fit.design", "design"),
+    ("fit.Fit.plan", "plan"),
+    ("fit.Fit.risk", "risk"),
+    ("fit.Fit.serve", "serving"),
+    ("fit.Fit.contrast", "groups"),
+    ("fit.Fit.exponents", "exponents"),
     ("fit.fit", "diagnose"),
 }
 """The verbs that `Fit` offers as methods, and the diagnosis that `fit` ends with: inside functions only."""

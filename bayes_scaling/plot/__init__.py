@@ -6,20 +6,29 @@ touched. The law's band is dark and that of a new run light; beyond the data lin
 
 from bayes_scaling.plot.backtests import coverage, misses
 from bayes_scaling.plot.checks import comparison, posterior, residuals
+from bayes_scaling.plot.contrasts import contrast, doublings, pooling
+from bayes_scaling.plot.designs import approaches, design
 from bayes_scaling.plot.losses import extrapolation, loss_band
 from bayes_scaling.plot.optimum import allocation, isoloss
-from bayes_scaling.plot.plans import approaches, design
+from bayes_scaling.plot.plans import chances, plan, serving, valley
 
 __all__ = [
     "allocation",
     "approaches",
+    "chances",
     "comparison",
+    "contrast",
     "coverage",
     "design",
+    "doublings",
     "extrapolation",
     "isoloss",
     "loss_band",
     "misses",
+    "plan",
+    "pooling",
     "posterior",
     "residuals",
+    "serving",
+    "valley",
 ]

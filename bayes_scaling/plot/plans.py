@@ -1,154 +1,255 @@
-"""Chinchilla's three approaches side by side, and the runs to train next."""
+"""Plans and what could go wrong with them: constraints, the valley of a budget, the chance of a target, demand."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.ticker import PercentFormatter
 
+from bayes_scaling.errors import InputError
 from bayes_scaling.plot import style
+from bayes_scaling.units import format_flops, format_quantity
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-    from bayes_scaling.approaches import Approaches
-    from bayes_scaling.design import Design
+    from bayes_scaling.plan import Plan
+    from bayes_scaling.risk import Risk
+    from bayes_scaling.serving import Serving
 
-LOOK = {
-    "envelope": (style.COLOURS[4], "^"),
-    "isoFLOP parabola": (style.COLOURS[1], "s"),
-    "isoFLOP asymmetric": (style.COLOURS[2], "D"),
-    "law": (style.COLOURS[0], "o"),
-}
-"""Colour and marker of each approach."""
+RULE = 20
+"""Tokens per parameter of the rule of thumb (Hoffmann et al. 2022)."""
+
+
+def one_group(values: "xr.DataArray", group: str | None) -> "xr.DataArray":
+    """Of one group, where there are several: the one named, or else the first."""
+    if "group" not in values.dims:
+        return values
+    names = [str(name) for name in values["group"].to_numpy()]
+    if group is not None and group not in names:
+        raise InputError(f"no group {group!r} in this result; its groups are {', '.join(names)}")
+    return values.sel(group=group or names[0], drop=True)
+
+
+def _titled(text: str, values: "xr.DataArray", group: str | None) -> str:
+    several = "group" in values.dims and values.sizes["group"] > 1
+    return f"{text} ({group or values['group'].to_numpy()[0]})" if several else text
 
 
 @style.styled
-def approaches(
-    approaches: "Approaches", *, prob: float = 0.9, figure: "Figure | SubFigure | None" = None
+def plan(
+    plan: "Plan", *, group: str | None = None, prob: float = 0.9, figure: "Figure | SubFigure | None" = None
 ) -> np.ndarray:
-    """The exponent of each approach, and N_opt against compute.
+    """N, D, tokens per parameter and the loss of each question: medians with their intervals.
 
     Parameters
     ----------
-    approaches : Approaches
+    plan : Plan
+    group : str, optional
+        Default: the first.
     prob : float
         Probability of the intervals.
-    figure : Figure, optional
+    figure : Figure or SubFigure, optional
 
     Returns
     -------
-    ndarray of Axes, shape (2,)
+    ndarray of Axes, shape (4,)
+        N, D, D/N, and the loss of a new run of the choice, with its drift.
     """
-    figure = figure if figure is not None else style.new_figure((10.2, 4.8))
-    left, right = figure.subplots(1, 2, width_ratios=(1, 2.1))
-    tails = [(1 - prob) / 2, 0.5, (1 + prob) / 2]
-    share = style.percent(prob)
-    for i, name in enumerate(approaches.names):
-        colour, marker = LOOK[name]
-        low, middle, high = approaches.exponent.sel(approach=name).quantile(tails, ("chain", "draw"))
-        left.plot([low, high], [i, i], color=colour, lw=2.4, solid_capstyle="butt")
-        style.points(left, [middle], [i], color=colour, marker=marker, s=46)
-        left.annotate(
-            f"{float(middle):.3f}", (middle, i), (0, 8), textcoords="offset points", ha="center", fontsize=8.5
-        )
-    left.set_yticks(range(len(approaches.names)), approaches.names)
-    left.set_ylim(len(approaches.names) - 0.5, -0.7)
-    left.set_xlabel(f"a of N_opt ~ C^a, {share} interval")
-    left.set_title("Exponent")
+    count = len(plan.questions)
+    canvas = figure if figure is not None else style.new_figure((11, 1.6 + 0.5 * count))
+    panels = canvas.subplots(1, 4, sharey=True)
+    y = np.arange(count)[::-1]
+    beyond = one_group(plan.beyond, group).to_numpy() > 0
+    answered = one_group(plan.choice["params"], group).notnull().to_numpy()
+    labels = {
+        "params": "model size N (parameters)", "tokens": "training data D (tokens)",
+        "tokens_per_param": "tokens per parameter", "new_run": "loss of the choice\n(nats per token, new run)",
+    }  # fmt: skip
+    for ax, (what, label) in zip(panels, labels.items(), strict=True):
+        low, middle, high = one_group(plan.interval(what, prob), group).to_numpy().T
+        finite = np.isfinite(np.r_[low, middle, high])
+        if what != "new_run" and finite.any():
+            values = np.r_[low, middle, high][finite]
+            style.log_axis(ax, "x", what, values.min() / 2, values.max() * 2)
+        known = np.isfinite(middle) & answered
+        # What no budget reaches runs out of the picture.
+        top = np.where(np.isfinite(high), high, ax.get_xlim()[1] if what != "new_run" else middle)
+        ax.hlines(y[known], low[known], top[known], color=style.COLOURS[0], alpha=0.45, lw=6)
+        for mask, look in ((known & ~beyond, {"mec": "white"}), (known & beyond, {"mfc": "white"})):
+            ax.plot(middle[mask], y[mask], "o", **{"color": style.COLOURS[0], "mew": 1.5, "ms": 7, **look})
+        if what == "tokens_per_param":
+            ax.axvline(RULE, color=style.INK, ls=":", lw=1.5)
+        ax.set_xlabel(label)
+        ax.grid(axis="x", color=style.BEYOND)
+        ax.tick_params(axis="y", length=0)
+    panels[0].set_yticks(y, [_wrapped(question) for question in plan.questions])
+    panels[0].set_ylim(-0.7, count - 0.3)
+    canvas.suptitle(
+        _titled(
+            f"What to train: medians and {style.percent(prob)} intervals (open: beyond the data)", plan.params, group
+        ),
+        x=0.01, ha="left", fontsize=11.5, fontweight="bold",
+    )  # fmt: skip
+    return panels
 
-    runs = approaches.fits["law"].runs
-    first, end = runs.extent["flops"]
-    flops = approaches.flops.to_numpy()
-    axis = np.geomspace(first, max(flops.max(), end), 60)
-    curves = {name: approaches.along(name, axis) for name in approaches.names}
-    style.log_axis(right, "x", "flops", first / 1.5, axis[-1] * 1.5)
-    bands = {name: draws.quantile(tails, ("chain", "draw")).to_numpy() for name, draws in curves.items()}
-    lowest = min(band[0].min() for band in bands.values())
-    style.log_axis(right, "y", "params", lowest / 3, max(band[2].max() for band in bands.values()) * 1.6)
-    style.mark_beyond(right, end)
-    for name, (low, middle, high) in bands.items():
-        colour, marker = LOOK[name]
-        style.band(right, axis, low, high, axis > end, colour, style.RUN_ALPHA)
-        style.line(right, axis, middle, axis > end, colour)
-        if len(approaches.points):
-            own = approaches.points[approaches.points["approach"] == name]
-            gap = [own["params"] - own["lower"], own["upper"] - own["params"]]
-            right.errorbar(own["flops"], own["params"], yerr=gap, fmt="none", ecolor=colour, alpha=0.6, lw=1)
-            style.points(right, own["flops"], own["params"], color=colour, marker=marker, s=22)
-    keys = [style.key(LOOK[name][0], "points", name, LOOK[name][1]) for name in approaches.names]
-    keys.append(style.key(style.GREY, "run", f"{share} band of the line"))
-    right.legend(handles=keys, loc="upper left")
-    right.set_title("Compute-optimal model size by three approaches")
-    return np.array([left, right])
+
+def _wrapped(question: str, width: int = 34) -> str:
+    from textwrap import fill
+
+    return fill(question, width)
 
 
 @style.styled
-def design(design: "Design", *, figure: "Figure | SubFigure | None" = None) -> np.ndarray:
-    """What each candidate tells for its cost, which runs are chosen, and how the doubt shrinks with what is spent.
+def valley(risk: "Risk", point: int = 0, *, group: str | None = None, ax: "Axes | None" = None) -> "Axes":
+    """The loss given up against the model's size at one budget, with the choices marked; the band holds 90%.
 
     Parameters
     ----------
-    design : Design
-    figure : Figure, optional
+    risk : Risk
+    point : int
+        Which budget.
+    group : str, optional
+        Default: the first.
+    ax : Axes, optional
 
     Returns
     -------
-    ndarray of Axes, shape (2,)
+    Axes
     """
-    figure = figure if figure is not None else style.new_figure((10.2, 4.8))
-    plane, falling = figure.subplots(1, 2, width_ratios=(1.5, 1))
-    every, batch = design.candidates, design.table()
-    n, d = every["params"], every["tokens"]
-    style.log_axis(plane, "x", "params", n.min() / 2, n.max() * 2)
-    style.log_axis(plane, "y", "tokens", d.min() / 2, d.max() * 2)
-    size = 6 + 140 * every["removed"] / every["removed"].max()
-    plane.scatter(n, d, s=size, color=style.FAINT, alpha=0.55, linewidths=0)
-    for i, group in enumerate(dict.fromkeys(every["group"])):
-        own = batch[batch["group"] == group]
-        look = {"color": style.COLOURS[i], "marker": style.MARKERS[i]}
-        style.points(plane, own["params"], own["tokens"], s=64, **look)
-    for row in batch[batch["runs"] > 1].to_dict("records"):
-        at = row["params"], row["tokens"]
-        plane.annotate(f"{row['runs']}x", at, (6, 4), textcoords="offset points", fontsize=8.5)
-    _same_compute(plane, every["flops"].min(), every["flops"].max())
-    keys = [
-        style.key(style.COLOURS[i], "points", f"to train{'' if many else f' ({group})'}", style.MARKERS[i])
-        for many in [every["group"].nunique() == 1]
-        for i, group in enumerate(dict.fromkeys(every["group"]))
+    ax = style.axes(ax)
+    curve = risk.curve.isel(point=point)
+    n = one_group(curve["params"], group).to_numpy()
+    regret = one_group(curve["regret"], group).transpose("candidate", "bound").to_numpy()
+    picks = one_group(risk.choices["params"].isel(point=point), group)
+    lost = one_group(risk.regret.isel(point=point), group).median(("chain", "draw"))
+    top = 1.15 * max(float(lost.max()), 1e-3)
+    shown = n[regret[:, 1] < top]
+    at = picks.to_numpy()
+    style.log_axis(ax, "x", "params", min(shown.min(), *at) / 1.2, max(shown.max(), *at) * 1.2)
+    color = style.COLOURS[0]
+    beyond = one_group(curve["beyond"], group).to_numpy() > 0
+    style.band(ax, n, regret[:, 0], regret[:, 2], beyond, color, style.LAW_ALPHA)
+    style.line(ax, n, regret[:, 1], beyond, color)
+    safe = [float(one_group(risk.safe[end].isel(point=point), group)) for end in ("lower", "upper")]
+    ax.axvspan(*safe, color=style.COLOURS[2], alpha=0.15, lw=0, zorder=0)
+    for i, name in enumerate(picks["choice"].to_numpy()):
+        look = {"color": style.COLOURS[(i + 1) % 6], "marker": style.MARKERS[i % len(style.MARKERS)]}
+        style.points(ax, at[i], float(lost.sel(choice=name)), label=str(name), s=46, **look)
+    ax.set_ylim(-0.03 * top, top)
+    ax.set_ylabel("loss given up (nats per token)")
+    handles, _ = ax.get_legend_handles_labels()
+    handles += [
+        style.key(
+            color,
+            "dashed" if beyond.any() else "line",
+            "median" + (", beyond the data" if beyond.any() else ""),
+        ),
+        style.key(color, "law", "90% band"),
+        style.key(style.COLOURS[2], "run", "within 0.1% of the least expected loss"),
     ]
-    keys.append(style.key(style.FAINT, "points", "candidates; area: what one run tells"))
-    plane.legend(handles=keys, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
-    plane.set_title("Runs to train next")
-
-    spent = np.r_[0.0, design.runs["flops"].cumsum()]
-    falling.step(spent, np.r_[design.before, design.runs["sd"]], where="post", color=style.COLOURS[0])
-    falling.scatter([design.cost], [design.grid], color=style.COLOURS[1], marker="s", zorder=4)
-    falling.annotate(
-        "isoFLOP profile\nof equal cost", (design.cost, design.grid), (-8, 6), textcoords="offset points",
-        ha="right", fontsize=8.5, color=style.COLOURS[1],
-    )  # fmt: skip
-    falling.set_xlabel("compute spent on the batch (FLOPs)")
-    falling.set_ylabel("expected standard deviation")
-    falling.set_ylim(0, None)
-    falling.set_title(design.goal[0].upper() + design.goal[1:], fontsize=9.5)
-    return np.array([plane, falling])
+    ax.legend(handles=handles, loc="best")
+    title = f"How flat the valley is at {format_flops(float(risk.flops[point]))} FLOPs"
+    ax.set_title(_titled(title, risk.regret, group))
+    return ax
 
 
-def _same_compute(ax: "Axes", low: float, high: float) -> None:
-    """Diagonals of equal compute, at powers of ten."""
-    (left, right), limits = ax.get_xlim(), ax.get_ylim()
-    n = np.array([left, right])
-    for decade in np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1):
-        d = 10**decade / (6 * n)
-        ax.plot(n, d, color=style.BEYOND, lw=1, zorder=0)
-        at = min(max(10**decade / (6 * limits[1] * 0.85), left), right)
-        if limits[0] < 10**decade / (6 * at) < limits[1]:
+@style.styled
+def chances(
+    fit: Any,
+    target: Any,
+    to: Any = None,
+    *,
+    group: str | None = None,
+    drift: Any = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """The probability that a run reaches a loss, along the budget; each budget spent on its median N_opt.
+
+    Parameters
+    ----------
+    fit : Fit
+    target : number or sequence of them
+        Losses in nats per token.
+    to : number or str, optional
+        Where the axis ends, in FLOPs. Default: three decades beyond the data, rounded up.
+    group : str, optional
+        Default: the group with the largest run.
+    drift
+        As for `predict`.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    from bayes_scaling.plot.losses import largest_group
+    from bayes_scaling.risk import chances as along
+
+    ax = style.axes(ax)
+    group = group or largest_group(fit)
+    first, end = fit.runs.extent["flops"]
+    budgets = np.geomspace(first, style.horizon(end, to), 80)
+    style.log_axis(ax, "x", "flops", first / 1.3, budgets[-1] * 1.3)
+    style.mark_beyond(ax, end)
+    for i, loss in enumerate(np.atleast_1d(target)):
+        found = along(fit, loss, budgets, group=group, drift=drift).to_numpy()
+        style.line(ax, budgets, found, budgets > end, style.COLOURS[i % len(style.COLOURS)])
+        ax.plot([], [], color=style.COLOURS[i % len(style.COLOURS)], label=f"loss of at most {float(loss):g}")
+    ax.set_ylim(0, 1.02)
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    ax.set_ylabel("probability, of a new run and with drift")
+    ax.legend(loc="best")
+    ax.set_title("The chance of a target" + style.of_group(fit, group))
+    return ax
+
+
+@style.styled
+def serving(
+    serving: "Serving", *, group: str | None = None, prob: float = 0.9, ax: "Axes | None" = None
+) -> "Axes":
+    """Tokens per parameter as demand grows.
+
+    Parameters
+    ----------
+    serving : Serving
+        Of two demands or more.
+    group : str, optional
+        Default: the first.
+    prob : float
+        Probability of the band.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = style.axes(ax)
+    x = serving.served.to_numpy()
+    low, middle, high = one_group(serving.interval("tokens_per_param", prob), group).to_numpy().T
+    style.log_axis(ax, "x", "tokens served over the model's life", x.min() / 1.3, x.max() * 1.3)
+    style.log_axis(ax, "y", "tokens per parameter D/N", np.nanmin([*low, RULE]) / 1.5, np.nanmax(high) * 1.5)
+    color = style.COLOURS[0]
+    beyond = one_group(serving.beyond, group).to_numpy() > 0
+    style.band(ax, x, low, high, beyond, color, style.LAW_ALPHA)
+    style.line(ax, x, middle, beyond, color)
+    ax.axhline(RULE, color=style.INK, ls=":", lw=1.5)
+    sizes = one_group(serving.interval("params", prob), group).to_numpy()[:, 1]
+    for i in np.unique(np.linspace(0, len(x) - 1, 5).round().astype(int)):
+        if np.isfinite(middle[i]):
+            ax.plot(x[i], middle[i], "o", mfc="white", mec=color, mew=1.5, ms=5)
             ax.annotate(
-                f"$10^{{{decade:.0f}}}$",
-                (at, 10**decade / (6 * at)),
-                fontsize=7.5,
-                color=style.GREY,
-                ha="left",
-            )
-    ax.set_xlim(left, right)
-    ax.set_ylim(*limits)
+                format_quantity(sizes[i], 2), (x[i], middle[i]), (0, 8), textcoords="offset points", ha="right",
+                fontsize=8.5,
+            )  # fmt: skip
+    keys = [
+        style.key(color, "line", "median; marked: parameters"),
+        style.key(color, "law", f"{style.percent(prob)} band"),
+        style.key(style.INK, "dotted", f"{RULE} tokens per parameter"),
+    ]
+    if beyond.any():
+        keys.insert(1, style.key(color, "dashed", "models or data beyond those of the runs"))
+    ax.legend(handles=keys, loc="upper left")
+    ax.set_title(_titled(_wrapped(serving.question, 64), serving.params, group))
+    return ax
