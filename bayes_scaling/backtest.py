@@ -211,10 +211,11 @@ class Ahead:
             posterior = fit.draws(group)
             spread = new_run_scale(fit, posterior, forecast.inputs).broadcast_like(forecast.mean)
             tails = posterior.get("nu", 1e6 + 0 * posterior["sigma"]).broadcast_like(forecast.mean)
+            excess = posterior.get("excess", 0 * posterior["sigma"]).broadcast_like(forecast.mean)
             beyond = distance(forecast.decades_beyond).to_numpy()
             flat: list[np.ndarray] = [
                 x.transpose("point", "chain", "draw").to_numpy().reshape(len(rows), -1)
-                for x in (forecast.mean, spread, tails)
+                for x in (forecast.mean, spread, tails, excess)
             ]
             flat[0] = np.log(flat[0])
             if fit.noise.discrepancy:
@@ -222,8 +223,9 @@ class Ahead:
                 flat[:2] = flat[0] + curve.center.T, np.hypot(flat[1], curve.spread.T)
             parts.append((rows, *flat, beyond))
         order = np.argsort(np.concatenate([rows for rows, *_ in parts]))
-        middle, scale, nu, far = (np.concatenate([part[i] for part in parts])[order] for i in range(1, 5))
-        self.middle, self.scale, self.nu, self.decades = middle, scale, nu, far
+        self.middle, self.scale, self.nu, self.excess, self.decades = (
+            np.concatenate([part[i] for part in parts])[order] for i in range(1, 6)
+        )
         self.seed = fit.provenance["seed"]
 
     def scores(self, drift: Drift, s: float | None = None) -> dict[str, np.ndarray]:
@@ -235,12 +237,20 @@ class Ahead:
         count = self.middle.shape[1]
         slope = s * rng.standard_normal(count) if s is not None else drift.slopes(rng, (count,))
         middle = self.middle + self.decades[:, None] * slope
-        z = (self.y[:, None] - middle) / self.scale
-        density = logsumexp(t.logpdf(z, self.nu) - np.log(self.scale), axis=1) - np.log(count)
+        # In two pieces where runs are undertuned: what is held out was tuned no better than what was fitted.
+        residual, wide = self.y[:, None] - middle, self.scale + self.excess
+        over, share = residual > 0, self.scale / (self.scale + wide)
+        z = residual / np.where(over, wide, self.scale)
+        density = t.logpdf(z, self.nu) + np.log(2 / (self.scale + wide))
+        density = logsumexp(density, axis=1) - np.log(count)
         if s is not None:
             return {"log_density": density}
-        draws = (middle + self.scale * rng.standard_t(self.nu)).T
-        return of_draws(draws, self.y) | {"log_density": density, "pit": t.cdf(z, self.nu).mean(1)}
+        tail = t.cdf(z, self.nu)
+        pit = np.where(over, share + (1 - share) * (2 * tail - 1), 2 * share * tail).mean(1)
+        drawn = np.abs(rng.standard_t(self.nu))
+        below = rng.uniform(size=drawn.shape) < share
+        draws = (middle + np.where(below, -self.scale, wide) * drawn).T
+        return of_draws(draws, self.y) | {"log_density": density, "pit": pit}
 
 
 def _noise_input(fit: "Fit") -> tuple[str, ...]:

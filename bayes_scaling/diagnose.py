@@ -267,7 +267,11 @@ def summary(fit: "Fit", prob: float = 0.9) -> "pd.DataFrame":
 
 
 def _noise_names(fit: "Fit") -> list[str]:
-    return [name for name in ("sigma", "lack_of_fit", "discrepancy", "nu", "slope") if name in fit.posterior]
+    return [
+        name
+        for name in ("sigma", "lack_of_fit", "persistence", "excess", "discrepancy", "nu", "slope")
+        if name in fit.posterior
+    ]
 
 
 def meaning(fit: "Fit", name: str) -> str:
@@ -297,6 +301,8 @@ def meaning(fit: "Fit", name: str) -> str:
         "sigma": "seed sd of log loss" if clustered else "noise of log loss: seed and lack of fit together",
         "discrepancy": "slow departures of the curve from the law, sd of log loss",
         "lack_of_fit": "lack of fit of a configuration, sd of log loss",
+        "persistence": "e-folds of compute over which checkpoints err alike",
+        "excess": "how much wider log loss scatters above the law than below it",
         "nu": "degrees of freedom of the noise",
         "slope": f"change of log sigma per e-fold of {fit.noise.slope_in}",
     }

@@ -362,10 +362,11 @@ def open_fit(path: str | Path) -> Fit:
         raise InputError(f"{path}: {error}; define it with @law before opening the file") from None
     law = family.with_priors({k: prior_from_dict(v) for k, v in provenance["priors"].items()})
     noise_values = dict(provenance["noise"])
-    slope_in, curve = noise_values.pop("slope_in"), noise_values.pop("discrepancy", None)
+    slope_in, curve, excess = (noise_values.pop(name, None) for name in ("slope_in", "discrepancy", "excess"))
     noise = Noise(
         slope_in=slope_in,
         discrepancy=Discrepancy.from_dict(curve) if curve else None,
+        excess=prior_from_dict(excess) if excess else None,
         **{k: prior_from_dict(v) for k, v in noise_values.items()},
     )
     runs = runs_of(tree, provenance["runs"])

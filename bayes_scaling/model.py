@@ -21,9 +21,11 @@ from bayes_scaling.laws.core import Law
 from bayes_scaling.noise import (
     Noise,
     cluster_log_likelihood,
+    of_trajectory,
     run_scale,
     share_log_likelihood,
     single_log_likelihood,
+    two_piece_log_likelihood,
 )
 from bayes_scaling.priors import Prior
 
@@ -47,6 +49,7 @@ class Structure:
     n_rows: int
     n_clusters: int
     clustered: bool  # whether some rows share a configuration or a trajectory; else each row is a cluster
+    along: bool = False  # whether some clusters are trajectories
     counted: bool = False  # whether the number of test items is known
 
     @property
@@ -58,7 +61,7 @@ class Structure:
     def global_priors(self) -> dict[str, Prior]:
         if self.law.outcome == "share":
             return {}
-        return self.noise.global_priors(self.clustered)
+        return self.noise.global_priors(self.clustered, self.along)
 
     def pooled(self, *kinds: Pooling) -> list[str]:
         """The columns of theta that are pooled in one of these ways."""
@@ -91,9 +94,13 @@ def structure(runs: "Runs", law: Law, noise: Noise, pooling: Any = None) -> Stru
         return Structure(law, noise, pools, groups, len(runs), groups, False)  # each group is one curve
     if law.outcome == "share":
         _check_share(runs, law, noise)
-        return Structure(law, noise, pools, groups, len(runs), len(runs), False, runs.items is not None)
+        return Structure(
+            law, noise, pools, groups, len(runs), len(runs), False, counted=runs.items is not None
+        )
     clusters = int(runs.clusters.max()) + 1
-    return Structure(law, noise, pools, groups, len(runs), clusters, clusters < len(runs))
+    clustered = clusters < len(runs)
+    along = clustered and "trajectory" in runs.table and not noise.excess
+    return Structure(law, noise, pools, groups, len(runs), clusters, clustered, along)
 
 
 def _check_curve(runs: "Runs", law: Law) -> None:
@@ -143,6 +150,8 @@ def model_data(runs: "Runs", law: Law, noise: Noise) -> dict[str, np.ndarray]:
             "group_index": runs.group_index.astype(np.int32),
             "cluster_index": np.arange(len(runs), dtype=np.int32),
         }
+    if "trajectory" in runs.table and not noise.excess and not noise.discrepancy:
+        data["previous"], data["gap"] = _steps(runs)
     return data | {
         "log_loss": runs.log_loss,
         "measurement_variance": runs.measurement_sd**2,
@@ -150,6 +159,24 @@ def model_data(runs: "Runs", law: Law, noise: Noise) -> dict[str, np.ndarray]:
         "group_index": runs.group_index.astype(np.int32),
         "cluster_index": (runs.group_index if noise.discrepancy else runs.clusters).astype(np.int32),
     }
+
+
+FIRST = 1e4
+"""E-folds since the checkpoint before, where there is none."""
+
+
+def _steps(runs: "Runs") -> tuple[np.ndarray, np.ndarray]:
+    """The checkpoint before each one of its trajectory (itself, if it is the first), and e-folds of compute since."""
+    log_scale = np.log(runs.scale)
+    order = np.lexsort((log_scale, runs.clusters))
+    follows = np.diff(runs.clusters[order], prepend=-1) == 0
+    follows &= runs.table["trajectory"].notna().to_numpy()[order]
+    previous, gap = np.arange(len(runs), dtype=np.int32), np.full(len(runs), FIRST)
+    previous[order[follows]] = order[:-1][follows[1:]]
+    later = previous != np.arange(len(runs))
+    # Two rows of one checkpoint are kept apart by a hair, or they would foretell each other exactly.
+    gap[later] = np.maximum((log_scale - log_scale[previous])[later], 1e-3)
+    return previous, gap
 
 
 def build_model(runs: "Runs", law: Law, noise: Noise, pooling: Any = None) -> "pm.Model":
@@ -167,9 +194,10 @@ def build_model(runs: "Runs", law: Law, noise: Noise, pooling: Any = None) -> "p
     -------
     pymc.Model
         Free variables ``mean``, ``tau_offset``, ``offset`` and ``shared`` (those that the structure needs),
-        data variables as in `model_data`, deterministics ``theta``, ``residual``, ``row_variance`` (squared
-        scale of a row, its share of the cluster's effect included) and one per parameter, and the potential
-        ``log_likelihood`` (one value per cluster).
+        data variables as in `model_data`, deterministics ``theta``, ``residual`` (of a trajectory: what
+        the checkpoint before does not foretell), ``row_variance`` (squared scale of a row, its share of the
+        cluster's effect included) and one per parameter, and the potential ``log_likelihood`` (one value per
+        cluster).
     """
     return build_structure(structure(runs, law, noise, pooling), model_data(runs, law, noise))
 
@@ -201,22 +229,34 @@ def build_structure(s: Structure, data: Mapping[str, np.ndarray]) -> "pm.Model":
         if s.noise.discrepancy:
             pm.Potential("log_likelihood", _curve(s, d, residual, sigma, shared))
             return model
-        pm.Deterministic("residual", residual)
         scale = run_scale(sigma, shared["slope"], d["noise_covariate"]) if s.noise.slope_in else sigma
         variance = scale**2 + d["measurement_variance"]
-        if s.clustered:
 
-            def total(x: Any) -> Any:
-                return pt.inc_subtensor(pt.zeros(s.n_clusters)[d["cluster_index"]], x)
+        def total(x: Any) -> Any:
+            return pt.inc_subtensor(pt.zeros(s.n_clusters)[d["cluster_index"]], x) if s.clustered else x
 
-            size = total(d["weight"])[d["cluster_index"]]
-            pm.Deterministic("row_variance", variance + size * shared["lack_of_fit"] ** 2)
-            log_likelihood = cluster_log_likelihood(
-                pt.gammaln, total, residual, variance, shared["lack_of_fit"] ** 2, shared["nu"], d["weight"]
+        if s.noise.excess:
+            above = (scale + shared["excess"]) ** 2 + d["measurement_variance"]
+            log_likelihood = total(
+                two_piece_log_likelihood(pt.gammaln, residual, variance, above, shared["nu"], d["weight"])
             )
+            variance = pt.switch(residual > 0, above, variance)
+        elif s.clustered:
+            effect: Any = pt.ones(s.n_rows)
+            if s.along:
+                residual, variance, effect = of_trajectory(
+                    residual, variance, d["previous"], d["gap"], shared["persistence"]
+                )
+            spread = shared["lack_of_fit"] ** 2
+            log_likelihood = cluster_log_likelihood(
+                pt.gammaln, total, residual, variance, spread, shared["nu"], d["weight"], effect
+            )
+            told = total(d["weight"] * effect**2 / variance)
+            variance = variance * (1 + spread * told[d["cluster_index"]])
         else:
-            pm.Deterministic("row_variance", variance)
             log_likelihood = single_log_likelihood(pt.gammaln, residual, variance, shared["nu"], d["weight"])
+        pm.Deterministic("residual", residual)
+        pm.Deterministic("row_variance", variance)
         pm.Potential("log_likelihood", log_likelihood)
     return model
 

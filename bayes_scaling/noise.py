@@ -9,6 +9,13 @@ so seed variance (sigma) stands apart from what the law misses of a configuratio
 checkpoints never count as a hundred runs. Nothing but the scale is sampled: the shared effect is integrated
 out in closed form (Sherman-Morrison). Where every cluster is a single row, lack of fit and seed cannot be
 told apart; there is one sigma, and the likelihood is a Student-t in each row.
+
+Neighbouring checkpoints of a trajectory err together beyond the effect that all share: their own noise is an
+Ornstein-Uhlenbeck process in log compute, whose correlation falls by 1/e over `persistence` e-folds. As that is
+Markov, each row less what its predecessor foretells is independent of the rows before.
+
+Runs whose recipe was not tuned lie above the law, never below it: noise "undertuned" is a Student-t in two pieces,
+with scale sigma below the law and sigma + excess above it (Fernandez and Steel 1998, doi:10.2307/2669632).
 """
 
 from dataclasses import dataclass
@@ -36,12 +43,19 @@ class Noise:
     nu : Prior
         Degrees of freedom of the Student-t.
     lack_of_fit : Prior
-        What the law misses of a configuration, shared by its replicates; used only where there are clusters.
+        What the law misses of a configuration, shared by its replicates, or of a trajectory, shared by its
+        checkpoints; used only where there are clusters.
+    persistence : Prior
+        E-folds of compute over which the correlation of neighbouring checkpoints falls by 1/e; used only where
+        there are trajectories.
     slope : Prior
         Change of log sigma per e-fold of ``slope_in``.
     share : Prior
         Takes the place of ``sigma`` where a law gives a share of test items: how far runs scatter beyond what the
         number of items makes them, in units of sqrt(p (1 - p)).
+    excess : Prior, optional
+        For runs that were not all tuned: how much wider log loss scatters above the law than below it. The law is
+        then that of the well-tuned runs, and so are its forecasts. In place of ``lack_of_fit``.
     discrepancy : Discrepancy, optional
         For a law of one input: the runs of a group are one curve and err together along it, normally; in place of
         ``nu`` and ``lack_of_fit``.
@@ -51,8 +65,10 @@ class Noise:
     sigma: Prior = LogNormal(0.01, 1.2, between=0.7)
     nu: Prior = LogNormal(7.0, 0.8, above=1.0)
     lack_of_fit: Prior = LogNormal(0.01, 1.5)
+    persistence: Prior = LogNormal(0.3, 1.0)
     slope: Prior = Normal(0.0, 0.2)
     share: Prior = LogNormal(0.05, 1.0, between=0.5)
+    excess: Prior | None = None
     discrepancy: Discrepancy | None = None
 
     def __post_init__(self) -> None:
@@ -62,34 +78,44 @@ class Noise:
             raise InputError(
                 "a noise has a slope or a discrepancy, not both: the latter needs a constant sigma"
             )
+        if self.excess and self.discrepancy:
+            raise InputError("a noise has an excess or a discrepancy, not both: the latter is normal")
 
     def scale_prior(self, outcome: str) -> Prior:
         """The prior of sigma for what a law gives."""
         return self.share if outcome == "share" else self.sigma
 
-    def global_priors(self, clustered: bool) -> dict[str, Prior]:
-        """Priors of the noise parameters that all groups share."""
+    def global_priors(self, clustered: bool, along: bool = False) -> dict[str, Prior]:
+        """Priors of the noise parameters that all groups share; ``along``: some clusters are trajectories."""
         if self.discrepancy:
             return {"discrepancy": self.discrepancy.amplitude}
         priors = {"nu": self.nu}
-        if clustered:
+        if self.excess:
+            priors["excess"] = self.excess
+        elif clustered:
             priors["lack_of_fit"] = self.lack_of_fit
+            if along:
+                priors["persistence"] = self.persistence
         if self.slope_in:
             priors["slope"] = self.slope
         return priors
 
 
 def as_noise(noise: "str | Noise | None") -> Noise:
-    """A `Noise` from its short name: None or "constant", "curve", "flops", "params"."""
+    """A `Noise` from its short name: None or "constant", "curve", "flops", "params", "undertuned"."""
     if isinstance(noise, Noise):
         return noise
     if noise in (None, "constant"):
         return Noise()
     if noise == "curve":
         return Noise(discrepancy=Discrepancy())
+    if noise == "undertuned":
+        return Noise(excess=LogNormal(0.02, 1.2))
     if noise in ("flops", "params"):
         return Noise(slope_in=noise)  # type: ignore[arg-type]
-    raise InputError(f"unknown noise {noise!r}; expected 'constant', 'curve', 'flops', 'params' or a Noise")
+    raise InputError(
+        f"unknown noise {noise!r}; expected 'constant', 'curve', 'flops', 'params', 'undertuned' or a Noise"
+    )
 
 
 def run_scale(sigma: Any, slope: Any, log_covariate: Any) -> Any:
@@ -107,8 +133,51 @@ def single_log_likelihood(gammaln: Any, residual: Any, variance: Any, nu: Any, w
     )
 
 
+def two_piece_log_likelihood(
+    gammaln: Any, residual: Any, below: Any, above: Any, nu: Any, weight: Any
+) -> Any:
+    """Log density of each row, times its weight: a Student-t whose squared scale is ``below`` or ``above`` the law's.
+
+    The two halves meet at the law, which is the mode.
+    """
+    variance = below + (above - below) * (residual > 0)
+    share = log(2 / (1 + (above / below) ** 0.5)) + 0.5 * log(variance / below)
+    return weight * share + single_log_likelihood(gammaln, residual, variance, nu, weight)
+
+
+def of_trajectory(
+    residual: Any, variance: Any, previous: Any, gap: Any, persistence: Any
+) -> tuple[Any, Any, Any]:
+    """What each row of a trajectory says that its predecessor does not.
+
+    Parameters
+    ----------
+    residual, variance : array, shape (rows,)
+    previous : array of int, shape (rows,)
+        The row before, or the row itself where it is the first.
+    gap : array, shape (rows,)
+        E-folds of compute since the row before; very many where there is none.
+    persistence : scalar
+
+    Returns
+    -------
+    residual, variance, effect : array, shape (rows,)
+        Independent residuals, their squared scales, and how far an effect of 1 on the whole trajectory moves each.
+    """
+    correlation = exp(-gap / persistence)
+    carried = correlation * (variance / variance[previous]) ** 0.5
+    return residual - carried * residual[previous], variance * (1 - correlation**2), 1 - carried
+
+
 def cluster_log_likelihood(
-    gammaln: Any, total: Any, residual: Any, variance: Any, shared: Any, nu: Any, weight: Any
+    gammaln: Any,
+    total: Any,
+    residual: Any,
+    variance: Any,
+    shared: Any,
+    nu: Any,
+    weight: Any,
+    effect: Any = 1.0,
 ) -> Any:
     """Multivariate Student-t log density of each cluster.
 
@@ -125,6 +194,8 @@ def cluster_log_likelihood(
     nu : scalar
     weight : array, shape (rows,)
         1, or 0 for a row that is left out.
+    effect : array, shape (rows,), or 1
+        How far the shared effect moves each row.
 
     Returns
     -------
@@ -133,10 +204,12 @@ def cluster_log_likelihood(
     """
     precision = weight / variance
     size = total(weight)
-    sum_precision = total(precision)
+    sum_precision = total(precision * effect**2)
     inflation = 1 + shared * sum_precision
     # Sherman-Morrison: quadratic form and determinant of a diagonal plus a rank-one matrix.
-    quadratic = total(precision * residual**2) - shared * total(precision * residual) ** 2 / inflation
+    quadratic = (
+        total(precision * residual**2) - shared * total(precision * residual * effect) ** 2 / inflation
+    )
     log_determinant = total(weight * log(variance)) + log(inflation)
     return (
         gammaln((nu + size) / 2)

@@ -59,8 +59,9 @@ class Request:
                 "slope_in": self.noise.slope_in,
                 **{
                     name: getattr(self.noise, name).to_dict()
-                    for name in ("sigma", "nu", "lack_of_fit", "slope", "share")
+                    for name in ("sigma", "nu", "lack_of_fit", "persistence", "slope", "share")
                 },
+                "excess": self.noise.excess and self.noise.excess.to_dict(),
                 "discrepancy": self.noise.discrepancy and self.noise.discrepancy.to_dict(),
             },
             "pooling": dict(self.structure.pooling),

@@ -55,9 +55,10 @@ def simulate(
     law : str or Law
     parameters : mapping of str to float or sequence
         The law's parameters and sigma, on their natural scales: one number, or one for each group (in the order
-        of ``Runs.groups``); nu (none: normal noise), lack_of_fit (none: 0) and slope, where noise has one.
+        of ``Runs.groups``); nu (none: normal noise), lack_of_fit (none: 0), persistence (of checkpoints; none: 0), and
+        slope and excess, where noise has them.
     noise : str or Noise, optional
-        As for `fit`; only its ``slope_in`` matters here.
+        As for `fit`; only its ``slope_in`` and whether it has an excess matter here.
     group : str, optional
         The column that names each run's group.
     reference : Reference or mapping of column to value, optional
@@ -78,7 +79,8 @@ def simulate(
     chosen, layer = get_law(law), as_noise(noise)
     runs = _as_design(design, chosen, group)
     needed = (*chosen.parameters, "sigma")
-    optional = ("nu", "lack_of_fit", "slope") if layer.slope_in else ("nu", "lack_of_fit")
+    optional = ["nu", *(("excess",) if layer.excess else ("lack_of_fit", "persistence"))]
+    optional += ["slope"] if layer.slope_in else []
     given = dict(parameters or {})
     for name in needed:
         if name not in given:
@@ -100,7 +102,7 @@ def simulate(
             )
         if not np.isfinite(value).all() and name != "nu":
             raise InputError(f"{name} is {value}; expected finite numbers")
-    for name in ("sigma", "lack_of_fit", "nu"):
+    for name in ("sigma", "lack_of_fit", "persistence", "excess", "nu"):
         if (values.get(name, np.ones(())) < 0).any() or (name == "nu" and values.get(name, 1) == 0):
             raise InputError(f"{name} is {values[name]}; expected a positive number")
     point = Reference(dict(reference)) if isinstance(reference, Mapping) else reference
@@ -178,14 +180,25 @@ def _drawn(
     measured = "loss_se" in runs.table
     if measurement_sd is None:
         measurement_sd = runs.table["loss_se"].to_numpy(float) / mean if measured else np.zeros(len(runs))
-    own = np.sqrt(scale**2 + measurement_sd**2) * rng.standard_normal(len(runs))
-    clusters = int(runs.clusters.max()) + 1
+    spread, z = np.sqrt(scale**2 + measurement_sd**2), rng.standard_normal(len(runs))
+    if "previous" in data and (persistence := float(values.get("persistence", 0.0))):
+        correlation = np.exp(-data["gap"] / persistence)
+        for row in np.argsort(runs.scale, kind="stable"):
+            carried = correlation[row] * z[data["previous"][row]] if correlation[row] else 0.0
+            z[row] = carried + np.sqrt(1 - correlation[row] ** 2) * z[row]
+    if noise.excess:
+        above = np.sqrt((scale + values.get("excess", 0.0)) ** 2 + measurement_sd**2)
+        over = rng.uniform(size=len(runs)) < above / (above + spread)
+        spread = np.where(over, above, -spread) * np.sign(z)
+    own = spread * z
+    own_clusters = np.arange(len(runs)) if noise.excess else runs.clusters
+    clusters = int(own_clusters.max()) + 1
     shared = values.get("lack_of_fit", 0.0) * rng.standard_normal(clusters)
     nu = float(values.get("nu", np.inf))
     # A multivariate Student-t: normals, all of a cluster divided by one root of chi-squared over nu.
     inflation = np.sqrt(nu / rng.chisquare(nu, clusters)) if np.isfinite(nu) else np.ones(clusters)
     with np.errstate(all="ignore"):
-        loss = mean * np.exp((own + shared[runs.clusters]) * inflation[runs.clusters])
+        loss = mean * np.exp((own + shared[own_clusters]) * inflation[own_clusters])
     if (bad := np.flatnonzero(~(np.isfinite(loss) & (loss > 0)))).size:
         where = ", ".join(f"{c} {runs.column(c)[bad[0]]:.3g}" for c in law.columns)
         raise InputError(
