@@ -63,8 +63,8 @@ def hanging(fit: "Fit") -> list[str]:
             others = row.drop(about, errors="ignore")
             if (worst := others.max()) > HANGS:
                 said.append(
-                    f"{about}{where} hangs on the prior of {others.idxmax()}: counted twice, it would move the answer "
-                    f"by {worst:.2f} of its posterior sd"
+                    f"{about}{where} hangs on the prior of {others.idxmax()}: "
+                    f"counted twice, it moves the answer by {worst:.2f} posterior sd"
                 )
     return said
 

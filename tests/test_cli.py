@@ -482,7 +482,7 @@ def test_progress_stays_out_of_stdout(run, table, sampled, monkeypatch):
     code, out, _ = run("fit", table, "-o", "fit.nc", "--json")
     assert code == 0
     assert sampled[0]["progress"] is True
-    assert json.loads(out)["law"] == "skaling"
+    assert json.loads(out)["law"] == "chinchilla"
 
 
 def test_doubts_about_a_table_are_sentences_on_stderr(run, tmp_path, sampled):
@@ -503,7 +503,7 @@ def test_a_failed_diagnosis_is_loud_and_exits_with_1(run, table, sampled, judged
         "(and 1 more: see `bayes-scaling diagnose`)\n"
     )
     assert json.loads(out)["diagnosis"]["failures"] == ["the chains disagree", "too few draws"]
-    assert bs.open_fit("fit.nc").law.name == "skaling"
+    assert bs.open_fit("fit.nc").law.name == "chinchilla"
 
     code, out, err = run("predict", pile, "--params", "1B", "--tokens", "1T")
     assert code == 1
@@ -590,7 +590,10 @@ def test_a_missing_column_says_how_to_map_it(run, tmp_path):
     ("argv", "message"),
     [
         (["--law", "chinchila"], "unknown law 'chinchila': did you mean 'chinchilla'? the laws are "),
-        (["--noise", "pink"], "unknown noise 'pink'; expected 'constant', 'flops', 'params' or a Noise\n"),
+        (
+            ["--noise", "pink"],
+            "unknown noise 'pink'; expected 'constant', 'curve', 'flops', 'params', 'undertuned' or a Noise\n",
+        ),
         (
             ["--column", "parms=N"],
             "--column parms=... is unknown; the columns are params, tokens, loss, flops, ",
@@ -637,7 +640,7 @@ def test_an_existing_output_is_kept_byte_for_byte_unless_forced(run, table, tmp_
     assert output.read_bytes() == b"precious"
     assert sampled == []
     assert run("fit", table, "-o", "fit.nc", "--force")[0] == 0
-    assert bs.open_fit(output).law.name == "skaling"
+    assert bs.open_fit(output).law.name == "chinchilla"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fit.nc", "runs.csv"]
 
 

@@ -292,7 +292,9 @@ class TestFitting:
         laws = ", ".join(sorted(bs.LAWS))
         with refuses(f"unknown law 'kaplam': did you mean 'kaplan'? the laws are {laws}"):
             bs.fit(single_fit.runs, law="kaplam")
-        with refuses("unknown noise 'loud'; expected 'constant', 'flops', 'params' or a Noise"):
+        with refuses(
+            "unknown noise 'loud'; expected 'constant', 'curve', 'flops', 'params', 'undertuned' or a Noise"
+        ):
             bs.fit(single_fit.runs, noise="loud")
         with refuses("law 'chinchilla' has no parameter 'k'; its parameters are E, A, B, alpha, beta"):
             bs.fit(single_fit.runs, priors={"k": LogNormal(1.0, 1.0)})

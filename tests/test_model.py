@@ -23,8 +23,8 @@ def from_prior(shape, draws):
     return prior_draws(engine(shape, hierarchical(shape)), draws, 3)
 
 
-def small_table(groups, *, replicates=1, loss_se=False):
-    """Six configurations in each group, each trained once or more often."""
+def small_table(groups, *, replicates=1, loss_se=False, checkpoints=1):
+    """Six configurations in each group, each trained once or more often, and looked at once or more often."""
     rng = np.random.default_rng(5)
     rows = []
     for group in groups:
@@ -32,9 +32,13 @@ def small_table(groups, *, replicates=1, loss_se=False):
             n, d = 10 ** rng.uniform(7.5, 9.5), 10 ** rng.uniform(9, 11)
             loss = 1.7 + 0.4 * (n / 5e8) ** -0.33 + 0.3 * (d / 1e10) ** -0.3
             for seed in range(replicates):
-                noise = np.exp(0.01 * rng.standard_normal())
-                rows.append({"group": group, "params": n, "tokens": d, "seed": seed, "loss": loss * noise})
+                for at in range(checkpoints):
+                    noise = np.exp(0.01 * rng.standard_normal())
+                    row = {"group": group, "params": n, "tokens": d * 2**at, "loss": loss * noise}
+                    rows.append(row | {"seed": seed, "trajectory": f"{n:g}, {seed}"})
     table = pd.DataFrame(rows)
+    if checkpoints == 1:
+        table = table.drop(columns="trajectory")
     if loss_se:
         table["loss_se"] = rng.uniform(0.001, 0.02, len(table))
     return bs.load_runs(table, name="small")
@@ -48,6 +52,9 @@ CASES = {
     "complete": (["a", "b"], {}, None, "complete"),
     "none": (["a", "b"], {}, None, "none"),
     "partial": (["a", "b", "c"], {}, None, "partial"),
+    "trajectories": (["a"], {"checkpoints": 3, "loss_se": True}, None, None),
+    "trajectories, partial": (["a", "b"], {"checkpoints": 3}, None, "partial"),
+    "undertuned, replicates": (["a"], {"replicates": 2}, "undertuned", None),
     "mixed, slope, replicates, measured": (["a", "b"], {"replicates": 2, "loss_se": True}, "params", MIXED),
 }
 

@@ -8,7 +8,14 @@ from scipy import stats
 from scipy.special import gammaln
 
 from bayes_scaling import InputError, LogNormal, Noise
-from bayes_scaling.noise import as_noise, cluster_log_likelihood, run_scale, single_log_likelihood
+from bayes_scaling.noise import (
+    as_noise,
+    cluster_log_likelihood,
+    of_trajectory,
+    run_scale,
+    single_log_likelihood,
+    two_piece_log_likelihood,
+)
 
 CLUSTERS = np.array([0, 1, 0, 2, 1, 0, 3])
 """Seven rows in four clusters of sizes 3, 2, 1 and 1."""
@@ -28,9 +35,10 @@ def rows():
     }
 
 
-def by_cluster(rows, *, shared, nu=5.0, weight=None, clusters=CLUSTERS):
+def by_cluster(rows, *, shared, nu=5.0, weight=None, clusters=CLUSTERS, effect=1.0):
     weight = np.ones(len(clusters)) if weight is None else weight
-    return cluster_log_likelihood(gammaln, totals_of(clusters), **rows, shared=shared, nu=nu, weight=weight)
+    options = {"shared": shared, "nu": nu, "weight": weight, "effect": effect}
+    return cluster_log_likelihood(gammaln, totals_of(clusters), **rows, **options)
 
 
 @pytest.mark.parametrize("nu", [1.2, 5.0, 300.0])
@@ -85,6 +93,39 @@ def test_replicates_that_agree_are_not_counted_as_independent_evidence(rows):
     assert at(0.02) - at(0.0) == pytest.approx(one_run, rel=1e-3)
 
 
+@pytest.mark.parametrize("persistence", [0.05, 0.7, 20.0])
+def test_checkpoints_are_a_multivariate_student_t_that_fades_with_compute(rows, persistence):
+    """The Markov form against the whole matrix: an effect that all share, and noise that is correlated along."""
+    when = np.array([0.0, 0.0, 0.4, 0.0, 1.1, 0.5, 0.0])  # rows 0, 2, 5 and rows 1, 4 are trajectories
+    previous, gap = np.array([0, 1, 0, 3, 1, 2, 6]), np.full(7, 1e4)
+    later = previous != np.arange(7)
+    gap[later] = (when - when[previous])[later]
+    residual, variance, effect = of_trajectory(*rows.values(), previous, gap, persistence)
+    found = by_cluster({"residual": residual, "variance": variance}, shared=0.02**2, effect=effect)
+    for cluster in range(4):
+        own = cluster == CLUSTERS
+        sd = np.sqrt(rows["variance"][own])
+        fading = np.exp(-np.abs(when[own][:, None] - when[own]) / persistence)
+        shape = 0.02**2 + sd[:, None] * sd * fading
+        expected = stats.multivariate_t.logpdf(rows["residual"][own], shape=shape, df=5.0)
+        assert found[cluster] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("nu", [2.0, 300.0])
+def test_two_pieces_are_a_density_that_lies_above_the_law(nu):
+    residual = np.linspace(-0.3, 0.9, 240_001)
+    logs = two_piece_log_likelihood(gammaln, residual, 0.004**2, 0.012**2, nu, np.ones(len(residual)))
+    density = np.exp(logs) * (residual[1] - residual[0])
+    assert density.sum() == pytest.approx(1, abs=2e-3)
+    assert density[residual > 0].sum() == pytest.approx(0.75, abs=2e-3), "in proportion to the two scales"
+    assert residual[density.argmax()] == pytest.approx(0, abs=1e-5)
+
+
+def test_two_equal_pieces_are_a_student_t(rows):
+    found = two_piece_log_likelihood(gammaln, rows["residual"], rows["variance"], rows["variance"], 5.0, 1.0)
+    np.testing.assert_allclose(found, single_log_likelihood(gammaln, **rows, nu=5.0, weight=1.0), rtol=1e-12)
+
+
 def test_the_scale_of_a_run_is_log_linear():
     assert run_scale(0.01, 0.0, 5.0) == 0.01
     assert run_scale(0.01, -0.2, 0.0) == 0.01
@@ -104,7 +145,9 @@ def test_noise_stays_what_it_is():
 
 
 def test_an_unknown_noise_is_refused():
-    message = "unknown noise 'gaussian'; expected 'constant', 'flops', 'params' or a Noise"
+    message = (
+        "unknown noise 'gaussian'; expected 'constant', 'curve', 'flops', 'params', 'undertuned' or a Noise"
+    )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         as_noise("gaussian")
 
@@ -116,13 +159,16 @@ def test_an_unknown_slope_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("slope_in", "clustered", "names"),
+    ("noise", "clustered", "along", "names"),
     [
-        (None, False, ["nu"]),
-        (None, True, ["nu", "lack_of_fit"]),
-        ("flops", False, ["nu", "slope"]),
-        ("flops", True, ["nu", "lack_of_fit", "slope"]),
+        (None, False, False, ["nu"]),
+        (None, True, False, ["nu", "lack_of_fit"]),
+        (None, True, True, ["nu", "lack_of_fit", "persistence"]),
+        ("flops", False, False, ["nu", "slope"]),
+        ("flops", True, False, ["nu", "lack_of_fit", "slope"]),
+        ("undertuned", True, False, ["nu", "excess"]),
+        ("curve", False, False, ["discrepancy"]),
     ],
 )
-def test_only_the_parameters_that_data_can_tell_are_in_the_model(slope_in, clustered, names):
-    assert list(Noise(slope_in=slope_in).global_priors(clustered)) == names
+def test_only_the_parameters_that_data_can_tell_are_in_the_model(noise, clustered, along, names):
+    assert list(as_noise(noise).global_priors(clustered, along)) == names

@@ -58,7 +58,7 @@ def test_the_python_runs(code, pile_fit, monkeypatch, tmp_path):
         return pile_fit
 
     monkeypatch.setattr(bs, "fit", answer)
-    monkeypatch.setattr(bs, "compare", lambda fits: compare(fits, refit=False))
+    monkeypatch.setattr(bs, "compare", lambda fits: compare(fits, refit=False, ahead=False))
     monkeypatch.chdir(tmp_path)
     matplotlib.use("agg")
     try:
