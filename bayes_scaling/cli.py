@@ -260,7 +260,8 @@ def _table_options() -> argparse.ArgumentParser:
     model = options.add_argument_group("the model")
     model.add_argument(
         "--noise",
-        help="constant; curve, where runs err together; growing with a column: flops, params (constant)",
+        help="constant; curve, where runs err together; undertuned, where they lie above the law; "
+        "growing with a column: flops, params (constant)",
     )
     model.add_argument(
         "--pooling",

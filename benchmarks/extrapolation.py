@@ -1,9 +1,10 @@
 """Do 90% bands hold 90% of larger runs? Rolling cuts through real tables, the drift chosen with whole tables left out.
 
-    BAYES_SCALING_DATA=... python benchmarks/extrapolation.py [--only TABLE] [--laws skaling,chinchilla] [--page]
+    BAYES_SCALING_DATA=... python benchmarks/extrapolation.py [--only TABLE] [--laws skaling,chinchilla,peer] [--page]
 
 Each table and law writes benchmarks/results/extrapolation_<table>_<law>.json as soon as it is done, and is skipped
-while that file is there. The page benchmarks/results/extrapolation.md is written from these files alone.
+while that file is there; "peer" is `simple-scaling-laws` with its defaults. The page
+benchmarks/results/extrapolation.md is written from these files alone.
 """
 
 import argparse
@@ -26,6 +27,7 @@ RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/extrapolation.py"
 SPREADS = (0.0, 0.005, 0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.04)
 PROBS = (0.5, 0.8, 0.9, 0.95)
+STRETCH = np.arange(1, 6.01, 0.1)
 DRAWS = 1000
 UNUSABLE = {"gzip_pcfg"}
 """Tables that no law of the catalogue fits, and whose fits say so; they are shown and not pooled."""
@@ -136,9 +138,23 @@ def peer(table: str) -> dict[str, Any]:
         except Exception as error:  # its refusals are its answer, and are counted
             record["cuts"][name] = {"error": str(error)}
             continue
-        record["cuts"][name] = scored(of_draws(draws, test.log_loss))
+        record["cuts"][name] = scored(of_draws(draws, test.log_loss)) | {"stretched": stretched(draws, test)}
         print(f"  {table} simple-scaling-laws {name}", flush=True)
     return record
+
+
+def stretched(draws: np.ndarray, test: Any) -> dict[str, float]:
+    """Coverage of 90% intervals that are stretched around their medians by some factors."""
+    low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95], axis=0)
+    return {
+        f"{factor:.2f}": float(
+            np.mean(
+                (test.log_loss >= middle - factor * (middle - low))
+                & (test.log_loss <= middle + factor * (high - middle))
+            )
+        )
+        for factor in STRETCH
+    }
 
 
 def mean_of(record: dict[str, Any], pick: Callable[[dict[str, Any]], dict[str, float]]) -> dict[str, float]:
@@ -171,12 +187,11 @@ def page() -> str:
         "(at least 10 runs and a fifth of the table). Scores are of log loss, each cut of a table and then each table",
         "counted once. The spread of the drift is that which scores best on all other tables.",
     ]
+    found = {law: results(law) for law in ("skaling", "chinchilla", "peer")}
+    if found["skaling"] and found["chinchilla"] and found["peer"]:
+        lines += rivals(found)
     for law in ("skaling", "chinchilla"):
-        records = {
-            t: json.loads(path.read_text())
-            for t in TABLES
-            if (path := RESULTS / f"extrapolation_{t}_{law}.json").exists()
-        }
+        records = found[law]
         if not records:
             continue
         chosen = left_out(records)
@@ -196,24 +211,99 @@ def page() -> str:
             if table not in UNUSABLE:
                 for method, scores in own.items():
                     pooled.setdefault(method, []).append(scores)
-        average = {
-            method: {k: float(np.mean([s[k] for s in scores])) for k in scores[0] if k != "spread"}
-            for method, scores in pooled.items()
-        }
-        lines.append(row("**pooled**", "", "", average))
+        lines.append(
+            row("**pooled**", "", "", {method: average(scores) for method, scores in pooled.items()})
+        )
         fits = [cut for r in records.values() for cut in r["cuts"].values() if "error" not in cut]
         good = np.mean([cut["r_hat"] <= 1.01 for cut in fits])
         lines += [
             "",
-            f"R-hat at most 1.01 in {good:.0%} of {len(fits)} fits; worst {max(c['r_hat'] for c in fits):.3f}. Not pooled: "
-            + "; ".join(f"{t}, no law of the catalogue fits it" for t in records if t in UNUSABLE)
-            + ".",
+            f"R-hat at most 1.01 in {good:.0%} of {len(fits)} fits; worst {max(c['r_hat'] for c in fits):.3f}.",
         ]
-        for table, record in records.items():
-            said = [s for cut in record["cuts"].values() for s in cut.get("misfit_said", [])]
-            if table in UNUSABLE and said:
-                lines.append(f"What the diagnosis of {table} says first: {said[0]}.")
+        for table in set(records) & UNUSABLE:
+            said = [s for cut in records[table]["cuts"].values() for s in cut.get("misfit_said", [])]
+            lines.append(f"{table} is not pooled: no law of the catalogue fits it.")
+            lines += [f"What the diagnosis says first: {said[0]}."] if said else []
     return "\n".join(lines) + "\n"
+
+
+def results(law: str) -> dict[str, dict[str, Any]]:
+    """The records of a law, by table."""
+    paths = {t: RESULTS / f"extrapolation_{t}_{law}.json" for t in TABLES}
+    return {t: json.loads(path.read_text()) for t, path in paths.items() if path.exists()}
+
+
+def average(scores: list[dict[str, float]]) -> dict[str, float]:
+    """Each table counts once."""
+    return {k: float(np.mean([s[k] for s in scores])) for k in scores[0] if k != "spread"}
+
+
+def rivals(found: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
+    """The default law with its drift beside other methods, on the cuts that all of them answered."""
+    tables = [t for t in TABLES if t not in UNUSABLE and all(t in records for records in found.values())]
+    chosen = {t: str(s["spread"]) for t, s in left_out(found["skaling"]).items()}
+    picks: dict[str, Callable[[str, str], Any]] = {
+        "skaling, drift chosen on the other tables": lambda t, c: found["skaling"][t]["cuts"][c]["spreads"][
+            chosen[t]
+        ],
+        "skaling, drift as released": lambda t, c: found["skaling"][t]["cuts"][c]["spreads"][
+            str(bs.Drift().spread)
+        ],
+        "skaling, no drift": lambda t, c: found["skaling"][t]["cuts"][c]["spreads"]["0.0"],
+        "chinchilla, no drift": lambda t, c: found["chinchilla"][t]["cuts"][c]["spreads"]["0.0"],
+        "chinchilla, Huber bootstrap": lambda t, c: found["chinchilla"][t]["cuts"][c]["Huber bootstrap"],
+        "simple-scaling-laws": lambda t, c: found["peer"][t]["cuts"][c],
+    }
+    shared = {
+        t: [
+            c
+            for c in found["skaling"][t]["cuts"]
+            if all("error" not in records[t]["cuts"].get(c, {"error": ""}) for records in found.values())
+        ]
+        for t in tables
+    }
+    tables = [t for t in tables if shared[t]]
+    scores = {
+        name: {t: average([_flat(pick(t, c)) for c in shared[t]]) for t in tables}
+        for name, pick in picks.items()
+    }
+    own = scores[next(iter(picks))]
+    lines = [
+        "",
+        "## Beside other methods",
+        "",
+        f"On the {sum(map(len, shared.values()))} cuts of {len(tables)} tables that all of them answered. `Less` is by how much a "
+        "method's log density lies below",
+        "that of the first line, in nats a run, and on how many tables it does.",
+        "",
+        "| method | 50% held | 90% held | width of 90% | log density | less |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, by in scores.items():
+        mean = average(list(by.values()))
+        gap = np.array([own[t]["log_density"] - by[t]["log_density"] for t in tables])
+        less = "" if by is own else f"{gap.mean():.2f}, {np.sum(gap > 0)} of {len(tables)}"
+        lines.append(
+            f"| {name} | {mean['coverage_0.5']:.2f} | {mean['coverage_0.9']:.2f} | {mean['width']:.3f} "
+            f"| {mean['log_density']:.2f} | {less} |"
+        )
+    held, peer = (
+        average(list(own.values()))["coverage_0.9"],
+        average(list(scores["simple-scaling-laws"].values())),
+    )
+    factor = next((f for f in STRETCH if peer[f"stretched {f:.2f}"] >= held), None)
+    said = (
+        f"to hold {held:.0%} too, its bands would have to be {factor:.1f} times as wide: {factor * peer['width']:.3f}"
+        if factor
+        else f"stretched {STRETCH[-1]:.0f} times, its bands would still hold less"
+    )
+    return [*lines, "", f"`simple-scaling-laws` in its own width holds {peer['coverage_0.9']:.0%}; {said}."]
+
+
+def _flat(scores: dict[str, Any]) -> dict[str, float]:
+    return {k: v for k, v in scores.items() if k != "stretched"} | {
+        f"stretched {k}": v for k, v in scores.get("stretched", {}).items()
+    }
 
 
 def row(name: str, count: str, spread: str, scores: dict[str, dict[str, float]]) -> str:
@@ -231,7 +321,7 @@ def row(name: str, count: str, spread: str, scores: dict[str, dict[str, float]])
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=TABLES)
-    parser.add_argument("--laws", default="skaling,chinchilla")
+    parser.add_argument("--laws", default="skaling,chinchilla,peer")
     parser.add_argument("--page", action="store_true")
     args = parser.parse_args()
     for law in [] if args.page else args.laws.split(","):
@@ -239,7 +329,7 @@ def main() -> None:
             path = RESULTS / f"extrapolation_{table}_{law}.json"
             if not path.exists():
                 print(f"{table} under {law} ...", flush=True)
-                path.write_text(json.dumps(one(table, law), indent=1))
+                path.write_text(json.dumps(peer(table) if law == "peer" else one(table, law), indent=1))
     (RESULTS / "extrapolation.md").write_text(page())
 
 
