@@ -269,7 +269,9 @@ def _share(s: Structure, d: Mapping[str, Any], expected: Any, sigma: Any) -> Any
     expected = pt.clip(expected, 1e-9, 1 - 1e-9)
     own = sigma**2 / (1 + sigma**2)
     pm.Deterministic("residual", d["share"] - expected)
-    pm.Deterministic("row_variance", expected * (1 - expected) * (own + (1 - own) * s.counted / d["items"]))
+    pm.Deterministic(
+        "row_variance", expected * (1 - expected) * (own + (1 - own) * float(s.counted) / d["items"])
+    )
     return share_log_likelihood(pt.gammaln, d["share"], d["items"], expected, sigma, d["weight"], s.counted)
 
 

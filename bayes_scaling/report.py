@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bayes_scaling.allocate import Allocation
     from bayes_scaling.compare import Comparison
     from bayes_scaling.fit import Fit
+    from bayes_scaling.noise import Noise
     from bayes_scaling.predict import Forecast
 
 PLANE = ("params", "tokens")
@@ -263,14 +264,15 @@ def _provenance(fit: "Fit") -> list[tuple[str, str]]:
     """How the posterior was made, as pairs of name and text."""
     made = fit.provenance
     reference = ", ".join(f"{name} {format_quantity(value)}" for name, value in fit.reference.values.items())
-    noise = {k: v for k, v in made["noise"].items() if k != "slope_in"}
+    layer = fit.noise
+    used = {"sigma": layer.scale_prior(fit.law.outcome), **fit.structure.global_priors}
     return [
         ("Law", f"{made['law']}: {made['formula']}"),
         ("From", made["cite"]),
         ("Reference point", f"{reference} (the law's inputs are multiples of it)"),
         ("Priors", "; ".join(f"{name} ~ {_prior(prior)}" for name, prior in made["priors"].items())),
-        ("Noise", f"Student-t on log loss, scale {_noise_shape(made['noise']['slope_in'])}"),
-        ("Noise priors", "; ".join(f"{name} ~ {_prior(prior)}" for name, prior in noise.items())),
+        ("Noise", _noise(layer, fit.law.outcome)),
+        ("Noise priors", "; ".join(f"{name} ~ {_prior(prior.to_dict())}" for name, prior in used.items())),
         ("Pooling", ", ".join(f"{name} {kind}" for name, kind in made["pooling"].items())),
         ("Runs", repr(fit.runs)),
         ("Draws", f"{made['chains']} chains of {made['draws']} after {made['warmup']}, seed {made['seed']}"),
@@ -279,8 +281,16 @@ def _provenance(fit: "Fit") -> list[tuple[str, str]]:
     ]
 
 
-def _noise_shape(slope_in: str | None) -> str:
-    return f"log-linear in {slope_in}, frozen beyond the data" if slope_in else "constant"
+def _noise(noise: "Noise", outcome: str) -> str:
+    """What is assumed of the scatter around the law, in words."""
+    if outcome == "share":
+        return "beta around the law, then binomial where test items are counted"
+    if noise.discrepancy:
+        return "normal on log loss, around a Gaussian process along the curve"
+    along = f"log-linear in {noise.slope_in}, frozen beyond the data" if noise.slope_in else "constant"
+    return f"Student-t on log loss, scale {along}" + (
+        ", wider above the law than below it" * bool(noise.excess)
+    )
 
 
 def _prior(values: dict[str, Any]) -> str:

@@ -40,7 +40,8 @@ def prior_sensitivity(fit: "Fit", group: str | None = None) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    answers = fit.draws(group or fit.groups[0])
+    posterior = fit.posterior
+    answers = fit.draws(group or fit.groups[0]) if "group" in posterior.dims else posterior
     quantities = {name: prior.inverse(answers[name]) for name, prior in fit.law.priors.items()}
     if fit.law.constants is not None:
         parameters = {name: answers[name] for name in fit.law.parameters}
@@ -56,9 +57,10 @@ def prior_sensitivity(fit: "Fit", group: str | None = None) -> "pd.DataFrame":
 def hanging(fit: "Fit") -> list[str]:
     """A sentence for each answer that hangs on the prior of another parameter."""
     said = []
-    for group in fit.groups:
+    many = "group" in fit.posterior.dims
+    for group in fit.groups if many else fit.groups[:1]:
         table = prior_sensitivity(fit, group)
-        where = f" of {group}" if len(fit.groups) > 1 else ""
+        where = f" of {group}" if many else ""
         for about, row in table.iterrows():
             others = row.drop(about, errors="ignore")
             if (worst := others.max()) > HANGS:

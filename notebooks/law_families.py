@@ -109,14 +109,17 @@ ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 pd.DataFrame.from_dict(rows, orient="index").map("{:.2%}".format)
 
 # %% [markdown]
-# ## Leave-one-out
-# How well does each law predict a run that it has not seen? `elpd` is the sum of log predictive densities, each run
+# ## Two kinds of evidence
+# How well does each law predict a run that it has not seen, among those that it has? `elpd` is the sum of log predictive densities, each run
 # left out in turn. This is estimated from one posterior by importance sampling (PSIS-LOO). **Pareto-k** says whether
-# that is safe for each run: above 0.7 it is not, and the run is left out in truth and the law refitted.
+# that is safe for each run: above 0.7 it is not, and the run is left out in truth and the law refitted. `ahead` answers
+# another question: the mean log predictive density of each suite's larger runs, held out together. A forecast of a
+# larger run should go by that.
 
 # %%
-# Short test runs skip the refits, which always take full-length posteriors.
-comparison = bs.compare(fits, refit=draws >= 500)
+# Short test runs skip what is fitted anew for this.
+comparison = bs.compare(fits, refit=draws >= 500, ahead=draws >= 500)
+print(comparison.verdict)
 comparison.table.round(3)
 
 # %%
@@ -131,8 +134,9 @@ _ = bs.plot.comparison(comparison)
 # %% [markdown]
 # `elpd_diff` is the distance to the best law and `dse` its standard error: a difference of less than about two of them
 # is no difference. With so few runs the standard error itself is rough, so even a larger one of a few nats is a hint and
-# no verdict. Stacking weights answer another question, namely which mixture of the laws predicts best. A law may
-# get no weight although it is hardly worse than the others, because the mixture has no use for it.
+# no verdict. The weights of a mixture go by the larger runs where there are enough of them; `weights("loo")` are those of
+# stacking, the mixture that interpolates best. There a law may get no weight although it is hardly worse than the
+# others, because the mixture has no use for it.
 
 # %%
 table = comparison.table
@@ -143,16 +147,18 @@ for name, row in table.iloc[1:].iterrows():
         f"{name} against {best}: {row['elpd_diff']:+.1f} ± {row['dse']:.1f} nats, "
         + ("behind by more than two standard errors" if clear else "not told apart by these runs")
     )
-print("weights: " + ", ".join(f"{name} {weight:.2f}" for name, weight in comparison.weights().items()))
+for by in (None, "loo"):
+    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in comparison.weights(by).items())
+    print(f"weights by {by or 'default'}: {weights}")
 
 # %% [markdown]
 # ## They forecast differently
-# The same 23 runs, the same suite, 100B parameters and 2T tokens. The stacked forecast mixes the laws' draws by their
+# The same 23 runs, the same suite, 100B parameters and 2T tokens. The last forecast mixes the laws' draws by their
 # weights.
 
 # %%
 forecasts = {name: fit.predict("100B", "2T", group=SUITE) for name, fit in fits.items()}
-forecasts["stacked"] = comparison.predict("100B", "2T", group=SUITE)
+forecasts["mixture"] = comparison.predict("100B", "2T", group=SUITE)
 answers = pd.DataFrame.from_dict(
     {name: f.table(0.9).iloc[0].filter(regex="^(mean|new_run)") for name, f in forecasts.items()}, orient="index"
 )
@@ -161,7 +167,7 @@ answers.round(3)
 # %%
 figure, ax = plt.subplots(figsize=(7.2, 3.2), layout="constrained")
 for y, (name, f) in enumerate(reversed(forecasts.items())):
-    color = INK if name == "stacked" else COLOURS[families.index(name)]
+    color = INK if name == "mixture" else COLOURS[families.index(name)]
     for kind, width, alpha in (("new_run", 9, 0.25), ("mean", 9, 0.6)):
         low, median, high = f.interval(0.9, kind).to_numpy()[0]
         ax.plot([low, high], [y, y], color=color, lw=width, alpha=alpha, solid_capstyle="butt")

@@ -21,7 +21,7 @@ def _here(tmp_path, monkeypatch):
 
 def without_refits(monkeypatch):
     compare = bs.compare
-    monkeypatch.setattr(bs, "compare", lambda fits, progress: compare(fits, refit=False))
+    monkeypatch.setattr(bs, "compare", lambda fits, progress: compare(fits, refit=False, ahead=False))
 
 
 def one_seed():

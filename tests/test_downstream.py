@@ -55,8 +55,10 @@ class TestTables:
             load(tasks().drop(columns="items").assign(loss=0.0))
 
     def test_percentages_are_refused(self):
+        with pytest.warns(bs.DoubtfulInputWarning, match="looks like perplexity"):
+            percent = load(tasks().assign(loss=lambda t: 100 * t["loss"]))
         with pytest.raises(InputError, match="divide percentages by 100"):
-            bs.fit(load(tasks().assign(loss=lambda t: 100 * t["loss"])), "task_of_loss")
+            bs.fit(percent, "task_of_loss")
 
     def test_everything_right_needs_the_number_of_items(self):
         table = tasks().drop(columns="items").assign(loss=1.0)
