@@ -63,27 +63,36 @@ def flat(free):
     return jax.numpy.concatenate([free[name].ravel() for name in sorted(free)])
 
 
+def assert_same_density(runs, law, noise, pooling, follow):
+    """In round coordinates: log p(free(xi)) + log |d free / d xi|, the latter differentiated."""
+    geometry = Geometry(program(structure(runs, law, noise, pooling)), follow=follow)
+    data = model_data(runs, law, noise)
+    rounding = geometry.find(data)
+    of_model = build_model(runs, law, noise, pooling).compile_logp(mode="FAST_COMPILE")
+    to_free = jax.jit(lambda xi: geometry.to_free(xi, rounding, data))
+    jacobian = jax.jit(jax.jacfwd(lambda xi: flat(geometry.to_free(xi, rounding, data))))
+    log_density = jax.jit(lambda xi: geometry.log_density(xi, rounding, data))
+    for seed in range(4):
+        xi = np.random.default_rng(seed).standard_normal(geometry.layout.n)
+        free = {name: np.asarray(value) for name, value in to_free(xi).items()}
+        sign, log_det = np.linalg.slogdet(jacobian(xi))
+        assert sign != 0
+        assert float(log_density(xi)) == pytest.approx(float(of_model(free)) + log_det, rel=1e-9, abs=1e-8)
+
+
 @pytest.mark.parametrize("case", CASES)
-class TestTheDensityThatIsSampled:
-    def test_is_the_density_of_the_pymc_model(self, case):
-        """In round coordinates: log p(free(xi)) + log |d free / d xi|, the latter differentiated."""
-        groups, table, noise, pooling = CASES[case]
-        runs, noise = small_table(groups, **table), as_noise(noise)
-        geometry = Geometry(program(structure(runs, CHINCHILLA, noise, pooling)), follow=True)
-        data = model_data(runs, CHINCHILLA, noise)
-        rounding = geometry.find(data)
-        of_model = build_model(runs, CHINCHILLA, noise, pooling).compile_logp(mode="FAST_COMPILE")
-        to_free = jax.jit(lambda xi: geometry.to_free(xi, rounding, data))
-        jacobian = jax.jit(jax.jacfwd(lambda xi: flat(geometry.to_free(xi, rounding, data))))
-        log_density = jax.jit(lambda xi: geometry.log_density(xi, rounding, data))
-        for seed in range(4):
-            xi = np.random.default_rng(seed).standard_normal(geometry.layout.n)
-            free = {name: np.asarray(value) for name, value in to_free(xi).items()}
-            sign, log_det = np.linalg.slogdet(jacobian(xi))
-            assert sign != 0
-            assert float(log_density(xi)) == pytest.approx(
-                float(of_model(free)) + log_det, rel=1e-9, abs=1e-8
-            )
+def test_the_density_that_is_sampled_is_that_of_the_pymc_model(case):
+    groups, table, noise, pooling = CASES[case]
+    assert_same_density(small_table(groups, **table), CHINCHILLA, as_noise(noise), pooling, follow=True)
+
+
+@pytest.mark.parametrize("law", ["power_floor", "m3"])
+def test_so_it_is_along_a_curve_whose_law_is_as_wide_as_its_discrepancy(law):
+    """With a law's straight coordinates, and without."""
+    table = small_table(["a"]).table[["tokens", "loss"]]
+    runs = bs.load_runs(table, inputs="tokens", name="curve")
+    assert (bs.LAWS[law].straight is None) == (law == "m3")
+    assert_same_density(runs, bs.LAWS[law], as_noise("curve"), None, follow=False)
 
 
 class TestNames:

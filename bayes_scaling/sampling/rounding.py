@@ -17,6 +17,10 @@ bend: where E is hardly told, it trades against A and alpha along a thin banana.
 say how, and a shear of unit Jacobian undoes it: each coordinate, widest first, is moved by a quadratic in the wider
 ones (`_bend`). Last comes an affine map that the warm-up fits to draws.
 
+Along a learning curve with a discrepancy, the law's parameters are as wide as the discrepancy is large: a funnel. Given
+the noise they are nearly normal, with precision I + J' V^-1 J (J the slopes of the residuals at the mode, V their
+variance), so they are measured by it (`_told_noise`).
+
 The whole map is exact (its Jacobian is part of the density); the approximations decide only how round the result is.
 """
 
@@ -95,6 +99,7 @@ class Geometry:
         priors = program.structure.priors
         names, varying = list(priors), program.structure.pooled("partial", "none")
         self.sigma = names.index("sigma")
+        self.funnel = bool(program.structure.noise.discrepancy) and not follow
         self.columns = [names.index(name) for name in varying]
         self.select = np.array([[float(i == j) for j in range(len(names))] for i in self.columns])
         means = program.structure.pooled("complete", "partial")
@@ -127,9 +132,10 @@ class Geometry:
         eta = affine(xi, rounding)
         free = layout.split(rounding["mode"] + rounding["laplace"] @ _bend(eta[:p], rounding["bend"]))
         if not self.follow:
+            free, narrowed = self._told_noise(free, rounding, data)
             free, bent = self._straightened(free)
             mu, _ = self.program.location_and_scale(free)
-            return free, mu[None, :] + jnp.zeros((groups, 1)), rounding["log_det"] + bent
+            return free, mu[None, :] + jnp.zeros((groups, 1)), rounding["log_det"] + narrowed + bent
 
         # Where the groups would be if phi were here and their likelihoods quadratic; then a Gauss-Newton step.
         along, thin, axes = free.get("mean", jnp.zeros(0)), rounding["thin"], rounding["axes"]
@@ -165,6 +171,43 @@ class Geometry:
         half = solve_triangular(lower, pull[..., None], lower=True)[..., 0] + zeta
         z = solve_triangular(lower, half[..., None], lower=True, trans=1)[..., 0]
         return free | {"offset": z[:, self.columns]}, mu + t * z, log_det
+
+    def _told_noise(self, free: Free, rounding: Rounding, data: Data) -> tuple[Free, Any]:
+        """The law's parameters as wide, and where, as the noise lets them be; and the log determinant of the Jacobian."""
+        if not self.funnel:
+            return free, 0.0
+        mu, _ = self.program.location_and_scale(free)
+        _, variance = self.program.residual_and_variance(mu[None, :], free["shared"], data)
+        slopes, anchor = rounding["slopes"], rounding["anchor"]
+        weighted = (data["weight"] / variance)[:, None] * slopes
+        lower = jnp.linalg.cholesky(jnp.eye(len(anchor)) + slopes.T @ weighted)
+        shift = solve_triangular(lower, rounding["pull"] - weighted.T @ rounding["residual"], lower=True)
+        away = shift + rounding["anchored"].T @ (free["mean"][:-1] - anchor)
+        means = anchor + solve_triangular(lower, away, lower=True, trans=1)
+        log_det = _sum_log_diagonal(rounding["anchored"]) - _sum_log_diagonal(lower)
+        return free | {"mean": jnp.append(means, free["mean"][-1])}, log_det
+
+    def _anchor(self, eta: np.ndarray, data: Data) -> Rounding:
+        """What `_told_noise` needs of the mode: the law's means there, the residuals, their slopes and their pull."""
+        free = self.layout.split(jnp.asarray(eta[: self.layout.n_globals]))
+
+        def at(means: Any) -> tuple[Any, Any]:
+            moved, _ = self._straightened(free | {"mean": jnp.append(means, free["mean"][-1])})
+            mu, _ = self.program.location_and_scale(moved)
+            return self.program.residual_and_variance(mu[None, :], free["shared"], data)
+
+        anchor = free["mean"][:-1]
+        residual, variance = at(anchor)
+        slopes = jax.jacfwd(lambda means: at(means)[0])(anchor)
+        weighted = (data["weight"] / variance)[:, None] * slopes
+        found = {
+            "anchor": anchor,
+            "slopes": slopes,
+            "residual": residual,
+            "pull": weighted.T @ residual,
+            "anchored": jnp.linalg.cholesky(jnp.eye(len(anchor)) + slopes.T @ weighted),
+        }
+        return {name: np.asarray(value) for name, value in found.items()}
 
     def _straightened(self, free: Free) -> tuple[Free, Any]:
         """Free variables from the law's straight coordinates, and the log determinant of the Jacobian."""
@@ -221,6 +264,8 @@ class Geometry:
             # With the groups integrated out (zeta at 0), the globals' marginal alone is climbed.
             start = [local["free"][name] * (name != "mean") for name in layout.sizes]
             eta = self._maximise(np.concatenate([*start, np.zeros(n - p)]), np.arange(p), rounding, data)
+        if self.funnel:
+            rounding |= self._anchor(eta, data)
         values, vectors = np.linalg.eigh(-self._hessian(eta, np.arange(p), rounding, data))
         # The prior alone has curvature 1; less than a quarter of it means that the quadratic is no guide here.
         laplace = vectors / np.sqrt(np.maximum(values, 0.25))
@@ -252,6 +297,19 @@ class Geometry:
             "gain": np.zeros((groups, k, k)),
             "target": np.zeros((groups, k)),
             "row_weight": np.zeros(self.program.structure.n_rows),
+        } | self._no_anchor(max(means - 1, 0))
+
+    def _no_anchor(self, count: int) -> Rounding:
+        """Before the mode is known, the noise moves nothing."""
+        if not self.funnel:
+            return {}
+        rows = self.program.structure.n_rows
+        return {
+            "anchor": np.zeros(count),
+            "slopes": np.zeros((rows, count)),
+            "residual": np.zeros(rows),
+            "pull": np.zeros(count),
+            "anchored": np.eye(count),
         }
 
     def _expansion(self, local: dict[str, Any]) -> Rounding:
