@@ -40,8 +40,7 @@ def prior_sensitivity(fit: "Fit", group: str | None = None) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    posterior = fit.posterior
-    answers = fit.draws(group or fit.groups[0]) if "group" in posterior.dims else posterior
+    answers = fit.draws(group or fit.groups[0])
     quantities = {name: prior.inverse(answers[name]) for name, prior in fit.law.priors.items()}
     if fit.law.constants is not None:
         parameters = {name: answers[name] for name in fit.law.parameters}
@@ -55,18 +54,20 @@ def prior_sensitivity(fit: "Fit", group: str | None = None) -> "pd.DataFrame":
 
 
 def hanging(fit: "Fit") -> list[str]:
-    """A sentence for each answer that hangs on the prior of another parameter."""
+    """For each prior, a sentence on the answers about other parameters that hang on it."""
     said = []
-    many = "group" in fit.posterior.dims
+    many = "group" in fit.draws().dims
     for group in fit.groups if many else fit.groups[:1]:
         table = prior_sensitivity(fit, group)
         where = f" of {group}" if many else ""
-        for about, row in table.iterrows():
-            others = row.drop(about, errors="ignore")
-            if (worst := others.max()) > HANGS:
+        others = table.apply(lambda row: row.drop(row.name, errors="ignore"), axis=1)
+        worst, moved = others.idxmax(axis=1), others.max(axis=1)
+        for prior in table.columns:
+            own = [str(about) for about in table.index if worst[about] == prior and moved[about] > HANGS]
+            if own:
                 said.append(
-                    f"{about}{where} hangs on the prior of {others.idxmax()}: "
-                    f"counted twice, it moves the answer by {worst:.2f} posterior sd"
+                    f"{', '.join(own)}{where} hang on the prior of {prior}: "
+                    f"counted twice, it moves them by up to {moved[own].max():.2f} posterior sd"
                 )
     return said
 

@@ -65,14 +65,16 @@ def table_of(law, parameters, n=60, sigma=0.005, seed=20):
 
 
 def instant_fit(runs, law, chains=2, draws=30, **options):
-    """`bs.fit` of one group whose draws come from around the priors' medians: all but the sampling is real."""
+    """`bs.fit` whose draws come from around the priors' medians: all but the sampling is real."""
     from bayes_scaling import sampling
 
     def around_the_medians(structure, shape, seed):
         rng = np.random.default_rng(seed)
         priors = dict(structure.priors) | structure.global_priors
+        sizes = dict.fromkeys(structure.pooled("partial", "none"), (*shape, structure.n_groups))
         return {
-            n: p.forward(p.location + 0.1 * p.spread * rng.standard_normal(shape)) for n, p in priors.items()
+            n: p.forward(p.location + 0.1 * p.spread * rng.standard_normal(sizes.get(n, shape)))
+            for n, p in priors.items()
         }
 
     def sample(structure, data, *, seed, **_):

@@ -32,7 +32,7 @@ def one_seed():
 
 @pytest.fixture(scope="module")
 def grid_fit():
-    return quiet_fit(one_seed().split(LARGEST)[0], seed=1, draws=50)
+    return quiet_fit(one_seed().split(LARGEST)[0], "chinchilla", seed=1, draws=50)
 
 
 def check(out, folder):

@@ -1,5 +1,7 @@
 """The Gaussian process along a curve: its likelihood, its forecasts, and what it is refused for."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -107,7 +109,7 @@ def test_lengths_that_the_curve_speaks_against_are_not_used():
 
 @pytest.fixture(scope="module")
 def fitted():
-    return quiet_fit(runs_of(curve()), "power_floor", noise="curve", seed=2, draws=250)
+    return quiet_fit(runs_of(curve()), "power_floor", noise="curve", seed=2, draws=1000)
 
 
 class TestFit:
@@ -134,9 +136,11 @@ class TestFit:
     def test_a_backtest_of_curves_scores_with_it(self):
         runs = runs_of(curve(40, sigma=0.003))
         held = runs.tokens > np.quantile(runs.tokens, 0.8)
-        found = bs.backtest(
-            runs, "power_floor", splits={"end": held}, noise="curve", draws=100, chains=2, baselines=False
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", bs.DoubtfulFitWarning)  # short on purpose
+            found = bs.backtest(
+                runs, "power_floor", splits={"end": held}, noise="curve", draws=100, chains=2, baselines=False
+            )
         assert np.isfinite(found.runs["log_density"]).all()
 
 

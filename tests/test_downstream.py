@@ -108,11 +108,12 @@ class TestFit:
         assert np.all(np.isfinite(fit.predict(val_loss=2.0).new_run))
 
 
-class TestTwoSteps:
-    @pytest.fixture(scope="class")
-    def loss_fit(self, truth):
-        return instant_fit(simulated_runs(truth), "chinchilla", chains=4, draws=250)
+@pytest.fixture(scope="module")
+def loss_fit(truth):
+    return instant_fit(simulated_runs(truth), "chinchilla", chains=4, draws=250)
 
+
+class TestTwoSteps:
     def test_each_draw_goes_through_both_laws(self, loss_fit, task_fit):
         at = {"params": 5e9, "tokens": 1e11}
         both = bs.two_step(loss_fit, task_fit, **at)

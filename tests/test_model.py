@@ -86,13 +86,14 @@ def test_the_density_that_is_sampled_is_that_of_the_pymc_model(case):
     assert_same_density(small_table(groups, **table), CHINCHILLA, as_noise(noise), pooling, follow=True)
 
 
-@pytest.mark.parametrize("law", ["power_floor", "m3"])
+@pytest.mark.parametrize("law", ["power_floor", "gpt4:tokens"])
 def test_so_it_is_along_a_curve_whose_law_is_as_wide_as_its_discrepancy(law):
     """With a law's straight coordinates, and without."""
     table = small_table(["a"]).table[["tokens", "loss"]]
     runs = bs.load_runs(table, inputs="tokens", name="curve")
-    assert (bs.LAWS[law].straight is None) == (law == "m3")
-    assert_same_density(runs, bs.LAWS[law], as_noise("curve"), None, follow=False)
+    family = bs.laws.get_law(law)
+    assert (family.straight is None) == (law != "power_floor")
+    assert_same_density(runs, family, as_noise("curve"), None, follow=False)
 
 
 class TestNames:

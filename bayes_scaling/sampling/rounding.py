@@ -173,7 +173,7 @@ class Geometry:
         return free | {"offset": z[:, self.columns]}, mu + t * z, log_det
 
     def _told_noise(self, free: Free, rounding: Rounding, data: Data) -> tuple[Free, Any]:
-        """The law's parameters as wide, and where, as the noise lets them be; and the log determinant of the Jacobian."""
+        """The law's parameters as wide, and where, as the noise lets them be; and the log determinant."""
         if not self.funnel:
             return free, 0.0
         mu, _ = self.program.location_and_scale(free)
