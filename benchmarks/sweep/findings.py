@@ -30,9 +30,8 @@ FLOOR_LAWS = ("chinchilla", "skaling", "equal_exponents", "kaplan", "gadre", "ro
 """Laws with a limit where N and D are endless; that of `farseer` goes on falling with N."""
 
 AHEAD = (
-    ("chinchilla", "partial"), ("chinchilla", "none"), ("chinchilla", "complete"),
-    ("kaplan", "partial"), ("kaplan", "none"),
-    ("skaling", "none"), ("skaling", "partial"), ("skaling", "complete"),
+    ("chinchilla", "partial"), ("chinchilla", "none"), ("rosenfeld", "partial"), ("rosenfeld", "none"),
+    ("kaplan", "partial"), ("kaplan", "none"), ("skaling", "none"), ("skaling", "partial"),
 )  # fmt: skip
 FITS = user_cache_path("bayes_scaling") / "sweep" / "fits"
 ABOVE = 10**12.25
@@ -151,6 +150,22 @@ def ahead(law: str, pooling: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def inside() -> dict[str, Any]:
+    """What the grids alone say of the laws, by the fits that `ahead` kept: leave-one-out, and lack of fit."""
+    fits = {
+        law: bs.open_fit(path)
+        for law, pooling in AHEAD
+        if pooling == "partial"
+        for path in (FITS / f"{law}_{declared(law)}_partial").glob("*.nc")
+    }
+    compared = bs.compare(fits, refit=False, ahead=False).table
+    compared["lack_of_fit"] = {
+        law: float(np.median(fit.posterior["lack_of_fit"])) for law, fit in fits.items()
+    }
+    columns = ["elpd", "elpd_diff", "dse", "worst_k", "lack_of_fit"]
+    return {"laws": compared[columns].reset_index().to_dict("records")}
+
+
 def plain(value: Any) -> Any:
     """NumPy's scalars as Python's, for JSON."""
     return value.item() if isinstance(value, np.generic) else str(value)
@@ -187,10 +202,13 @@ def main() -> None:
     part("seeds", seeds.findings, runs.select((runs.table["role"] == "grid").to_numpy()))
     for law in FLOOR_LAWS:
         part(f"floor {law} grid", floor, law, "grid", truth)
+    for law, pooling in AHEAD[:-2]:
+        part(f"ahead {law} {pooling}", ahead, law, pooling)
     for law in FLOOR_LAWS:
         part(f"floor {law} all", floor, law, "all", truth)
-    for law, pooling in AHEAD:
+    for law, pooling in AHEAD[-2:]:
         part(f"ahead {law} {pooling}", ahead, law, pooling)
+    part("inside", inside)
     Path(RESULTS / "sweep.md").write_text(page(record, runs))
 
 
