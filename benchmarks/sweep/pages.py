@@ -179,6 +179,8 @@ def of_the_ladder(record: dict[str, Any], runs: Any) -> list[str]:
 
 
 def of_the_grid_alone(record: dict[str, Any]) -> list[str]:
+    if "inside" not in record:
+        return []
     return [
         "Could one have known? The same fits by what the grids alone say: PSIS leave-one-out over configurations, and lack of "
         "fit (sd of log loss that the law misses of a configuration), partial pooling:",

@@ -37,6 +37,8 @@ def of_the_floor(fits: list[dict[str, Any]], truth: float) -> str:
     said = []
     for part, name in (("grid", "From the grid"), ("all", "From grid and ladder")):
         own = [f for f in fits if f["part"] == part]
+        if not own:
+            continue
         held = [f["law"] for f in own if f["lower"] <= truth <= f["upper"]]
         missed = [
             f"`{f['law']}` ({'above' if f['lower'] > truth else 'below'} it)"
@@ -45,7 +47,7 @@ def of_the_floor(fits: list[dict[str, Any]], truth: float) -> str:
         ]
         said.append(
             f"{name}, {len(held)} of {len(own)} intervals hold the truth"
-            + (f"; outside lie {', '.join(missed)}." if missed else ".")
+            + (f"; outside: {', '.join(missed)}." if missed else ".")
         )
     return " ".join(said) + (
         " An interval that does not hold it measures the law's misfit"
