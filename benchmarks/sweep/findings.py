@@ -206,9 +206,9 @@ def main() -> None:
         part(f"ahead {law} {pooling}", ahead, law, pooling)
     for law in FLOOR_LAWS:
         part(f"floor {law} all", floor, law, "all", truth)
+    part("inside", inside)
     for law, pooling in AHEAD[-2:]:
         part(f"ahead {law} {pooling}", ahead, law, pooling)
-    part("inside", inside)
     Path(RESULTS / "sweep.md").write_text(page(record, runs))
 
 
