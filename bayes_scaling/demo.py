@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from bayes_scaling.fit import Fit
     from bayes_scaling.runs import Runs
 
-LAWS = ("rosenfeld", "chinchilla", "kaplan")
-"""The families that the demo compares. Models this small have not left random guessing far behind, which the first
-of them knows."""
+LAWS = ("chinchilla", "kaplan", "skaling")
+"""The families that the demo compares."""
 
 TARGET_LOSS = 1.25
 """A loss that somebody might want, in nats per token."""
@@ -106,7 +105,7 @@ class Demo:
 def demo(
     folder: str | Path = "bayes-scaling-demo",
     *,
-    law: str = "rosenfeld",
+    law: str = "chinchilla",
     seed: int = 1,
     draws: int = 1000,
     progress: bool = False,
@@ -151,7 +150,7 @@ def demo(
             print(f"fitting {name}", file=sys.stderr)
         fits[name] = bs.fit(runs, family, seed=seed, draws=draws, progress=progress)
     fitted = perf_counter()
-    comparison = bs.compare(fits, ahead=False, progress=progress)  # the ladder is there to see who was right
+    comparison = bs.compare(fits, progress=progress)
     compared = perf_counter()
 
     fit = fits[law]
