@@ -50,7 +50,7 @@ _SWEEP = {
 DATASETS: dict[str, Dataset] = {
     "sweep": Dataset(
         name="sweep",
-        title="Small transformers on three corpora, many seeds in each cell, one entropy known: RUNS runs",
+        title="Small transformers on three corpora, many seeds in each cell, one entropy known: 353 runs",
         columns={
             "group": "the corpus: words (synthetic, its entropy known), python (SymPy's code), prose (Jane Austen)",
             "role": "grid (isoFLOP grids, 3.2e9 to 1e12 FLOPs), or holdout (larger runs, 3.2e12 to 3.2e13)",
@@ -79,6 +79,7 @@ DATASETS: dict[str, Dataset] = {
             "The error of the evaluation windows is common to all runs of a corpus, so it is eval_se and not "
             "loss_se: it moves E and is no noise of a run.",
             "Runs of prose on more than 3.7M tokens see part of it twice (column epochs, 1.6 at most).",
+            "The ladder's models are larger than the best at their budgets.",
             "Width and depth do not grow evenly from size to size, which the laws do not know.",
         ),
         **_SWEEP,

@@ -2,7 +2,7 @@
 
     python -m benchmarks.sweep [--budget 1e12] [--workers 2] [--only NAME ...] [--stop-after MINUTES] [--plan]
 
-``--budget`` is the compute of the grid's largest cells: 1e12, the default and the table's own, takes about two hours
+``--budget`` is the compute of the grid's largest cells: 1e12, the default and the table's own, takes about an hour
 of two CPU cores; 1e11 takes minutes. Each finished run is one line of ``--out`` and is never run twice.
 """
 

@@ -1,10 +1,10 @@
 """Which runs the sweep is made of: isoFLOP grids with seeds, a ladder of larger runs, and the bowl.
 
 Everything follows from one number, the compute of the grid's largest budget. Six budgets half a power of ten apart
-end there. At each, every size of `SIZES` is trained whose tokens per parameter lie between 0.5 and 350: from far
-left to far right of the optimum. The ladder holds three further budgets, up to 31.6 times the grid's largest: two sizes
-near the optimum at the first two, the nearest at the last. A run that would see its corpus more than 1.6 times is left
-out.
+end there. At each, every size of `SIZES` is trained whose tokens per parameter lie between 0.5 and 350, on both
+sides of the optimum but at the smallest budget. The ladder holds three further budgets, up to 31.6 times the grid's
+largest: the two sizes nearest to 15 tokens per parameter at the first two, the nearest at the last. A run that would
+see its corpus more than 1.6 times is left out.
 """
 
 import itertools
@@ -34,7 +34,7 @@ GRID, LADDER = (-2.5, -2.0, -1.5, -1.0, -0.5, 0.0), (0.5, 1.0, 1.5)
 """Powers of ten from the grid's largest budget."""
 
 SEEDS = {-2.5: 5, -2.0: 5, -1.5: 5, -1.0: 5, -0.5: 3, 0.0: 2}
-RATIOS, OPTIMUM = (0.5, 350.0), 15.0  # tokens per parameter
+RATIOS, LADDER_RATIO = (0.5, 350.0), 15.0  # tokens per parameter
 EPOCHS = 1.6
 BOWL = {-2.0: (16, 2), -1.0: (32, 2), -0.5: (64, 3)}
 FACTORS = (0.25, 0.5, 2.0, 4.0)
@@ -74,7 +74,7 @@ def design(largest: float) -> list[Run]:
                 stages[stage].append(run)
     for power, name in itertools.product(LADDER, CORPORA):
         ladder = [run_of("holdout", name, largest * 10**power, size, 0) for size in SIZES]
-        nearest = sorted(ladder, key=lambda run: abs(run.tokens / run.shape.params - OPTIMUM))
+        nearest = sorted(ladder, key=lambda run: abs(run.tokens / run.shape.params - LADDER_RATIO))
         for rank, run in enumerate(nearest[: 2 if power < 1.5 else 1]):
             if _enough_text(run):
                 stages[7 if power == 1.5 else 6 if rank else 2].append(run)

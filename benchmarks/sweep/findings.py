@@ -1,11 +1,12 @@
 """What the sweep says of seeds, of E and of larger runs: ``python -m benchmarks.sweep.findings [--page]``.
 
-Each part is kept in benchmarks/results/sweep.json as soon as it is done, and is not made again while the table is the
-same. The page benchmarks/results/sweep.md is written from that file alone.
+Each part is kept in benchmarks/results/sweep.json as soon as it is done, and is not made again while the table and the
+law's declaration are the same. The page benchmarks/results/sweep.md is written from that file alone.
 """
 
 import argparse
 import hashlib
+import inspect
 import json
 import os
 import warnings
@@ -25,10 +26,12 @@ from benchmarks.sweep.tables import BOWL_TABLE, ROOT, TABLES
 
 RESULTS = ROOT / "benchmarks" / "results"
 RECORD = RESULTS / "sweep.json"
-FLOOR_LAWS = ("chinchilla", "skaling", "equal_exponents", "kaplan", "gadre", "rosenfeld", "farseer")
+FLOOR_LAWS = ("chinchilla", "skaling", "equal_exponents", "kaplan", "gadre", "rosenfeld", "gpt4")
+"""Laws with a limit where N and D are endless; that of `farseer` goes on falling with N."""
+
 AHEAD = (
-    ("chinchilla", "partial"), ("chinchilla", "none"), ("skaling", "partial"), ("skaling", "none"),
-    ("kaplan", "partial"), ("kaplan", "none"), ("chinchilla", "complete"), ("skaling", "complete"),
+    ("chinchilla", "partial"), ("chinchilla", "none"), ("rosenfeld", "partial"), ("rosenfeld", "none"),
+    ("kaplan", "partial"), ("kaplan", "none"), ("skaling", "none"), ("skaling", "partial"),
 )  # fmt: skip
 FITS = user_cache_path("bayes_scaling") / "sweep" / "fits"
 ABOVE = 10**12.25
@@ -82,18 +85,36 @@ def health(fit: Any) -> dict[str, Any]:
     }
 
 
+def declared(law: str) -> str:
+    """A law's declaration in short: another formula, prior or body is another law."""
+    own = bs.LAWS[law]
+    text = f"{own.formula} {sorted(own.priors.items())} {inspect.getsource(own.function)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def frontier(table: pd.DataFrame) -> pd.Series:
+    """The runs of the size that did best at its budget, of one corpus."""
+    means = table.groupby(["budget", "params"])["loss"].mean().reset_index()
+    best = means.loc[means.groupby("budget")["loss"].idxmin()].set_index("budget")["params"]
+    return table["params"] == table["budget"].map(best)
+
+
 def floor(law: str, part: str, truth: float) -> dict[str, Any]:
-    """The posterior of E on ``words``, from the grid alone or with the ladder."""
+    """The posterior of the law's limit on ``words``, from the grid alone or with the ladder."""
     runs = bs.datasets.load("sweep")
     mask = runs.table["group"] == "words"
     if part == "grid":
         mask &= runs.table["role"] == "grid"
+    if bs.LAWS[law].inputs == ("C",):
+        mask &= frontier(runs.table[mask]).reindex(mask.index, fill_value=False)
     fit = bs.fit(runs.select(mask.to_numpy()), law, seed=1)
-    draws = fit.posterior["E"].to_numpy().ravel()
+    endless = {"N": np.inf, "D": np.inf, "C": np.inf, "M": 1.0}
+    parameters = {name: fit.posterior[name] for name in fit.law.parameters}
+    draws = fit.law(*(endless[name] for name in fit.law.inputs), **parameters).to_numpy().ravel()
     low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95])
     extra = {k: float(np.median(fit.posterior[k])) for k in ("sigma", "lack_of_fit") if k in fit.posterior}
     return {
-        "law": law, "part": part, "runs": len(fit.runs), "lower": float(low), "median": float(middle), "upper": float(high),
+        "law": law, "declared": declared(law), "part": part, "runs": len(fit.runs), "lower": float(low), "median": float(middle), "upper": float(high),
         "prob_below_truth": float((draws <= truth).mean()), "lowest_loss": float(fit.runs.loss.min()),
         **extra, **health(fit),
     }  # fmt: skip
@@ -103,7 +124,12 @@ def ahead(law: str, pooling: str) -> dict[str, Any]:
     """Held-out ladder: what the fit to the grids of all three corpora said of it."""
     runs = bs.datasets.load("sweep")
     result = bs.backtest(
-        runs, law, holdout_above=ABOVE, pooling=pooling, seed=1, folder=FITS / f"{law}_{pooling}"
+        runs,
+        law,
+        holdout_above=ABOVE,
+        pooling=pooling,
+        seed=1,
+        folder=FITS / f"{law}_{declared(law)}_{pooling}",
     )
     columns = [
         "method",
@@ -119,9 +145,25 @@ def ahead(law: str, pooling: str) -> dict[str, Any]:
         "crps",
     ]
     return {
-        "law": law, "pooling": pooling, "rows": result.runs[columns].to_dict("records"),
+        "law": law, "declared": declared(law), "pooling": pooling, "rows": result.runs[columns].to_dict("records"),
         "health": result.health.drop(columns="cut").iloc[0].to_dict(), "drift_sd": result.drift.sd,
     }  # fmt: skip
+
+
+def inside() -> dict[str, Any]:
+    """What the grids alone say of the laws, by the fits that `ahead` kept: leave-one-out, and lack of fit."""
+    fits = {
+        law: bs.open_fit(path)
+        for law, pooling in AHEAD
+        if pooling == "partial"
+        for path in (FITS / f"{law}_{declared(law)}_partial").glob("*.nc")
+    }
+    compared = bs.compare(fits, refit=False, ahead=False).table
+    compared["lack_of_fit"] = {
+        law: float(np.median(fit.posterior["lack_of_fit"])) for law, fit in fits.items()
+    }
+    columns = ["elpd", "elpd_diff", "dse", "worst_k", "lack_of_fit"]
+    return {"laws": compared[columns].reset_index().to_dict("records")}
 
 
 def plain(value: Any) -> Any:
@@ -139,7 +181,10 @@ def main() -> None:
         record = {"table": digest}
 
     def part(name: str, make: Callable[..., Any], *given: Any) -> Any:
-        if name not in record and not only_page:
+        kept = record.get(name)
+        if isinstance(kept, dict) and "declared" in kept and kept["declared"] != declared(given[0]):
+            kept = None
+        if kept is None and not only_page:
             print(name, flush=True)
             with warnings.catch_warnings():
                 warnings.simplefilter(
@@ -157,10 +202,13 @@ def main() -> None:
     part("seeds", seeds.findings, runs.select((runs.table["role"] == "grid").to_numpy()))
     for law in FLOOR_LAWS:
         part(f"floor {law} grid", floor, law, "grid", truth)
-    for law, pooling in AHEAD:
+    for law, pooling in AHEAD[:-2]:
         part(f"ahead {law} {pooling}", ahead, law, pooling)
     for law in FLOOR_LAWS:
         part(f"floor {law} all", floor, law, "all", truth)
+    part("inside", inside)
+    for law, pooling in AHEAD[-2:]:
+        part(f"ahead {law} {pooling}", ahead, law, pooling)
     Path(RESULTS / "sweep.md").write_text(page(record, runs))
 
 

@@ -1,0 +1,83 @@
+"""What the sweep's figures say, in sentences that are made from the figures."""
+
+from typing import Any
+
+import pandas as pd
+
+PROBS = (0.5, 0.8, 0.9)
+
+
+def side(low: float, high: float) -> str:
+    """What an interval of a slope says."""
+    return "falls with" if high < 0 else "rises with" if low > 0 else "shows no sure trend in"
+
+
+def of_seeds(found: dict[str, Any]) -> str:
+    """The table of the forms in sentences."""
+    aic = {
+        name: {"normal": form["aic_normal"], "Student-t": form["aic"]}
+        for name, form in found["forms"].items()
+    }
+    least = {name: min(both.values()) for name, both in aic.items()}
+    better = {name: min(both, key=lambda noise: both[noise]) for name, both in aic.items()}
+    gap = {name: abs(both["normal"] - both["Student-t"]) for name, both in aic.items()}
+    n, d = (found["posterior"][f"slope {x}"] for x in "ND")
+    both = "in N and D"
+    return (
+        f"So the scatter {side(d[0], d[2])} D and {side(n[0], n[2])} N. With one sigma for all cells it looks {better['constant']} "
+        f"(AIC lower by {gap['constant']:.1f}); once sigma depends on N and D, {better[both]} (by {gap[both]:.1f}). The package's own form, "
+        f'`Noise(slope_in="flops")`, log sigma linear in log C, is worth {least["constant"] - least["in C"]:+.1f} of AIC over a constant; N and D '
+        f"apart are worth {least['in C'] - least[both]:+.1f} more, a quadratic {least[both] - least['in N and D, quadratic']:+.1f} more, and slopes "
+        f"of each corpus's own {least[both] - least['in N and D, by corpus']:+.1f} more."
+    )
+
+
+def of_the_floor(fits: list[dict[str, Any]], truth: float) -> str:
+    """Which laws' intervals hold the truth, in sentences."""
+    said = []
+    for part, name in (("grid", "From the grid"), ("all", "From grid and ladder")):
+        own = [f for f in fits if f["part"] == part]
+        if not own:
+            continue
+        held = [f["law"] for f in own if f["lower"] <= truth <= f["upper"]]
+        missed = [
+            f"`{f['law']}` ({'above' if f['lower'] > truth else 'below'} it)"
+            for f in own
+            if f["law"] not in held
+        ]
+        said.append(
+            f"{name}, {len(held)} of {len(own)} intervals hold the truth"
+            + (f"; outside: {', '.join(missed)}." if missed else ".")
+        )
+    return " ".join(said) + (
+        " An interval that does not hold it measures the law's misfit"
+        + (
+            ": every chain passed its diagnosis."
+            if all(f["ok"] for f in fits)
+            else ", or chains that did not pass."
+        )
+    )
+
+
+def of_the_ladder(parts: list[dict[str, Any]]) -> str:
+    """Held runs and median errors in sentences."""
+    said, density = [], {}
+    for part in parts:
+        rows = pd.DataFrame(part["rows"])
+        own = rows[rows["method"] == "posterior"]
+        density[part["law"], part["pooling"]] = own["log_density"].mean()
+        if part["pooling"] != "partial":
+            continue
+        held = ", ".join(
+            f"{int(((own['pit'] - 0.5).abs() <= p / 2).sum())} of {len(own)} by its {p:.0%} band"
+            for p in PROBS
+        )
+        errors = ", ".join(f"{g['error'].median():+.1%} on `{name}`" for name, g in own.groupby("group"))
+        said.append(f"`{part['law']}` (partial pooling) holds {held}; its median forecast errs by {errors}.")
+    laws = [law for law, pooling in density if pooling == "none" and (law, "partial") in density]
+    gains = ", ".join(f"{density[law, 'partial'] - density[law, 'none']:+.2f} under `{law}`" for law in laws)
+    said.append(f"Partial pooling against none changes the mean log density of a held-out run by {gains}.")
+    said.append(
+        "The runs of a corpus miss together, so that these are nearer to three observations than to all the runs."
+    )
+    return " ".join(said)
