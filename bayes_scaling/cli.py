@@ -238,7 +238,7 @@ def parser() -> argparse.ArgumentParser:
     verb(verbs.laws, _json())
     demo = verb(verbs.demo, _json())
     demo.add_argument("-o", "--output", default="bayes-scaling-demo", help="a folder (%(default)s)")
-    demo.add_argument("--law", default="chinchilla", help="the law to show first (%(default)s)")
+    demo.add_argument("--law", default="rosenfeld", help="the law to show first (%(default)s)")
     demo.add_argument("--seed", type=int, default=1, help="one seed reproduces it (%(default)s)")
     demo.add_argument("--draws", type=int, default=1000, help=argparse.SUPPRESS)
     return top

@@ -21,7 +21,7 @@ def _here(tmp_path, monkeypatch):
 
 def without_refits(monkeypatch):
     compare = bs.compare
-    monkeypatch.setattr(bs, "compare", lambda fits, progress: compare(fits, refit=False, ahead=False))
+    monkeypatch.setattr(bs, "compare", lambda fits, **_: compare(fits, refit=False, ahead=False))
 
 
 def one_seed():
@@ -32,7 +32,7 @@ def one_seed():
 
 @pytest.fixture(scope="module")
 def grid_fit():
-    return quiet_fit(one_seed().split(LARGEST)[0], "chinchilla", seed=1, draws=50)
+    return quiet_fit(one_seed().split(LARGEST)[0], "rosenfeld", seed=1, draws=50)
 
 
 def check(out, folder):
@@ -50,7 +50,7 @@ def check(out, folder):
     ):
         assert words in out
     assert out.endswith("Open bayes-scaling-demo/report.html to see it all with pictures.\n")
-    assert bs.open_fit(folder / "fit.nc").law.name == "chinchilla"
+    assert bs.open_fit(folder / "fit.nc").law.name == "rosenfeld"
 
 
 def test_the_demo_but_for_the_sampling(capsys, tmp_path, monkeypatch, grid_fit):
@@ -61,7 +61,7 @@ def test_the_demo_but_for_the_sampling(capsys, tmp_path, monkeypatch, grid_fit):
     monkeypatch.setattr(bs.datasets, "load", lambda name: table)
     assert main(["demo"]) in (0, 1)
     check(capsys.readouterr().out, tmp_path / "bayes-scaling-demo")
-    assert [law for law, _ in calls] == ["chinchilla", "kaplan", "skaling"]
+    assert [law for law, _ in calls] == ["rosenfeld", "chinchilla", "kaplan"]
     assert all(options == {"seed": 1, "draws": 1000, "progress": False} for _, options in calls)
 
     monkeypatch.setattr(bs, "report", lambda *args, **options: None)
