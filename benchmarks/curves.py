@@ -31,7 +31,7 @@ RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/curves.py --work curves-work"
 LAWS = {"M2": "power_floor", "M3": "m3", "M4": "m4", "BNSL": "bnsl1"}
 NOISE = {"with": "curve", "without": "constant"}
-SEED, DRAWS = 1, 500
+SEED, DRAWS = 1, 1000
 LEVELS = (np.arange(199) + 1) / 200
 
 PRIORS = {
