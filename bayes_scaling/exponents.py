@@ -202,6 +202,6 @@ def _sentences(found: Exponents, prob: float) -> Iterator[str]:
         else:
             point = f"{format_quantity(found.at['params'])} parameters and {format_quantity(found.at['tokens'])} tokens"
             yield (
-                f"Twice the {nouns[name]} at {point} saves {row['median']:.4f} nats{of} ({percent}: {low:.4f} to "
+                f"Twice the {nouns[name]} at {point} saves {row['median']:.4f} nats{of.replace(' of', ' in')} ({percent}: {low:.4f} to "
                 f"{high:.4f})."
             )

@@ -308,9 +308,13 @@ def _doubts(found: Plan, look: Outlook, budget: Any, target: Any, limits: Limits
                     least = format_flops(float(c.min()))
                     yield f"a loss of {goal:g} is reached{of} by the smallest budget looked at, {least} FLOPs"
     if budget is not None and limits.max_params is not None and limits.max_tokens is not None:
-        share = float((1 - found.flops / budget).max())
-        if share > 1e-6:
-            yield f"the caps on parameters and tokens leave up to {share:.0%} of the budget unspent"
+        left = budget - found.flops
+        if float((left / budget).max()) > 1e-6:
+            most = format_flops(6 * limits.max_params * limits.max_tokens)
+            yield (
+                f"the caps on parameters and tokens let {most} FLOPs be spent at most, and leave up to "
+                f"{format_flops(float(left.max()))} FLOPs of the budget unspent"
+            )
     smallest = float(found.choice["flops"].min())
     if smallest < first / 10:
         yield (

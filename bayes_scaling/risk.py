@@ -323,8 +323,8 @@ def _sentences(found: Risk, prob: float) -> Iterator[str]:
                 continue
             yield (
                 f"{format_flops(budget)} FLOPs{of}: every N from {format_quantity(float(pick['lower']))} to "
-                f"{format_quantity(float(pick['upper']))} is within {WITHIN:.1%} of the least expected loss; in one "
-                f"draw the valley's floor is {float(width):.2g} times wide."
+                f"{format_quantity(float(pick['upper']))} is within {WITHIN:.1%} of the least expected loss; in a "
+                f"single draw the largest such N is {float(width):.2g} times the smallest."
             )
             for _, row in rows.iterrows():
                 low, high = row[f"regret {percent} lower"], row[f"regret {percent} upper"]

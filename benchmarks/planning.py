@@ -166,17 +166,17 @@ def groups() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def pooling(table: str) -> dict[str, Any]:
-    runs, law = bs.datasets.external(table), bs.LAWS["chinchilla"]
+def pooling(table: str, law_name: str) -> dict[str, Any]:
+    runs, law = bs.datasets.external(table), bs.LAWS[law_name]
     fits, records = {}, []
     for name, pools in structures(law).items():
-        fits[name], record = fitted(f"{table}: {name}", runs, pooling=pools)
+        fits[name], record = fitted(f"{table}: {name}", runs, law_name, pooling=pools)
         records.append(record)
     began = time.perf_counter()
     found = judged(bs.compare(fits), law)
     draw(f"planning_pooling_{table}.png", bs.plot.pooling(found))
     return {
-        "fits": records, "loo_seconds": time.perf_counter() - began,
+        "law": f"{law.name}: {law.formula}", "fits": records, "loo_seconds": time.perf_counter() - began,
         "parameters": found.parameters.reset_index().to_dict("records"), "verdicts": found.verdicts,
         "structures": found.comparison.table.reset_index().to_dict("records"),
         "offsets": found.difference("all differ", "offsets differ"),
@@ -189,8 +189,8 @@ SECTIONS = {
     "risk": risk,
     "serving": serving,
     "groups": groups,
-    "pooling_gadre": lambda: pooling("gadre"),
-    "pooling_gzip_pcfg": lambda: pooling("gzip_pcfg"),
+    "pooling_gadre": lambda: pooling("gadre", "gadre"),
+    "pooling_gzip_pcfg": lambda: pooling("gzip_pcfg", "chinchilla"),
 }
 
 
