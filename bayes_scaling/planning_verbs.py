@@ -74,10 +74,11 @@ def risk(args: argparse.Namespace) -> Answer:
         **_inputs(args),
     )
     _drawn(args, lambda: bs.plot.valley(found))
+    one = found.flops.size == 1  # then the floor's sentence says the budget
     floors = [line for line in found.sentences(args.prob) if not line.startswith(" ")]
 
     def text(table: "pd.DataFrame") -> str:
-        rows = answer_rows(table.drop(columns="expected regret"), args.prob)
+        rows = answer_rows(table.drop(columns=["expected regret", *(["flops"] if one else [])]), args.prob)
         return "\n".join([*floors, "", aligned(rows)])
 
     return _answer(args, fits, "risk", found, text)
@@ -107,7 +108,9 @@ def serve(args: argparse.Namespace) -> Answer:
     saved = "compute-optimal costs" if found.quality else "compute-optimal gives up"
 
     def text(table: "pd.DataFrame") -> str:
-        shown = table[[c for c in table if not c.startswith(("saved ", "loss ", "total "))]]
+        ends = [f" {100 * args.prob:g}% {end}" for end in ("lower", "upper")]
+        narrow = [name + end for name in ("tokens", "loss", "total", "saved") for end in ends]
+        shown = table.drop(columns=[*narrow, "answered"])
         rows = answer_rows(shown, args.prob)
         for row, share in zip(rows, table["saved"], strict=True):
             row.pop("saved")

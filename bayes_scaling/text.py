@@ -129,7 +129,9 @@ def exponent_rows(table: "pd.DataFrame", prob: float) -> Rows:
     """Of `Exponents.table`: quantities downwards, groups sideways."""
     rows: dict[str, dict[str, str]] = {}
     for row in table.to_dict("records"):
-        values = (row[name] for name in ("median", *(f"{_percent(prob)} {end}" for end in ("lower", "upper"))))
+        values = (
+            row[name] for name in ("median", *(f"{_percent(prob)} {end}" for end in ("lower", "upper")))
+        )
         middle, low, high = (f"{x:#.3g}" for x in values)
         cells = rows.setdefault(row["quantity"], {"quantity": row["quantity"]})
         cells[row.get("group", f"median ({_percent(prob)})")] = f"{middle} ({low} to {high})"
@@ -141,7 +143,9 @@ def blocks(rows: Rows) -> str:
     found = []
     for row in rows:
         head = ", ".join(row[name] for name in ("question", "group") if name in row)
-        rest = [(name, cell) for name, cell in row.items() if name not in ("question", "group") and cell != "-"]
+        rest = [
+            (name, cell) for name, cell in row.items() if name not in ("question", "group") and cell != "-"
+        ]
         width = max(len(name) for name, _ in rest)
         found.append("\n".join([head, *(f"  {name:{width}}  {cell}" for name, cell in rest)]))
     return "\n\n".join(found)
@@ -259,7 +263,7 @@ _FORMS: dict[str, Any] = {
 """How a column is written, by the first of these words in its name."""
 
 _HEADS = {
-    "tokens_per_param": "tokens per parameter",
+    "tokens_per_param": "tokens/param",
     "mean": "loss by the law",
     "drifted": "loss with drift",
     "new_run": "loss of a new run",

@@ -21,6 +21,7 @@ import bayes_scaling as bs
 from bayes_scaling.candidates import profile_of_cost
 from bayes_scaling.isoflop import PROFILES, isoflop_runs, optimum, profile_options
 from bayes_scaling.many import fit_many
+from bayes_scaling.pictures import save_picture
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/planning_simulation.py"
@@ -60,6 +61,7 @@ def approaches() -> dict[str, Any]:
     runs = bs.datasets.external("chinchilla_epoch")
     fit = bs.fit(runs, "chinchilla", seed=1)
     found = bs.approaches(fit, ["5.88e23", "1e25"])
+    save_picture(bs.plot.approaches(found), RESULTS.parents[1] / "docs" / "planning_approaches.png")
     return {
         "table": found.table().to_dict("records"),
         "differences": found.differences().to_dict("records"),

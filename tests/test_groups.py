@@ -86,6 +86,19 @@ class TestContrast:
         with pytest.raises(InputError, match=re.escape(message)):
             pile_fit.contrast("1e22", groups=groups)
 
+    def test_one_group_has_nothing_to_be_compared_with(self, single_fit):
+        with pytest.raises(
+            InputError, match="this fit has one group, and nothing to compare it with; fit a table"
+        ):
+            single_fit.contrast("1e22")
+
+    def test_its_picture_turns_dashed_where_the_data_end(self, pile_fit):
+        """Three budgets are enough: the end of the data lies between two of them."""
+        ax = bs.plot.contrast(pile_fit.contrast(["1e21", "1e23", "1e25"]))
+        solid, dashed = (line.get_xdata() for line in ax.get_lines()[2:4])
+        end = pile_fit.runs.extent["flops"][1]
+        assert np.nanmax(solid) == pytest.approx(end) == np.nanmin(dashed)
+
 
 class TestExponents:
     def test_dimension_and_doubling(self, single_fit):

@@ -59,15 +59,17 @@ def plan(
         N, D, D/N, and the loss of a new run of the choice, with its drift.
     """
     count = len(plan.questions)
-    canvas = figure if figure is not None else style.new_figure((11, 2.0 + 0.5 * count))
+    canvas = figure if figure is not None else style.new_figure((11.5, 2.1 + 0.5 * count))
     panels = canvas.subplots(1, 4, sharey=True)
     y = np.arange(count)[::-1]
     beyond = one_group(plan.beyond, group).to_numpy() > 0
     answered = one_group(plan.choice["params"], group).notnull().to_numpy()
     labels = {
-        "params": "model size N (parameters)", "tokens": "training data D (tokens)",
-        "tokens_per_param": f"tokens per parameter\n(dotted: the rule of {RULE})", "new_run": "loss of the choice (nats per\ntoken; a new run, with drift)",
-    }  # fmt: skip
+        "params": "model size N\n(parameters)",
+        "tokens": "training data D\n(tokens)",
+        "tokens_per_param": f"tokens per parameter\n(dotted: {RULE})",
+        "new_run": "loss of a new run,\ndrift included\n(nats per token)",
+    }
     for ax, (what, label) in zip(panels, labels.items(), strict=True):
         low, middle, high = one_group(plan.interval(what, prob), group).to_numpy().T
         finite = np.isfinite(np.r_[low, middle, high])
@@ -80,7 +82,9 @@ def plan(
         top = np.where(np.isfinite(high), high, end)
         ax.hlines(y[known], low[known], top[known], color=style.COLOURS[0], alpha=0.45, lw=6)
         open_ended = known & ~np.isfinite(high)
-        ax.plot(np.full(open_ended.sum(), end), y[open_ended], ">", color=style.COLOURS[0], ms=9, clip_on=False)
+        ax.plot(
+            np.full(open_ended.sum(), end), y[open_ended], ">", color=style.COLOURS[0], ms=9, clip_on=False
+        )
         for mask, look in ((known & ~beyond, {"mec": "white"}), (known & beyond, {"mfc": "white"})):
             ax.plot(middle[mask], y[mask], "o", **{"color": style.COLOURS[0], "mew": 1.5, "ms": 7, **look})
         if what == "tokens_per_param":
@@ -90,7 +94,12 @@ def plan(
         ax.tick_params(axis="y", length=0)
     for row in y[~answered]:
         panels[0].annotate(
-            "no answer", (0.03, row), xycoords=("axes fraction", "data"), va="center", fontsize=9, color=style.GREY
+            "no answer",
+            (0.03, row),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=9,
+            color=style.GREY,
         ).set_in_layout(False)
     panels[0].set_yticks(y, [_wrapped(question) for question in plan.questions])
     panels[0].set_ylim(-0.7, count - 0.3)
@@ -166,7 +175,9 @@ def valley(risk: "Risk", point: int = 0, *, group: str | None = None, ax: "Axes 
     ax.set_ylabel("loss given up (nats per token)", loc="top")
     handles = [
         style.key(
-            color, "dashed" if beyond.any() else "line", "median" + (", beyond the data" if beyond.any() else "")
+            color,
+            "dashed" if beyond.any() else "line",
+            "median" + (", beyond the data" if beyond.any() else ""),
         ),
         style.key(color, "law", "90% band"),
         style.key(style.COLOURS[2], "run", f"within {WITHIN:.1%} of the least expected loss"),
