@@ -145,8 +145,8 @@ def doublings(
     )
     share = f"median and {style.percent(prob)} interval"
     first = exponents.exponents
-    names = [str(name) for name in first["group"].to_numpy()] if "group" in first.dims else []
-    of = f" ({group or names[0]})" if len(names) > 1 else ""
+    groups = [str(name) for name in first["group"].to_numpy()] if "group" in first.dims else []
+    of = f" ({group or groups[0]})" if len(groups) > 1 else ""
     parts = (
         (first, f"exponent of the reducible loss,\n{share}", f"Exponents{of}"),
         (exponents.dimension, f"4 / exponent,\n{share}", "Intrinsic dimension"),
