@@ -215,8 +215,8 @@ def _pictures(
         if risk is not None:
             yield _picture(
                 lambda figure: plot.valley(risk, ax=figure.subplots()),
-                f"What another model size would give up at {format_flops(float(risk.flops[0]))} FLOPs, and what rules of "
-                "thumb would train. A flat valley forgives a wide interval of N.",
+                f"What another model size would give up at {format_flops(float(risk.flops[0]))} FLOPs, and what rules "
+                "of thumb would train. A flat valley forgives a wide interval of N.",
                 (7.2, 5.0),
             )
         yield _picture(

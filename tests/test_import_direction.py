@@ -13,8 +13,8 @@ HOME = Path(bayes_scaling.__file__).parent
 ORDER = [
     "errors", "elementwise", "units", "hardware", "architecture", "batch", "priors", "cells", "tables", "runs",
     "datasets", "laws", "discrepancy", "noise", "model", "sampling", "progress", "store", "drift", "request", "fit",
-    "many", "sensitivity", "diagnose", "predict", "two_step", "allocate", "outlook", "constraints", "plan", "rules",
-    "risk", "serving", "groups", "exponents", "baselines", "backtest", "compare", "pooling", "simulate", "envelope",
+    "many", "sensitivity", "diagnose", "predict", "two_step", "allocate", "outlook", "wording", "constraints", "plan",
+    "rules", "risk", "serving", "groups", "exponents", "baselines", "backtest", "compare", "pooling", "simulate", "envelope",
     "isoflop", "approaches", "batches", "candidates", "design", "plot", "pictures", "text", "report", "__init__",
     "demo", "verbs", "planning_verbs", "cli",
 ]

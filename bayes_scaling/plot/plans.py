@@ -7,9 +7,9 @@ from matplotlib.ticker import PercentFormatter
 
 from bayes_scaling.errors import InputError
 from bayes_scaling.plot import style
-from bayes_scaling.risk import WITHIN
 from bayes_scaling.rules import TOKENS_PER_PARAM
 from bayes_scaling.units import format_flops, format_quantity, parse_quantities
+from bayes_scaling.wording import WITHIN
 
 if TYPE_CHECKING:
     import xarray as xr
