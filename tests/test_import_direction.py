@@ -14,9 +14,9 @@ ORDER = [
     "errors", "elementwise", "units", "hardware", "architecture", "batch", "priors", "cells", "tables", "runs",
     "datasets", "laws", "discrepancy", "noise", "model", "sampling", "progress", "store", "drift", "request", "fit",
     "many", "sensitivity", "diagnose", "predict", "two_step", "allocate", "outlook", "wording", "constraints", "plan",
-    "rules", "risk", "serving", "groups", "exponents", "baselines", "backtest", "compare", "pooling", "simulate", "envelope",
-    "isoflop", "approaches", "batches", "candidates", "design", "plot", "pictures", "text", "report", "__init__",
-    "demo", "verbs", "planning_verbs", "cli",
+    "rules", "risk", "serving", "groups", "exponents", "baselines", "backtest", "compare", "pooling", "simulate",
+    "envelope", "isoflop", "approaches", "batches", "candidates", "design", "plot", "pictures", "text", "report",
+    "__init__", "demo", "verbs", "planning_verbs", "cli",
 ]
 # fmt: on
 """Every room, in the order in which data flow; a room imports only from those before it.
