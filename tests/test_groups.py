@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import bayes_scaling as bs
-from bayes_scaling import InputError
+from bayes_scaling import InputError, pooling
 from bayes_scaling.exponents import scale_free_weights
 from bayes_scaling.outlook import Outlook
 from bayes_scaling.pooling import judged, structures
@@ -148,8 +148,8 @@ class TestPooling:
         rng = np.random.default_rng(1)
         law = bs.LAWS["chinchilla"]
         columns = {}
-        for name, pooling in structures(law).items():
-            gain = 1.0 * (pooling["E"] == "partial") - 0.01 * (pooling["alpha"] == "partial")
+        for name, pools in structures(law).items():
+            gain = 1.0 * (pools["E"] == "partial") - 0.01 * (pools["alpha"] == "partial")
             columns[name] = gain + 0.05 * rng.standard_normal(60)
         comparison = SimpleNamespace(pointwise=pd.DataFrame(columns), fits=columns)
         found = judged(comparison, law)
@@ -162,6 +162,18 @@ class TestPooling:
         assert found.verdicts[0].startswith("The groups differ")
         assert "can share the same slopes" in found.verdicts[1]
         assert "also need different offsets" in found.verdicts[2]
+
+    def test_a_fit_asks_it_of_its_own_runs_and_law(self, pile_fit, monkeypatch):
+        asked = {}
+        monkeypatch.setattr(
+            pooling, "compare_pooling", lambda runs, law, **options: asked.update(options, law=law)
+        )
+        pile_fit.compare_pooling(draws=50)
+        assert (asked["law"], asked["draws"], asked["chains"]) == (
+            pile_fit.law,
+            50,
+            pile_fit.provenance["chains"],
+        )
 
     def test_one_group_is_refused(self, single_fit):
         with pytest.raises(InputError, match="has one group; differences between groups need two or more"):

@@ -33,8 +33,10 @@ BACKWARD = {
     ("fit.Fit.design", "design"),
     ("fit.Fit.plan", "plan"),
     ("fit.Fit.risk", "risk"),
+    ("fit.Fit.chances", "risk"),
     ("fit.Fit.serve", "serving"),
     ("fit.Fit.contrast", "groups"),
+    ("fit.Fit.compare_pooling", "pooling"),
     ("fit.Fit.exponents", "exponents"),
     ("fit.fit", "diagnose"),
 }

@@ -81,10 +81,9 @@ def plan(
         end = ax.get_xlim()[1] if what != "new_run" else np.nan
         top = np.where(np.isfinite(high), high, end)
         ax.hlines(y[known], low[known], top[known], color=style.COLOURS[0], alpha=0.45, lw=6)
-        open_ended = known & ~np.isfinite(high)
-        ax.plot(
-            np.full(open_ended.sum(), end), y[open_ended], ">", color=style.COLOURS[0], ms=9, clip_on=False
-        )
+        for row in y[known & ~np.isfinite(high)]:
+            [arrow] = ax.plot(end, row, ">", color=style.COLOURS[0], ms=9, clip_on=False)
+            arrow.set_in_layout(False)
         for mask, look in ((known & ~beyond, {"mec": "white"}), (known & beyond, {"mfc": "white"})):
             ax.plot(middle[mask], y[mask], "o", **{"color": style.COLOURS[0], "mew": 1.5, "ms": 7, **look})
         if what == "tokens_per_param":
