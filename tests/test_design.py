@@ -169,6 +169,12 @@ class TestDesign:
             single_fit.design(1e21, **options)
 
 
+    def test_runs_far_below_all_that_were_trained_are_not_proposed(self, single_fit):
+        """A law read a thousandfold below its data would call them very telling."""
+        with pytest.raises(InputError, match="a new run may cost 5e2 FLOPs at most, and the smallest of"):
+            single_fit.design(1e3, optimum_at=1e23)
+
+
 class TestBeforeAnyRun:
     def test_the_grid_costs_what_it_may(self):
         grid = bs.isoflop_grid("1e20", profiles=3, sizes=5)
