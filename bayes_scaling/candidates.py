@@ -104,8 +104,8 @@ def isoflop_candidates(
     if top < low:
         raise InputError(
             f"a new run may cost {format_flops(top)} FLOPs at most, and the smallest of {fit.runs.name} costs "
-            f"{format_flops(low)}: what smaller ones would tell rests on the law where nobody looked; raise the budget, "
-            "or give candidates"
+            f"{format_flops(low)}: what smaller ones would tell rests on the law where nobody looked; raise the "
+            "budget, or give candidates"
         )
     budgets = np.geomspace(low, top, max(2, int(np.ceil(per_decade * np.log10(top / low))) + 1))
     rows = [profile(fit, name, budgets, sizes, reach) for name in groups]
