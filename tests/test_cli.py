@@ -343,7 +343,9 @@ def test_plan_reads_hardware_and_says_what_cannot_be(run, answers, single, singl
     )
 
 
-def test_planning_verbs_agree_with_python_and_draw(answers, single, pile, single_fit, pile_fit, tmp_path):
+def test_planning_verbs_agree_with_python_and_draw(
+    answers, run, single, pile, single_fit, pile_fit, tmp_path
+):
     found = answers("risk", single, "--flops", "1e23", "--target", "2.05", "-o", "risk.png")
     assert same(found["risk"], single_fit.risk("1e23", target=2.05).table())
     found = answers("serve", single, "--served", "1T,10T", "--like", "10B:200B", "-o", "serve.png")
