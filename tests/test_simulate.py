@@ -74,7 +74,7 @@ def test_the_score_is_zero_on_average_at_the_truth(case):
 
 
 def test_parameters_and_runs_of_the_prior_belong_together():
-    asked = request(bs.load_runs(design(replicates=1).assign(loss=2.0)), seed=1)
+    asked = request(bs.load_runs(design(replicates=1).assign(loss=2.0)), "chinchilla", seed=1)
     ranks, first = [], None
     for drawn in from_prior(asked, 150, seed=5):
         runs, truth = drawn.runs, drawn.truth
