@@ -7,7 +7,7 @@ import numpy as np
 from bayes_scaling.allocate import closed_form
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.core import Law, get_law
-from bayes_scaling.units import parse_quantities, parse_quantity
+from bayes_scaling.units import format_flops, parse_quantities, parse_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +100,13 @@ def isoflop_candidates(
     """isoFLOP profiles around the median optimum, from the smallest compute of the data up to the dearest run."""
     import pandas as pd
 
-    low = min(float(fit.runs.flops.min()), top)
+    low = float(fit.runs.flops.min())
+    if top < low:
+        raise InputError(
+            f"a new run may cost {format_flops(top)} FLOPs at most, and the smallest of {fit.runs.name} costs "
+            f"{format_flops(low)}: what smaller ones would tell rests on the law where nobody looked; raise the "
+            "budget, or give candidates"
+        )
     budgets = np.geomspace(low, top, max(2, int(np.ceil(per_decade * np.log10(top / low))) + 1))
     rows = [profile(fit, name, budgets, sizes, reach) for name in groups]
     return pd.concat(rows, ignore_index=True)

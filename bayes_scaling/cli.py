@@ -158,6 +158,7 @@ def parser() -> argparse.ArgumentParser:
         "--flops", action="append", required=True, metavar="C", help="training budgets: 1e24, or 1e24,1e25"
     )
     allocate.add_argument("--input", action="append", metavar="NAME=VALUE", help="another input of the law")
+    planning_verbs.add_to(verb, tables, _json, _prob, _group_of_fit)
     approaches = verb(verbs.approaches, _json(), _prob(), _picture())
     approaches.add_argument(
         "--flops", action="append", metavar="C", help="where N_opt is wanted (100x the largest)"
@@ -234,7 +235,6 @@ def parser() -> argparse.ArgumentParser:
     for of_fit in (summary, diagnose, predict, allocate, report, plot):
         of_fit.add_argument("fit", help="a .nc file that `bayes-scaling fit` wrote")
 
-    planning_verbs.add_to(verb, tables, _json, _prob, _group_of_fit)
     verb(verbs.laws, _json())
     demo = verb(verbs.demo, _json())
     demo.add_argument("-o", "--output", default="bayes-scaling-demo", help="a folder (%(default)s)")

@@ -88,7 +88,7 @@ def envelope(
         return xr.DataArray(values.reshape(tuple(shape.values())), dims=tuple(shape))
 
     def line(flops: Any) -> "xr.DataArray":
-        beyond = xr.DataArray(np.log(np.asarray(flops)) - origin, dims="point")
+        beyond = xr.DataArray(np.log(np.atleast_1d(flops)) - origin, dims="point")
         drawn: Any = np.exp(as_draws(at_reference) + as_draws(a) * beyond)
         return drawn
 

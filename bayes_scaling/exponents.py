@@ -187,7 +187,7 @@ def _sentences(found: Exponents, prob: float) -> Iterator[str]:
     for _, row in found.table(prob).iterrows():
         kind, name = row["quantity"].removesuffix(")").split(" (")
         low, high = row[f"{percent} lower"], row[f"{percent} upper"]
-        of = f" of {row['group']}" if "group" in row else ""
+        of, where = (f" of {row['group']}", f" in {row['group']}") if "group" in row else ("", "")
         if kind == "exponent":
             path = " along the compute-optimal path" if name == "flops" else ""
             yield (
@@ -202,6 +202,6 @@ def _sentences(found: Exponents, prob: float) -> Iterator[str]:
         else:
             point = f"{format_quantity(found.at['params'])} parameters and {format_quantity(found.at['tokens'])} tokens"
             yield (
-                f"Twice the {nouns[name]} at {point} saves {row['median']:.4f} nats{of} ({percent}: {low:.4f} to "
+                f"Twice the {nouns[name]} at {point} saves {row['median']:.4f} nats{where} ({percent}: {low:.4f} to "
                 f"{high:.4f})."
             )

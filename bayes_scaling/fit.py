@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bayes_scaling.exponents import Exponents
     from bayes_scaling.groups import Contrast
     from bayes_scaling.plan import Plan
+    from bayes_scaling.pooling import PoolingComparison
     from bayes_scaling.predict import Forecast
     from bayes_scaling.risk import Risk
     from bayes_scaling.sampling import Draws, Parallel
@@ -219,6 +220,12 @@ class Fit:
 
         return risk(self, flops, **choice)
 
+    def chances(self, target: Any, flops: Any, **options: Any) -> "xr.DataArray":
+        """The probability of a target loss along a budget; see `bayes_scaling.risk.chances`."""
+        from bayes_scaling.risk import chances
+
+        return chances(self, target, flops, **options)
+
     def serve(self, served: Any, **demand: Any) -> "Serving":
         """The best model when inference is paid for too; see `bayes_scaling.serving.serve`."""
         from bayes_scaling.serving import serve
@@ -230,6 +237,13 @@ class Fit:
         from bayes_scaling.groups import contrast
 
         return contrast(self, flops, **options)
+
+    def compare_pooling(self, **options: Any) -> "PoolingComparison":
+        """Which parameters of this law differ between groups; see `bayes_scaling.pooling.compare_pooling`."""
+        from bayes_scaling.pooling import compare_pooling
+
+        sampling = {name: self.provenance[name] for name in ("draws", "chains", "max_warmup", "seed")}
+        return compare_pooling(self.runs, self.law, noise=self.noise, **{**sampling, **options})
 
     def exponents(self, params: Any = None, tokens: Any = None, **options: Any) -> "Exponents":
         """What the literature reads off exponents; see `bayes_scaling.exponents.exponents`."""

@@ -134,6 +134,11 @@ def contrast(fit: "Fit", flops: Any, *, groups: Sequence[str] | None = None, **i
     for name in names:
         if name not in fit.groups:
             raise InputError(f"no group {name!r} in this fit; its groups are {', '.join(fit.groups)}")
+    if len(fit.groups) < 2:
+        raise InputError(
+            "this fit has one group, and nothing to compare it with; fit a table whose runs are grouped "
+            "(group=..., the column that names each run's corpus, architecture or recipe)"
+        )
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise InputError(f"a contrast takes two or more different groups; got {', '.join(names) or 'none'}")
     if all(fit.pooling[name] == "complete" for name in fit.law.parameters):
@@ -205,8 +210,8 @@ def _sentences(found: Contrast, prob: float) -> Iterator[str]:
         middle = f"{row['multiplier']:.3g}x" if np.isfinite(row["multiplier"]) else "no finite amount of"
         yield (
             f"{format_flops(row['flops'])} FLOPs: {row['group']} is better than {row['over']} with probability "
-            f"{row['prob better']:.2f}, by {-row['difference']:.4f} nats ({percent}: {-most:.4f} to {-least:.4f}); it "
-            f"is worth {middle} the compute ({percent}: {low:.3g} to {top})."
+            f"{row['prob better']:.2f}; its loss differs by {row['difference']:+.4f} nats ({percent}: {least:+.4f} to "
+            f"{most:+.4f}); it is worth {middle} the compute ({percent}: {low:.3g} to {top})."
         )
     for (a, b), share, where in zip(
         found.pairs, found.prob_crossing.to_numpy(), bounds(found.crossing, prob).to_numpy(), strict=True

@@ -7,8 +7,8 @@ budgets. Over u = log(N / N_opt),
     rise(u) = [(e^(-alpha u) - 1) / alpha + (e^(beta u) - 1) / beta] / (alpha + beta)         (asymmetric)
 
 A law E + A N^-alpha + B D^-beta makes just the asymmetric one. A parabola through it is pulled off where alpha and beta
-differ and where sizes are not centred on the optimum: by a few percent, or by a
-third where one exponent is twice the other and sizes span a factor of a thousand. No interval knows of that.
+differ and where sizes are not centred on the optimum: by a few percent, or by two fifths where one exponent is twice
+the other and sizes span a factor of a thousand. No interval knows of that.
 """
 
 import warnings
@@ -157,7 +157,7 @@ def optimum(of_profiles: "Fit", flops: Any) -> "xr.DataArray":
     import xarray as xr
 
     posterior, reference = of_profiles.posterior, of_profiles.reference
-    x: Any = xr.DataArray(np.log(np.asarray(flops) / reference["flops"]), dims="point")
+    x: Any = xr.DataArray(np.log(np.atleast_1d(flops) / reference["flops"]), dims="point")
     drawn: Any = np.exp(posterior["m_population"] + posterior["a"] * x) * reference["params"]
     return drawn
 

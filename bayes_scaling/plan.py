@@ -5,18 +5,18 @@ the runs leave open. And one choice, the median of these, with the loss that it 
 mean, the same with its drift, and one new run.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_scaling import wording
 from bayes_scaling.constraints import question, request
 from bayes_scaling.errors import InputError
 from bayes_scaling.hardware import Hardware
-from bayes_scaling.outlook import ABOVE, BELOW, Limits, Outlook, bounds
+from bayes_scaling.outlook import Limits, Outlook, bounds
 from bayes_scaling.predict import long_table
-from bayes_scaling.units import format_flops, format_quantity, parse_quantity
+from bayes_scaling.units import parse_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +124,7 @@ class Plan:
 
     def sentences(self, prob: float = 0.9) -> list[str]:
         """The answers, one sentence per question and group."""
-        return list(_sentences(self, prob))
+        return list(wording.of_plan(self, prob))
 
     def __str__(self) -> str:
         return "\n".join([*self.sentences(), *(f"Note: {doubt}." for doubt in self.doubts)])
@@ -274,81 +274,5 @@ def plan(
         None if by_law is None else by_law.transpose(*leading).rename("flops"),
         doubts,
     )  # fmt: skip
-    doubts += _doubts(found, look, budget, wanted, limits)
+    doubts += wording.doubts_of_plan(found, look, budget, wanted, limits)
     return found
-
-
-def _doubts(found: Plan, look: Outlook, budget: Any, target: Any, limits: Limits) -> Iterator[str]:
-    """Why a request cannot be met, or only in part."""
-    first, last = look.fit.runs.extent["flops"]
-    groups = found.params["group"].to_numpy().tolist() if "group" in found.params.dims else [None]
-    for group in groups:
-        of = f" in group {group}" if group else ""
-        params, flops = (x if group is None else x.sel(group=group) for x in (found.params, found.flops))
-        for i, asked in enumerate(found.questions):
-            n, c = params.isel(point=i), flops.isel(point=i)
-            if none := float(n.isnull().mean()):
-                yield (
-                    f"{asked}: {none:.1%} of the draws have no interior optimum{of} (the loss falls all the way to "
-                    "the smallest or the largest model); they are left out"
-                )
-            if target is not None and budget is None:
-                goal = float(target[i])
-                if never := float((c == np.inf).mean()):
-                    floor = bounds(look.law(*look.split(last * ABOVE, limits)))
-                    floor = floor if group is None or "group" not in floor.dims else floor.sel(group=group)
-                    floor = floor.isel(point=i) if "point" in floor.dims else floor
-                    low, high = float(floor.sel(bound="lower")), float(floor.sel(bound="upper"))
-                    yield (
-                        f"a loss of {goal:g} is out of reach{of} in {never:.1%} of the draws: within these limits the "
-                        f"law ends between {low:.3f} and {high:.3f} (90%) at {format_flops(last * ABOVE)} FLOPs"
-                        + (", and drift may keep it from getting there" if bool(look.slope.any()) else "")
-                    )
-                elif float((c <= first * BELOW * 1.001).mean()):
-                    least = format_flops(float(c.min()))
-                    yield f"a loss of {goal:g} is reached{of} by the smallest budget looked at, {least} FLOPs"
-    if budget is not None and limits.max_params is not None and limits.max_tokens is not None:
-        share = float((1 - found.flops / budget).max())
-        if share > 1e-6:
-            yield f"the caps on parameters and tokens leave up to {share:.0%} of the budget unspent"
-    smallest = float(found.choice["flops"].min())
-    if smallest < first / 10:
-        yield (
-            f"{format_flops(smallest)} FLOPs are less than a tenth of the smallest run's ({format_flops(first)}): the "
-            "law is read below its data"
-        )
-
-
-def _sentences(found: Plan, prob: float) -> Iterator[str]:
-    percent = f"{100 * prob:g}%"
-    table = found.table(prob)
-    for _, row in table.iterrows():
-        lead = f"{row['question']}" + (
-            f", {row['group']}" if "group" in table and len(set(table["group"])) > 1 else ""
-        )
-        if not np.isfinite(row["params"]) or not np.isfinite(row["tokens"]):
-            yield f"{lead}: no answer (see the notes)."
-            continue
-
-        def told(what: str, form: Any, row: Any = row) -> str:
-            low, high = row[f"{what} {percent} lower"], row[f"{what} {percent} upper"]
-            middle = form(row[what])
-            if form(low) == form(high):
-                return middle
-            top = form(high) if np.isfinite(high) else "no bound"
-            return f"{middle} ({percent}: {form(low)} to {top})"
-
-        alone = (
-            f" (by the law alone {format_flops(row['flops by law'])})"
-            if row.get("flops by law", row["flops"]) != row["flops"]
-            else ""
-        )
-        chance = f", P(loss <= {row['target']:g}) = {row['prob target']:.2f}" if "target" in row else ""
-        where = f"{row['decades beyond']:.1f} decades beyond the data"
-        yield (
-            f"{lead}: {told('params', format_quantity)} parameters on {told('tokens', format_quantity)} tokens, "
-            f"{told('tokens_per_param', lambda x: f'{x:.3g}')} per parameter, {told('flops', format_flops)} "
-            f"FLOPs{alone}; the choice of the medians reaches a loss of {row['drifted']:.3f}, {percent} of new runs "
-            f"within [{row[f'new_run {percent} lower']:.3f}, {row[f'new_run {percent} upper']:.3f}]{chance}, "
-            f"{where if row['decades beyond'] >= 0.05 else 'within the range of the data'}."
-        )

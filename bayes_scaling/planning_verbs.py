@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bayes_scaling as bs
@@ -14,7 +13,9 @@ from bayes_scaling.verbs import (
     _opened,
     _pairs,
     _runs,
+    _save_picture,
     _values,
+    _writable_picture,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ Added = Callable[..., argparse.ArgumentParser]
 
 def plan(args: argparse.Namespace) -> Answer:
     """What to train under real constraints: hardware and time, data at hand, caps, a target loss."""
+    from bayes_scaling.text import answer_rows, blocks
+
     hardware = None
     given = [args.accelerators, args.kind, args.time]
     if any(x is not None for x in (*given, args.peak)):
@@ -32,9 +35,10 @@ def plan(args: argparse.Namespace) -> Answer:
             raise InputError(
                 "hardware is --accelerators, --kind and --time together, as in 1000 H100 '6 months'"
             )
-        shares = [float(x) for x in _listed([args.utilisation])]
-        share = shares[0] if len(shares) == 1 else tuple(shares)
-        hardware = bs.Hardware(args.accelerators, args.kind, args.time, share, args.peak)  # type: ignore[arg-type]
+        shares = tuple(_listed([args.utilisation]))
+        share: Any = shares[0] if len(shares) == 1 else shares
+        hardware = bs.Hardware(args.accelerators, args.kind, args.time, share, args.peak)
+    _writable_picture(args)
     fits = _opened(args.fit)
     found = fits[args.fit].plan(
         _values(args.flops),
@@ -50,11 +54,14 @@ def plan(args: argparse.Namespace) -> Answer:
         **_inputs(args),
     )
     _drawn(args, lambda: bs.plot.plan(found, prob=args.prob))
-    return _answer(args, fits, "plan", found)
+    return _answer(args, fits, "plan", found, lambda table: blocks(answer_rows(table, args.prob)))
 
 
 def risk(args: argparse.Namespace) -> Answer:
     """What a choice of N and D may cost, how flat the valley is, and the chance of a target."""
+    from bayes_scaling.text import aligned, answer_rows
+
+    _writable_picture(args)
     fits = _opened(args.fit)
     found = fits[args.fit].risk(
         _values(args.flops),
@@ -67,11 +74,21 @@ def risk(args: argparse.Namespace) -> Answer:
         **_inputs(args),
     )
     _drawn(args, lambda: bs.plot.valley(found))
-    return _answer(args, fits, "risk", found)
+    one = found.flops.size == 1  # then the floor's sentence says the budget
+    floors = [line for line in found.sentences(args.prob) if not line.startswith(" ")]
+
+    def text(table: "pd.DataFrame") -> str:
+        rows = answer_rows(table.drop(columns=["expected regret", *(["flops"] if one else [])]), args.prob)
+        return "\n".join([*floors, "", aligned(rows)])
+
+    return _answer(args, fits, "risk", found, text)
 
 
 def serve(args: argparse.Namespace) -> Answer:
     """The best model when inference is paid for too."""
+    from bayes_scaling.text import aligned, answer_rows
+
+    _writable_picture(args)
     fits = _opened(args.fit)
     like = None
     if args.like is not None:
@@ -88,15 +105,36 @@ def serve(args: argparse.Namespace) -> Answer:
         **_inputs(args),
     )
     _drawn(args, lambda: bs.plot.serving(found, prob=args.prob))
-    return _answer(args, fits, "serving", found)
+    saved = "compute-optimal costs" if found.quality else "compute-optimal gives up"
+
+    def text(table: "pd.DataFrame") -> str:
+        ends = [f" {100 * args.prob:g}% {end}" for end in ("lower", "upper")]
+        narrow = [name + end for name in ("tokens", "loss", "total", "saved") for end in ends]
+        shown = table.drop(columns=[*narrow, "answered"])
+        rows = answer_rows(shown, args.prob)
+        for row, share in zip(rows, table["saved"], strict=True):
+            row.pop("saved")
+            row[saved] = f"{share:+.1%}" if found.quality else f"{share:.4f} nats"
+        return f"{found.question}:\n{aligned(rows)}"
+
+    return _answer(args, fits, "serving", found, text)
 
 
 def contrast(args: argparse.Namespace) -> Answer:
     """Groups against groups: which is better at a scale, with what probability, and where curves cross."""
+    from bayes_scaling.text import aligned, answer_rows
+
+    _writable_picture(args)
     fits = _opened(args.fit)
     found = fits[args.fit].contrast(_values(args.flops), groups=_listed(args.groups) or None, **_inputs(args))
     _drawn(args, lambda: bs.plot.contrast(found, prob=args.prob))
-    return _answer(args, fits, "contrast", found)
+    crossings = [line for line in found.sentences(args.prob) if line.startswith("The curves")]
+
+    def text(table: "pd.DataFrame") -> str:
+        rows = answer_rows(table.drop(columns="prob crossing"), args.prob)
+        return "\n".join([aligned(rows), "", *crossings])
+
+    return _answer(args, fits, "contrast", found, text)
 
 
 def compare_pooling(args: argparse.Namespace) -> Answer:
@@ -104,7 +142,7 @@ def compare_pooling(args: argparse.Namespace) -> Answer:
     from bayes_scaling.laws import get_law
     from bayes_scaling.text import aligned, comparison_rows, records
 
-    _writable(args)
+    _writable_picture(args)
     options = _fit_options(args)
     if options.pop("pooling") is not None:
         raise InputError("compare-pooling tries poolings of its own; leave --pooling out")
@@ -129,10 +167,20 @@ def compare_pooling(args: argparse.Namespace) -> Answer:
 
 def exponents(args: argparse.Namespace) -> Answer:
     """What the literature reads off exponents: intrinsic dimension, and what a doubling buys."""
+    from bayes_scaling.text import aligned, exponent_rows
+    from bayes_scaling.units import format_quantity
+
+    _writable_picture(args)
     fits = _opened(args.fit)
     found = fits[args.fit].exponents(args.params, args.tokens, group=args.group, **_inputs(args))
     _drawn(args, lambda: bs.plot.doublings(found, prob=args.prob))
-    return _answer(args, fits, "exponents", found)
+
+    def text(table: "pd.DataFrame") -> str:
+        at = " and ".join(f"{format_quantity(x)} {name}" for name, x in found.at.items())
+        rows = aligned(exponent_rows(table, args.prob))
+        return f"{rows}\n\ndoubling: nats per token saved at {at}" if at else rows
+
+    return _answer(args, fits, "exponents", found, text)
 
 
 # -- options
@@ -231,8 +279,10 @@ def _inputs(args: argparse.Namespace) -> dict[str, str]:
     return _pairs(args.input, "--input")
 
 
-def _answer(args: argparse.Namespace, fits: Any, what: str, found: Any) -> Answer:
-    """Sentences for people; the table, the sentences and the doubts for programs."""
+def _answer(
+    args: argparse.Namespace, fits: Any, what: str, found: Any, text: "Callable[[pd.DataFrame], str]"
+) -> Answer:
+    """A short table for people; the table in full, the sentences and the doubts for programs."""
     from bayes_scaling.text import records
 
     doubts = list(getattr(found, "doubts", ()))
@@ -241,20 +291,10 @@ def _answer(args: argparse.Namespace, fits: Any, what: str, found: Any) -> Answe
         "fit": args.fit, "law": fits[args.fit].law.name, "prob": args.prob, what: records(table),
         "sentences": found.sentences(args.prob), "doubts": doubts,
     }  # fmt: skip
-    return Answer("\n".join(found.sentences(args.prob)), document, fits, doubts)
-
-
-def _writable(args: argparse.Namespace) -> None:
-    from bayes_scaling.store import check_writable
-
-    if args.output:
-        check_writable(Path(args.output), args.force)
+    return Answer(text(table), document, fits, doubts)
 
 
 def _drawn(args: argparse.Namespace, picture: Callable[[], Any]) -> None:
     """The picture as a file, where one is asked for."""
     if args.output:
-        from bayes_scaling.pictures import save_picture
-
-        _writable(args)
-        save_picture(picture(), Path(args.output))
+        _save_picture(picture(), args)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bayes_scaling.fit import Fit
     from bayes_scaling.noise import Noise
     from bayes_scaling.predict import Forecast
+    from bayes_scaling.risk import Risk
 
 PLANE = ("params", "tokens")
 
@@ -78,6 +79,7 @@ def report(
     shown = group or largest_group(fit)
     forecast = _forecast(fit, targets, budgets, group)
     plan = fit.allocate(list(budgets), group=group) if budgets and fit.law.columns == PLANE else None
+    risk = fit.risk(list(budgets), group=shown) if plan else None
     diagnosis = fit.diagnose()
     environment = Environment(
         loader=PackageLoader("bayes_scaling"),
@@ -96,12 +98,13 @@ def report(
         answers=[
             *(_forecast_sentences(forecast, shown, prob) if forecast else []),
             *(_plan_sentences(plan, shown, prob) if plan else []),
+            *(line for line in (risk.sentences(prob) if risk else []) if not line.startswith(" ")),
             *(_comparison_sentences(comparison, fit, targets, budgets, shown, prob) if comparison else []),
         ],
         forecast=forecast_rows(forecast.table(prob), prob, parts=True) if forecast else [],
         allocation=allocation_rows(plan.table(prob), prob) if plan else [],
         comparison=comparison_rows(comparison.table) if comparison else [],
-        pictures=list(_pictures(fit, comparison, targets, shown, prob)),
+        pictures=list(_pictures(fit, comparison, targets, risk, shown, prob)),
         summary=summary_rows(fit.summary(prob), prob),
         runs=_described(fit),
         provenance=_provenance(fit),
@@ -187,7 +190,7 @@ def _of_group(bounds: Any, group: str) -> Any:
 
 
 def _pictures(
-    fit: "Fit", comparison: "Comparison | None", targets: Any, group: str, prob: float
+    fit: "Fit", comparison: "Comparison | None", targets: Any, risk: "Risk | None", group: str, prob: float
 ) -> Iterator[dict[str, str]]:
     """Pictures with their captions, in the order of the questions that they answer."""
     common: dict[str, Any] = {"group": group, "prob": prob}
@@ -210,6 +213,13 @@ def _pictures(
             "How to split a budget. Where the band is wide, these runs do not say.",
             (9.2, 4.2),
         )
+        if risk is not None:
+            yield _picture(
+                lambda figure: plot.valley(risk, ax=figure.subplots()),
+                f"What another model size would give up at {format_flops(float(risk.flops[0]))} FLOPs, and what rules "
+                "of thumb would train. A flat valley forgives a wide interval of N.",
+                (7.2, 5.0),
+            )
         yield _picture(
             lambda figure: plot.isoloss(fit, ax=figure.subplots(), **common),
             "Lines of equal loss. The band holds the optimum along each diagonal of equal compute; grey is "

@@ -5,17 +5,19 @@ out of it: what bends the truth away from the law beyond the data bends both ali
 the posterior, the drift and the noise of a new run. Expected loss and its quantile hold the drift and no run's noise.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_scaling import wording
 from bayes_scaling.errors import InputError
 from bayes_scaling.outlook import Outlook, bounds
 from bayes_scaling.predict import long_table
 from bayes_scaling.rules import kaplan_split, rule_of_thumb
 from bayes_scaling.units import format_flops, format_quantity, parse_quantities, parse_quantity
+from bayes_scaling.wording import WITHIN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
 
     from bayes_scaling.drift import Drift
     from bayes_scaling.fit import Fit
-
-WITHIN = 0.001
-"""How much more loss than the least still counts as the valley's floor."""
 
 _CANDIDATES = 161
 _REACH = np.log(1000.0)
@@ -107,7 +106,7 @@ class Risk:
 
     def sentences(self, prob: float = 0.9) -> list[str]:
         """What the table says, for each budget and group."""
-        return list(_sentences(self, prob))
+        return list(wording.of_risk(self, prob))
 
     def __str__(self) -> str:
         return "\n".join([*self.sentences(), *(f"Note: {doubt}." for doubt in self.doubts)])
@@ -303,34 +302,3 @@ def _valley(look: Outlook, budget: Any, own: Any, least: Any) -> "xr.DataArray":
             low, high = middle.where(inside, low), high.where(inside, middle)
         ends.append(own * np.exp(sign * low))
     return xr.concat(ends, dim=xr.DataArray(["lower", "upper"], dims="end", name="end"))
-
-
-def _sentences(found: Risk, prob: float) -> Iterator[str]:
-    percent = f"{100 * prob:g}%"
-    table = found.table(prob)
-    ratio = bounds(found.valley.sel(end="upper") / found.valley.sel(end="lower"), prob).sel(bound="median")
-    for i, budget in enumerate(found.flops.to_numpy()):
-        for group in found.regret["group"].to_numpy() if "group" in found.regret.dims else [None]:
-            rows = table[np.isclose(table["flops"], budget)]
-            rows = rows if group is None else rows[rows["group"] == group]
-            at: dict[str, Any] = {"point": i} if group is None else {"point": i, "group": group}
-            pick = {k: (v.isel(point=i) if group is None else v.isel(point=i).sel(group=group))
-                    for k, v in found.safe.data_vars.items()}  # fmt: skip
-            width = ratio.isel(point=i) if group is None else ratio.isel(point=at["point"]).sel(group=group)
-            of = f", {group}" if group else ""
-            if not np.isfinite(float(pick["lower"])):
-                yield f"{format_flops(budget)} FLOPs{of}: no draw has an optimum (see the notes)."
-                continue
-            yield (
-                f"{format_flops(budget)} FLOPs{of}: every N from {format_quantity(float(pick['lower']))} to "
-                f"{format_quantity(float(pick['upper']))} is within {WITHIN:.1%} of the least expected loss; in one "
-                f"draw the valley's floor is {float(width):.2g} times wide."
-            )
-            for _, row in rows.iterrows():
-                low, high = row[f"regret {percent} lower"], row[f"regret {percent} upper"]
-                chance = f", P(loss <= {found.target:g}) = {row['prob target']:.2f}" if found.target else ""
-                yield (
-                    f"  {row['choice']}: {format_quantity(row['params'])} parameters, "
-                    f"{format_quantity(row['tokens'])} tokens give up {row['regret']:.2g} nats "
-                    f"({percent}: {low:.2g} to {high:.2g}){chance}."
-                )

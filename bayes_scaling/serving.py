@@ -5,12 +5,12 @@ For the same quality, or the same total, a smaller model on more data is the che
 the law's own, per draw: drift would bend training and serving alike. `predict` gives the forecast of a choice.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_scaling import wording
 from bayes_scaling.allocate import minimise
 from bayes_scaling.errors import InputError
 from bayes_scaling.outlook import Limits, Outlook, bounds
@@ -89,7 +89,7 @@ class Serving:
 
     def sentences(self, prob: float = 0.9) -> list[str]:
         """One sentence per demand and group."""
-        return list(_sentences(self, prob))
+        return list(wording.of_serving(self, prob))
 
     def __str__(self) -> str:
         return "\n".join([f"{self.question}:", *self.sentences(), *(f"Note: {d}." for d in self.doubts)])
@@ -257,27 +257,3 @@ def _finest(objective: Any, low: Any, high: Any, rounds: tuple[int, ...] = (41, 
         inside = inside & (k > 0) & (k < points - 1) if points == rounds[0] else inside
         low, high = (grid.isel(candidate=(k + i).clip(0, points - 1)) for i in (-1, 1))
     return ((low + high) / 2).where(inside)
-
-
-def _sentences(found: Serving, prob: float) -> Iterator[str]:
-    percent = f"{100 * prob:g}%"
-    table = found.table(prob)
-    for _, row in table.iterrows():
-        lead = f"{format_quantity(row['served'])} tokens served"
-        lead += f", {row['group']}" if "group" in table else ""
-        if not np.isfinite(row["params"]):
-            yield f"{lead}: no answer (see the notes)."
-            continue
-        low, high = (row[f"params {percent} {end}"] for end in ("lower", "upper"))
-        ratio = [row[f"tokens_per_param {percent} {end}"] for end in ("lower", "upper")]
-        without = (
-            f"the compute-optimal model would cost {max(row['saved'], 0):.1%} more"
-            if found.quality
-            else f"the compute-optimal model would give up {max(row['saved'], 0):.4f} nats"
-        )
-        yield (
-            f"{lead}: {format_quantity(row['params'])} parameters ({percent}: {format_quantity(low)} to "
-            f"{format_quantity(high)}) on {format_quantity(row['tokens'])} tokens, {row['tokens_per_param']:.3g} per "
-            f"parameter ({ratio[0]:.3g} to {ratio[1]:.3g}), {format_flops(row['total'])} FLOPs in total, law's loss "
-            f"{row['loss']:.3f}; {without}."
-        )

@@ -4,13 +4,14 @@ They are drawn as the model says that runs come about (see `noise`): the rows of
 scale of the Student-t, and measurement error counts where the design holds a column of it.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from bayes_scaling.errors import InputError
+from bayes_scaling.errors import DoubtfulInputWarning, InputError
 from bayes_scaling.laws.core import DEFAULT, Law, get_law
 from bayes_scaling.model import model_data
 from bayes_scaling.noise import Noise, as_noise, run_scale
@@ -144,7 +145,9 @@ def _as_design(design: Any, law: Law, group: str | None) -> Runs:
     if isinstance(design, pd.DataFrame) and "loss" not in design:
         design = design.assign(loss=1.0)
     if not isinstance(design, Runs):
-        design = load_runs(design, group=group, inputs=law.columns, name="simulated")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DoubtfulInputWarning)  # of losses that nobody looks at
+            design = load_runs(design, group=group, inputs=law.columns, name="simulated")
     elif group is not None:
         design = design.grouped_by(group)
     return design.with_inputs(law.columns)

@@ -104,6 +104,53 @@ def design_rows(table: "pd.DataFrame") -> Rows:
     ]
 
 
+def answer_rows(table: "pd.DataFrame", prob: float) -> Rows:
+    """Of the tables of plans, risks and contrasts: each quantity with its interval behind it."""
+    percent = _percent(prob)
+    ends = {f" {percent} {bound}" for bound in ("lower", "upper")}
+    rows = []
+    for _, row in table.iterrows():
+        cells = {}
+        for name in table.columns:
+            head = _HEADS.get(name, name.replace("_", " "))
+            if any(name.endswith(end) for end in ends):
+                continue
+            form = next((form for key, form in _FORMS.items() if key in name), _three)
+            cell = str(row[name]) if isinstance(row[name], str) else form(row[name])
+            if f"{name} {percent} lower" in table:
+                low, high = (form(row[f"{name} {percent} {bound}"]) for bound in ("lower", "upper"))
+                head, cell = f"{head} ({percent})", cell + (f" ({low} to {high})" if low != high else "")
+            cells[head] = cell
+        rows.append(cells)
+    return rows
+
+
+def exponent_rows(table: "pd.DataFrame", prob: float) -> Rows:
+    """Of `Exponents.table`: quantities downwards, groups sideways."""
+    rows: dict[str, dict[str, str]] = {}
+    for row in table.to_dict("records"):
+        values = (
+            row[name] for name in ("median", *(f"{_percent(prob)} {end}" for end in ("lower", "upper")))
+        )
+        middle, low, high = (f"{x:#.3g}" for x in values)
+        cells = rows.setdefault(row["quantity"], {"quantity": row["quantity"]})
+        cells[row.get("group", f"median ({_percent(prob)})")] = f"{middle} ({low} to {high})"
+    return list(rows.values())
+
+
+def blocks(rows: Rows) -> str:
+    """Rows too wide for a line: each as a block of its own, headed by its words; what has no answer is left out."""
+    found = []
+    for row in rows:
+        head = ", ".join(row[name] for name in ("question", "group") if name in row)
+        rest = [
+            (name, cell) for name, cell in row.items() if name not in ("question", "group") and cell != "-"
+        ]
+        width = max(len(name) for name, _ in rest)
+        found.append("\n".join([head, *(f"  {name:{width}}  {cell}" for name, cell in rest)]))
+    return "\n\n".join(found)
+
+
 def summary_rows(table: "pd.DataFrame", prob: float, names: Iterable[str] | None = None) -> Rows:
     """Of `Fit.summary`: only the quantities of these names, without R-hat and ESS; all of both by default."""
     wanted = None if names is None else set(names)
@@ -183,6 +230,47 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _three(x: float) -> str:
+    return "-" if math.isnan(x) else "no bound" if math.isinf(x) else f"{x:.3g}"
+
+
+def _known(form: Any) -> Any:
+    """A form for numbers that may be missing or without bound."""
+    return lambda x: form(x) if math.isfinite(x) else _three(x)
+
+
+_FORMS: dict[str, Any] = {
+    "per_param": _three,
+    "flops": _known(format_flops),
+    "total": _known(format_flops),
+    "params": _known(format_quantity),
+    "tokens": _known(format_quantity),
+    "served": _known(format_quantity),
+    "regret": _known(lambda x: f"{x:.2g}"),
+    "expected loss": _known(lambda x: f"{x:.4f}"),
+    "quantile": _known(lambda x: f"{x:.4f}"),
+    "difference": _known(lambda x: f"{x:+.4f}"),
+    "loss": _known(lambda x: f"{x:.3f}"),
+    "mean": _known(lambda x: f"{x:.3f}"),
+    "drifted": _known(lambda x: f"{x:.3f}"),
+    "new_run": _known(lambda x: f"{x:.3f}"),
+    "prob": _known(lambda x: f"{x:.2f}"),
+    "beyond": _known(lambda x: f"{x:.1f}"),
+    "answered": _known(lambda x: f"{x:.1%}"),
+}
+"""How a column is written, by the first of these words in its name."""
+
+_HEADS = {
+    "tokens_per_param": "tokens/param",
+    "mean": "loss by the law",
+    "drifted": "loss with drift",
+    "new_run": "loss of a new run",
+    "prob target": "P(target)",
+    "decades beyond": "decades beyond the data",
+    "answered": "draws with an answer",
+}
 
 
 def _input(name: str, value: Any) -> str:

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from real_tables import CHAINS, DRAWS, MACHINE, RESULTS, SEED, fitted, health_line, quantiles
 
 import bayes_scaling as bs
 from bayes_scaling.outlook import Outlook
 from bayes_scaling.pooling import judged, structures
 from bayes_scaling.risk import chances
+from bayes_scaling.text import aligned, answer_rows, approaches_rows, blocks, design_rows
 from bayes_scaling.units import format_flops, format_quantity
 
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/planning.py"
@@ -43,6 +45,9 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "the same by the law alone": {"target": 2.0, "drift": False},
     "the least data for a loss of 2.05 with 10B": {"target": 2.05, "params": "10B"},
 }  # fmt: skip
+SCARCE, UNIQUE = "1e22", ("1T", "100B", "30B", "10B")
+"""A budget, and tokens at hand for it."""
+
 IMPOSSIBLE: dict[str, dict[str, Any]] = {
     "a loss below E": {"target": 1.7, "drift": False},
     "a loss that 1B parameters never reach": {"target": 2.0, "max_params": "1B", "drift": False},
@@ -70,6 +75,24 @@ def rule(fit: Any, name: str, budget: float) -> dict[str, Any]:
     return {"params": float(n), "tokens": float(d), "lost": quantiles(lost, 0.9)}
 
 
+def repeats() -> tuple[dict[str, Any], dict[str, Any]]:
+    """One budget with fewer and fewer tokens at hand, by a law that knows what repeating them is worth."""
+    runs = bs.datasets.external("datablations").with_inputs(("unique_tokens",))
+    fit, record = fitted("datablations, muennighoff", runs, "muennighoff")
+    found: dict[str, Any] = {}
+    for unique in UNIQUE:
+        plan = fit.plan(SCARCE, unique_tokens=unique)
+        epochs = plan.tokens / float(bs.units.parse_quantity(unique))
+        drawn = {
+            "params": plan.params,
+            "tokens": plan.tokens,
+            "epochs": epochs,
+            "drifted": plan.forecast["drifted"],
+        }
+        found[unique] = {name: quantiles(values, 0.9) for name, values in drawn.items()}
+    return found, record
+
+
 def worked() -> dict[str, Any]:
     fit, record = opened("chinchilla_epoch")
     answers = {}
@@ -79,7 +102,7 @@ def worked() -> dict[str, Any]:
         row = found.table().iloc[0]
         answers[label] = {
             "request": {k: str(v) for k, v in request.items()},
-            "sentences": found.sentences(), "doubts": found.doubts, "seconds": time.perf_counter() - began,
+            "text": blocks(answer_rows(found.table(), 0.9)), "doubts": found.doubts, "seconds": time.perf_counter() - began,
             **{k: [float(row[f"{k} 90% lower"]), float(row[k]), float(row[f"{k} 90% upper"])]
                for k in ("flops", "params", "tokens", "tokens_per_param", "mean", "drifted", "new_run")},
             "beyond": float(row["decades beyond"]), "answered": float(row["answered"]),
@@ -96,9 +119,10 @@ def worked() -> dict[str, Any]:
         "law": quantiles(law.isel(point=0) - law.isel(point=1), 0.9),
         "prob new run better": float((noise.isel(point=1) < noise.isel(point=0)).mean()),
     }
+    scarce, scarce_record = repeats()
     impossible = {label: fit.plan(**request) for label, request in IMPOSSIBLE.items()}
     others = {}
-    health = [record]
+    health = [record, scarce_record]
     for law_name in ("kaplan", "skaling"):
         rival, rival_record = opened("chinchilla_epoch", law_name)
         health.append(rival_record)
@@ -109,8 +133,8 @@ def worked() -> dict[str, Any]:
         f"{budget:g}": quantiles(fit.allocate(budget).params, 0.9) for budget in (1e22, 1e24, 1e26)
     }
     return {
-        "fits": health, "answers": answers, "gain": gain, "by_law": others,
-        "impossible": {k: [*v.sentences(), *v.doubts] for k, v in impossible.items()},
+        "fits": health, "answers": answers, "gain": gain, "by_law": others, "repeats": scarce,
+        "impossible": {k: v.doubts for k, v in impossible.items()},
     }  # fmt: skip
 
 
@@ -166,17 +190,31 @@ def groups() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def pooling(table: str) -> dict[str, Any]:
-    runs, law = bs.datasets.external(table), bs.LAWS["chinchilla"]
+def following() -> dict[str, Any]:
+    """Which runs to train next, for N_opt at 1e24 FLOPs."""
+    fit, record = opened("chinchilla_epoch")
+    began = time.perf_counter()
+    found = fit.design("1e22", optimum_at="1e24", max_runs=12)
+    seconds = time.perf_counter() - began
+    draw("planning_design.png", bs.plot.design(found))
+    return {
+        "fits": [record], "seconds": seconds, "verdict": found.verdict, "text": aligned(design_rows(found.table())),
+        "before": found.before, "after": found.after, "reweighted": found.reweighted, "grid": found.grid,
+        "regret": list(found.regret),
+    }  # fmt: skip
+
+
+def pooling(table: str, law_name: str) -> dict[str, Any]:
+    runs, law = bs.datasets.external(table), bs.LAWS[law_name]
     fits, records = {}, []
     for name, pools in structures(law).items():
-        fits[name], record = fitted(f"{table}: {name}", runs, pooling=pools)
+        fits[name], record = fitted(f"{table}: {name}", runs, law_name, pooling=pools)
         records.append(record)
     began = time.perf_counter()
     found = judged(bs.compare(fits), law)
     draw(f"planning_pooling_{table}.png", bs.plot.pooling(found))
     return {
-        "fits": records, "loo_seconds": time.perf_counter() - began,
+        "law": f"{law.name}: {law.formula}", "fits": records, "loo_seconds": time.perf_counter() - began,
         "parameters": found.parameters.reset_index().to_dict("records"), "verdicts": found.verdicts,
         "structures": found.comparison.table.reset_index().to_dict("records"),
         "offsets": found.difference("all differ", "offsets differ"),
@@ -189,8 +227,9 @@ SECTIONS = {
     "risk": risk,
     "serving": serving,
     "groups": groups,
-    "pooling_gadre": lambda: pooling("gadre"),
-    "pooling_gzip_pcfg": lambda: pooling("gzip_pcfg"),
+    "design": following,
+    "pooling_gadre": lambda: pooling("gadre", "gadre"),
+    "pooling_gzip_pcfg": lambda: pooling("gzip_pcfg", "chinchilla"),
 }
 
 
@@ -261,6 +300,11 @@ def worked_lines(r: dict[str, Any]) -> list[str]:
         "", f"From 10B to 100B parameters, each on its own best data: {band(gain['drifted'], three)} nats are gained with the "
         f"drift and {band(gain['law'], three)} by the law alone; one run of the larger beats one of the smaller with "
         f"probability {gain['prob new run better']:.3f}.",
+        "", f"{SCARCE} FLOPs and fewer and fewer unique tokens, by `muennighoff` fitted to `datablations`:",
+        *head("unique tokens", "N", "D", "epochs", "law's loss, with drift"),
+        *(line(unique, *(band(q[name], form) for name, form in (
+            ("params", format_quantity), ("tokens", format_quantity), ("epochs", lambda x: f"{x:.3g}"), ("drifted", three))))
+          for unique, q in r["repeats"].items()),
         "", "N_opt under other laws, fitted to the same runs:",
         *head("law", *(format_flops(float(c)) + " FLOPs" for c in next(iter(r["by_law"].values())))),
         *(line(law, *(band(q, format_quantity) for q in cells.values())) for law, cells in r["by_law"].items()),
@@ -294,7 +338,7 @@ def risk_lines(r: dict[str, Any]) -> list[str]:
     for c, low, high, width in zip(budgets, r["safe"]["lower"], r["safe"]["upper"], r["valley"], strict=True):
         out.append(
             f"- {format_flops(c)} FLOPs: every N from {format_quantity(low)} to {format_quantity(high)} is within 0.1% of the "
-            f"least expected loss; in one draw the floor is {band(width, lambda x: f'{x:.2f}')} times wide."
+            f"least expected loss; in a single draw the largest such N is {band(width, lambda x: f'{x:.2f}')} times the smallest."
         )
     out += ["", "The chance that one run reaches a loss, each budget spent on its median N_opt:"]
     out += head("loss", *map(format_flops, r["budgets"]))
@@ -322,6 +366,15 @@ def serving_lines(r: dict[str, Any]) -> list[str]:
             )
         )  # fmt: skip
     return out + [""] + [f"- {doubt}" for doubt in r["doubts"]]
+
+
+def design_lines(r: dict[str, Any]) -> list[str]:
+    return [
+        "## Runs to train next", "",
+        f"`design('1e22', optimum_at='1e24', max_runs=12)` on `chinchilla_epoch`, {r['seconds']:.1f} s: {r['verdict']}. Without the",
+        f"linear guess, by reweighting draws: {r['reweighted']:.3g}. Expected relative regret of the median N_opt: {r['regret'][0]:.2g} now,",
+        f"{r['regret'][1]:.2g} after.", "", "```text", r["text"], "```",
+    ]  # fmt: skip
 
 
 def groups_lines(r: dict[str, Any]) -> list[str]:
@@ -381,6 +434,7 @@ def page(found: dict[str, Any]) -> str:
         ("risk", risk_lines),
         ("serving", serving_lines),
         ("groups", groups_lines),
+        ("design", design_lines),
     ):
         if name in found:
             lines += [*told(found[name]), ""]
@@ -422,6 +476,32 @@ CALLS = {
 """How each worked example is asked in Python and at the command line."""
 
 
+def approaches_guide(r: dict[str, Any]) -> list[str]:
+    table = pd.DataFrame(r["table"])
+    return [
+        "## Do other ways of reading the table agree?", "", "```python", 'fit.approaches(["5.88e23", "1e25"])', "```", "",
+        "`bayes-scaling approaches fit.nc --flops 5.88e23,1e25`", "",
+        "```text", aligned(approaches_rows(table, 0.9)), "```", "", f"> {r['verdict'][0].upper()}{r['verdict'][1:]}.", "",
+        *(f"> Note: {doubt}.\n" for doubt in r["doubts"]),
+        "A parabola through a profile is biased where sizes are not centred on the optimum; the asymmetric profile is what an",
+        "additive law makes. How much, and whether 90% intervals hold the truth in 90 of 100 simulated tables, stand in",
+        "[planning_simulation.md](../benchmarks/results/planning_simulation.md).", "",
+        "![Compute-optimal size by Chinchilla's three approaches](planning_approaches.png)", "",
+    ]  # fmt: skip
+
+
+def design_guide(r: dict[str, Any]) -> list[str]:
+    return [
+        "## Which runs should be trained next?", "", "```python", 'fit.design("1e22", optimum_at="1e24", max_runs=12)',
+        'bs.isoflop_grid("1e20")  # before there is any run', "```", "",
+        "`bayes-scaling design fit.nc --budget 1e22 --optimum-at 1e24 --max-runs 12` and `bayes-scaling design --budget 1e20`", "",
+        "```text", r["text"], "```", "", f"> {r['verdict']}.", "",
+        "Such a batch goes to the corners of the candidates, where runs tell most if the law holds there. Where that is in",
+        "doubt, give `candidates=` that you trust.", "",
+        "![Candidates, the runs chosen, and how the doubt falls with what is spent](planning_design.png)", "",
+    ]  # fmt: skip
+
+
 def guide(found: dict[str, Any]) -> str:
     """docs/planning.md: every question with its call, and what `chinchilla_epoch` answers."""
     worked, risks, demand = found["worked"], found["risk"], found["serving"]
@@ -440,10 +520,10 @@ def guide(found: dict[str, Any]) -> str:
     ]  # fmt: skip
     for label, (python, shell) in CALLS.items():
         answer = worked["answers"][label]
-        told = [*answer["sentences"], *(f"{doubt}." for doubt in answer["doubts"])]
+        doubts = [line for doubt in answer["doubts"] for line in ("", f"> {doubt[0].upper()}{doubt[1:]}.")]
         lines += [
             f"**{label[0].upper()}{label[1:]}.**", "", "```python", python, "```", "", f"`bayes-scaling {shell}`", "",
-            *(f"> {sentence}" for sentence in told), "",
+            "```text", answer["text"], "```", *doubts, "",
         ]  # fmt: skip
     gain = worked["gain"]
     lines += [
@@ -451,8 +531,13 @@ def guide(found: dict[str, Any]) -> str:
         'plan = fit.plan(params=["10B", "100B"])', "plan.gain()  # paired by draw", "```", "",
         f"> {band(gain['drifted'], three)} nats per token, drift included; {band(gain['law'], three)} by the law alone.", "",
         "Where tokens are few, `unique_tokens=` holds them fixed: a law that knows repetition (`muennighoff`) repeats them,",
-        "any other takes them for a cap. A request that cannot be met is answered in a sentence:", "",
-        *(f"> {sentence}." for sentence in worked["impossible"]["a loss below E"][1:]), "",
+        f"any other takes them for a cap. {SCARCE} FLOPs with fewer and fewer tokens at hand, by `muennighoff` fitted to",
+        "`datablations`:",
+        *head("unique tokens", "N", "D", "epochs"),
+        *(line(unique, band(q["params"], format_quantity), band(q["tokens"], format_quantity),
+               band(q["epochs"], lambda x: f"{x:.3g}")) for unique, q in worked["repeats"].items()),
+        "", "A request that cannot be met is answered in a sentence:", "",
+        *(f"> {sentence}." for sentence in worked["impossible"]["a loss below E"]), "",
         "## What could go wrong?", "", "```python", 'fit.risk("1e24", target=1.95)', 'fit.risk(params="70B", tokens="1.4T")',
         'bs.plot.chances(fit, [2.1, 2.0, 1.95, 1.9], to="1e27")', "```", "",
         "`bayes-scaling risk fit.nc --flops 1e24 --target 1.95`", "",
@@ -475,6 +560,10 @@ def guide(found: dict[str, Any]) -> str:
     if "pooling_gadre" in found:
         lines += [*(f"> {s}" for s in found["pooling_gadre"]["verdicts"][:3]), "",
                   "![What sharing each parameter costs](planning_pooling_gadre.png)", ""]  # fmt: skip
+    if (path := RESULTS / "planning_simulation_approaches.json").is_file():
+        lines += approaches_guide(json.loads(path.read_text()))
+    if "design" in found:
+        lines += design_guide(found["design"])
     lines += [
         "## What do the exponents say?", "", "```python", 'fit.exponents("70B", "1.4T")',
         'bs.scale_free_weights({"text": 0.12, "code": 0.15}, ratio=1000)', "```", "",

@@ -168,6 +168,11 @@ class TestDesign:
         with pytest.raises(InputError, match=f"^{re.escape(message.replace('5e+20', '5e20'))}"):
             single_fit.design(1e21, **options)
 
+    def test_runs_far_below_all_that_were_trained_are_not_proposed(self, single_fit):
+        """A law read a thousandfold below its data would call them very telling."""
+        with pytest.raises(InputError, match="a new run may cost 5e2 FLOPs at most, and the smallest of"):
+            single_fit.design(1e3, optimum_at=1e23)
+
 
 class TestBeforeAnyRun:
     def test_the_grid_costs_what_it_may(self):

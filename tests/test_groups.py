@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import bayes_scaling as bs
-from bayes_scaling import InputError
+from bayes_scaling import InputError, pooling
 from bayes_scaling.exponents import scale_free_weights
 from bayes_scaling.outlook import Outlook
 from bayes_scaling.pooling import judged, structures
@@ -86,6 +86,19 @@ class TestContrast:
         with pytest.raises(InputError, match=re.escape(message)):
             pile_fit.contrast("1e22", groups=groups)
 
+    def test_one_group_has_nothing_to_be_compared_with(self, single_fit):
+        with pytest.raises(
+            InputError, match="this fit has one group, and nothing to compare it with; fit a table"
+        ):
+            single_fit.contrast("1e22")
+
+    def test_its_picture_turns_dashed_where_the_data_end(self, pile_fit):
+        """Three budgets are enough: the end of the data lies between two of them."""
+        ax = bs.plot.contrast(pile_fit.contrast(["1e21", "1e23", "1e25"]))
+        solid, dashed = (line.get_xdata() for line in ax.get_lines()[2:4])
+        end = pile_fit.runs.extent["flops"][1]
+        assert np.nanmax(solid) == pytest.approx(end) == np.nanmin(dashed)
+
 
 class TestExponents:
     def test_dimension_and_doubling(self, single_fit):
@@ -135,8 +148,8 @@ class TestPooling:
         rng = np.random.default_rng(1)
         law = bs.LAWS["chinchilla"]
         columns = {}
-        for name, pooling in structures(law).items():
-            gain = 1.0 * (pooling["E"] == "partial") - 0.01 * (pooling["alpha"] == "partial")
+        for name, pools in structures(law).items():
+            gain = 1.0 * (pools["E"] == "partial") - 0.01 * (pools["alpha"] == "partial")
             columns[name] = gain + 0.05 * rng.standard_normal(60)
         comparison = SimpleNamespace(pointwise=pd.DataFrame(columns), fits=columns)
         found = judged(comparison, law)
@@ -149,6 +162,18 @@ class TestPooling:
         assert found.verdicts[0].startswith("The groups differ")
         assert "can share the same slopes" in found.verdicts[1]
         assert "also need different offsets" in found.verdicts[2]
+
+    def test_a_fit_asks_it_of_its_own_runs_and_law(self, pile_fit, monkeypatch):
+        asked = {}
+        monkeypatch.setattr(
+            pooling, "compare_pooling", lambda runs, law, **options: asked.update(options, law=law)
+        )
+        pile_fit.compare_pooling(draws=50)
+        assert (asked["law"], asked["draws"], asked["chains"]) == (
+            pile_fit.law,
+            50,
+            pile_fit.provenance["chains"],
+        )
 
     def test_one_group_is_refused(self, single_fit):
         with pytest.raises(InputError, match="has one group; differences between groups need two or more"):

@@ -13,10 +13,10 @@ HOME = Path(bayes_scaling.__file__).parent
 ORDER = [
     "errors", "elementwise", "units", "hardware", "architecture", "batch", "priors", "cells", "tables", "runs",
     "datasets", "laws", "discrepancy", "noise", "model", "sampling", "progress", "store", "drift", "request", "fit",
-    "many", "sensitivity", "diagnose", "predict", "two_step", "allocate", "outlook", "constraints", "plan", "rules",
-    "risk", "serving", "groups", "exponents", "baselines", "backtest", "compare", "pooling", "simulate", "envelope",
-    "isoflop", "approaches", "batches", "candidates", "design", "plot", "pictures", "text", "report", "__init__",
-    "demo", "verbs", "planning_verbs", "cli",
+    "many", "sensitivity", "diagnose", "predict", "two_step", "allocate", "outlook", "wording", "constraints", "plan",
+    "rules", "risk", "serving", "groups", "exponents", "baselines", "backtest", "compare", "pooling", "simulate",
+    "envelope", "isoflop", "approaches", "batches", "candidates", "design", "plot", "pictures", "text", "report",
+    "__init__", "demo", "verbs", "planning_verbs", "cli",
 ]
 # fmt: on
 """Every room, in the order in which data flow; a room imports only from those before it.
@@ -33,8 +33,10 @@ BACKWARD = {
     ("fit.Fit.design", "design"),
     ("fit.Fit.plan", "plan"),
     ("fit.Fit.risk", "risk"),
+    ("fit.Fit.chances", "risk"),
     ("fit.Fit.serve", "serving"),
     ("fit.Fit.contrast", "groups"),
+    ("fit.Fit.compare_pooling", "pooling"),
     ("fit.Fit.exponents", "exponents"),
     ("fit.fit", "diagnose"),
 }

@@ -12,7 +12,7 @@ import bayes_scaling as bs
 jupytext = pytest.importorskip("jupytext")
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
-NAMES = ("first_posterior", "extrapolation_risk", "law_families")
+NAMES = ("first_posterior", "extrapolation_risk", "law_families", "plan_a_run")
 
 
 @pytest.fixture

@@ -53,7 +53,10 @@ class TestABudget:
     def test_caps_on_both_leave_budget_and_say_so(self, single_fit):
         plan = single_fit.plan("1e24", max_tokens="100B", max_params="1B")
         np.testing.assert_allclose(plan.flops, 6e20)
-        assert plan.doubts == ["the caps on parameters and tokens leave up to 100% of the budget unspent"]
+        assert plan.doubts == [
+            "the caps on parameters and tokens let 6e20 FLOPs be spent at most, and leave up to 9.99e23 FLOPs of the "
+            "budget unspent"
+        ]
 
     def test_a_given_model_takes_what_is_left(self, single_fit):
         np.testing.assert_allclose(single_fit.plan("6e22", params="1B").tokens, 1e13)

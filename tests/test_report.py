@@ -64,6 +64,12 @@ def test_starts_with_a_sentence_that_answers(page, single_fit, pile_fit):
     assert "within the range of the data" in text_of(inside)
 
 
+def test_says_how_much_a_wrong_size_costs(page, pile_fit):
+    found = pile_fit.risk(["1e24", "1e25", "1e26"], group="pythia")
+    low, high = (format_quantity(float(found.safe[end][0])) for end in ("lower", "upper"))
+    assert f"every N from {low} to {high} is within 0.1% of the least expected loss" in text_of(page)
+
+
 def test_says_what_the_bands_leave_out(page):
     assert "None of them holds a change of recipe" in text_of(page)
 
@@ -78,7 +84,7 @@ def test_needs_no_network_and_no_scripts(page):
 
 def test_every_picture_has_words(page):
     pictures = re.findall(r"<img [^>]*>", page)
-    assert len(pictures) == 6
+    assert len(pictures) == 7
     assert all(re.search(r'alt="[^"]{20,}"', picture) for picture in pictures)
 
 

@@ -29,6 +29,14 @@ def design(groups=("a", "b"), replicates=2, loss_se=False):
     return table.assign(loss_se=rng.uniform(0.005, 0.04, len(table))) if loss_se else table
 
 
+def test_a_design_may_repeat_its_rows():
+    """Their losses are still to be drawn, so nothing is doubtful about them."""
+    table = design(replicates=1)[["group", "params", "tokens"]]
+    runs = bs.simulate(pd.concat([table, table], ignore_index=True), "chinchilla", TRUTH)
+    assert len(set(runs.loss)) == 2 * len(table)
+    assert runs.doubts == ()
+
+
 @pytest.mark.parametrize("case", ["rows", "clusters, slope, measured"])
 def test_the_score_is_zero_on_average_at_the_truth(case):
     """The gradient of the log likelihood in every parameter, of the law and of the noise: right in location, in

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from bayes_scaling.errors import InputError
 from bayes_scaling.outlook import bounds
@@ -38,6 +39,7 @@ def contrast(contrast: "Contrast", *, prob: float = 0.9, ax: "Axes | None" = Non
     ax = style.axes(ax)
     x = contrast.flops.to_numpy()
     found = bounds(contrast.multiplier, prob).to_numpy()
+    x, found = _met(x, found, contrast.end)
     inside = found[np.isfinite(found)]
     if not inside.size:
         raise InputError("no group of this contrast matches another at any finite compute")
@@ -55,6 +57,18 @@ def contrast(contrast: "Contrast", *, prob: float = 0.9, ax: "Axes | None" = Non
     ax.legend(loc="best", title=f"median and {style.percent(prob)} band", title_fontsize=8.5)
     ax.set_title("Effective compute of one group over another")
     return ax
+
+
+def _met(x: np.ndarray, bands: np.ndarray, end: float) -> tuple[np.ndarray, np.ndarray]:
+    """Bands, dims (pair, point, bound), with the end of the data among their budgets, so that lines change there."""
+    order = np.argsort(x)
+    x, bands = x[order], bands[:, order]
+    k = int(np.searchsorted(x, end))
+    if not 0 < k < len(x) or np.isclose(x[k], end) or np.isclose(x[k - 1], end):
+        return x, bands
+    share = np.log(end / x[k - 1]) / np.log(x[k] / x[k - 1])
+    between = bands[:, k - 1] ** (1 - share) * bands[:, k] ** share
+    return np.insert(x, k, end), np.insert(bands, k, between, axis=1)
 
 
 @style.styled
@@ -129,10 +143,14 @@ def doublings(
         f"{format_quantity(value)} {noun}"
         for value, noun in zip(exponents.at.values(), ("parameters", "tokens"), strict=False)
     )
+    share = f"median and {style.percent(prob)} interval"
+    first = exponents.exponents
+    groups = [str(name) for name in first["group"].to_numpy()] if "group" in first.dims else []
+    of = f" ({group or groups[0]})" if len(groups) > 1 else ""
     parts = (
-        (exponents.exponents, "exponent of the reducible loss", "Exponents"),
-        (exponents.dimension, "4 / exponent", "Intrinsic dimension"),
-        (exponents.doubling, f"nats per token saved, at\n{point}", "What a doubling buys"),
+        (first, f"exponent of the reducible loss,\n{share}", f"Exponents{of}"),
+        (exponents.dimension, f"4 / exponent,\n{share}", "Intrinsic dimension"),
+        (exponents.doubling, f"nats per token saved at\n{point}", "What a doubling buys"),
     )
     for ax, (part, label, title) in zip(panels, parts, strict=True):
         names = list(part.data_vars)
@@ -144,5 +162,6 @@ def doublings(
         ax.set_ylim(-len(names) + 0.4, 0.6)
         ax.set_xlabel(label)
         ax.set_title(title)
+        ax.xaxis.set_major_locator(MaxNLocator(5))
         ax.grid(axis="x", color=style.BEYOND)
     return panels

@@ -1,5 +1,6 @@
 """Chinchilla's three approaches side by side, and the runs to train next."""
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -120,17 +121,22 @@ def design(design: "Design", *, figure: "Figure | SubFigure | None" = None) -> n
     plane.legend(handles=keys, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
     plane.set_title("Runs to train next")
 
-    spent = np.r_[0.0, design.runs["flops"].cumsum()]
-    falling.step(spent, np.r_[design.before, design.runs["sd"]], where="post", color=style.COLOURS[0])
-    falling.scatter([design.cost], [design.grid], color=style.COLOURS[1], marker="s", zorder=4)
-    falling.annotate(
-        "isoFLOP profile\nof equal cost", (design.cost, design.grid), (-8, 6), textcoords="offset points",
-        ha="right", fontsize=8.5, color=style.COLOURS[1],
-    )  # fmt: skip
+    spent = design.runs["flops"].cumsum().to_numpy()
+    start = spent[0] / 3 if len(spent) else design.budget / 10
+    style.log_axis(falling, "x", "flops", start, 2 * max(design.cost, start))
+    falling.step(
+        np.r_[start, spent], np.r_[design.before, design.runs["sd"]], where="post", color=style.COLOURS[0]
+    )
+    if design.cost:
+        falling.scatter([design.cost], [design.grid], color=style.COLOURS[1], marker="s", zorder=4)
+        falling.annotate(
+            "isoFLOP profile\nof equal cost", (design.cost, design.grid), (-8, 6), textcoords="offset points",
+            ha="right", fontsize=8.5, color=style.COLOURS[1],
+        )  # fmt: skip
     falling.set_xlabel("compute spent on the batch (FLOPs)")
     falling.set_ylabel("expected standard deviation")
-    falling.set_ylim(0, None)
-    falling.set_title(design.goal[0].upper() + design.goal[1:], fontsize=9.5)
+    falling.set_ylim(0, 1.08 * design.before)
+    falling.set_title(fill(design.goal[0].upper() + design.goal[1:], 42), fontsize=9.5)
     return np.array([plane, falling])
 
 

@@ -7,7 +7,9 @@ from matplotlib.ticker import PercentFormatter
 
 from bayes_scaling.errors import InputError
 from bayes_scaling.plot import style
-from bayes_scaling.units import format_flops, format_quantity
+from bayes_scaling.rules import TOKENS_PER_PARAM
+from bayes_scaling.units import format_flops, format_quantity, parse_quantities
+from bayes_scaling.wording import WITHIN
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
     from bayes_scaling.risk import Risk
     from bayes_scaling.serving import Serving
 
-RULE = 20
-"""Tokens per parameter of the rule of thumb (Hoffmann et al. 2022)."""
+RULE = int(TOKENS_PER_PARAM)
 
 
 def one_group(values: "xr.DataArray", group: str | None) -> "xr.DataArray":
@@ -58,15 +59,17 @@ def plan(
         N, D, D/N, and the loss of a new run of the choice, with its drift.
     """
     count = len(plan.questions)
-    canvas = figure if figure is not None else style.new_figure((11, 1.6 + 0.5 * count))
+    canvas = figure if figure is not None else style.new_figure((11.5, 2.1 + 0.5 * count))
     panels = canvas.subplots(1, 4, sharey=True)
     y = np.arange(count)[::-1]
     beyond = one_group(plan.beyond, group).to_numpy() > 0
     answered = one_group(plan.choice["params"], group).notnull().to_numpy()
     labels = {
-        "params": "model size N (parameters)", "tokens": "training data D (tokens)",
-        "tokens_per_param": "tokens per parameter", "new_run": "loss of the choice\n(nats per token, new run)",
-    }  # fmt: skip
+        "params": "model size N\n(parameters)",
+        "tokens": "training data D\n(tokens)",
+        "tokens_per_param": f"tokens per parameter\n(dotted: {RULE})",
+        "new_run": "loss of a new run,\ndrift included\n(nats per token)",
+    }
     for ax, (what, label) in zip(panels, labels.items(), strict=True):
         low, middle, high = one_group(plan.interval(what, prob), group).to_numpy().T
         finite = np.isfinite(np.r_[low, middle, high])
@@ -74,9 +77,13 @@ def plan(
             values = np.r_[low, middle, high][finite]
             style.log_axis(ax, "x", what, values.min() / 2, values.max() * 2)
         known = np.isfinite(middle) & answered
-        # What no budget reaches runs out of the picture.
-        top = np.where(np.isfinite(high), high, ax.get_xlim()[1] if what != "new_run" else middle)
+        # What no budget reaches runs out of the picture, with an arrow.
+        end = ax.get_xlim()[1] if what != "new_run" else np.nan
+        top = np.where(np.isfinite(high), high, end)
         ax.hlines(y[known], low[known], top[known], color=style.COLOURS[0], alpha=0.45, lw=6)
+        for row in y[known & ~np.isfinite(high)]:
+            [arrow] = ax.plot(end, row, ">", color=style.COLOURS[0], ms=9, clip_on=False)
+            arrow.set_in_layout(False)
         for mask, look in ((known & ~beyond, {"mec": "white"}), (known & beyond, {"mfc": "white"})):
             ax.plot(middle[mask], y[mask], "o", **{"color": style.COLOURS[0], "mew": 1.5, "ms": 7, **look})
         if what == "tokens_per_param":
@@ -84,6 +91,15 @@ def plan(
         ax.set_xlabel(label)
         ax.grid(axis="x", color=style.BEYOND)
         ax.tick_params(axis="y", length=0)
+    for row in y[~answered]:
+        panels[0].annotate(
+            "no answer",
+            (0.03, row),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=9,
+            color=style.GREY,
+        ).set_in_layout(False)
     panels[0].set_yticks(y, [_wrapped(question) for question in plan.questions])
     panels[0].set_ylim(-0.7, count - 0.3)
     canvas.suptitle(
@@ -118,38 +134,54 @@ def valley(risk: "Risk", point: int = 0, *, group: str | None = None, ax: "Axes 
     -------
     Axes
     """
-    ax = style.axes(ax)
+    ax = style.axes(ax, (7.2, 5.0))
     curve = risk.curve.isel(point=point)
     n = one_group(curve["params"], group).to_numpy()
     regret = one_group(curve["regret"], group).transpose("candidate", "bound").to_numpy()
     picks = one_group(risk.choices["params"].isel(point=point), group)
     lost = one_group(risk.regret.isel(point=point), group).median(("chain", "draw"))
-    top = 1.15 * max(float(lost.max()), 1e-3)
-    shown = n[regret[:, 1] < top]
-    at = picks.to_numpy()
-    style.log_axis(ax, "x", "params", min(shown.min(), *at) / 1.2, max(shown.max(), *at) * 1.2)
+    safe = [float(one_group(risk.safe[end].isel(point=point), group)) for end in ("lower", "upper")]
+    # High enough for the floor and its banks; a choice that gives up more stands at the edge, with its figure.
+    least = float(one_group(risk.expected.isel(point=point), group).min())
+    top = 5 * WITHIN * least
+    near = n[regret[:, 1] < top]
+    inside = [float(x) for x in picks.to_numpy() if near.min() <= x <= near.max()]
+    left, right = min(near.min(), safe[0], *inside) / 1.1, max(near.max(), safe[1], *inside) * 1.1
+    style.log_axis(ax, "x", "params", left, right)
     color = style.COLOURS[0]
     beyond = one_group(curve["beyond"], group).to_numpy() > 0
     style.band(ax, n, regret[:, 0], regret[:, 2], beyond, color, style.LAW_ALPHA)
     style.line(ax, n, regret[:, 1], beyond, color)
-    safe = [float(one_group(risk.safe[end].isel(point=point), group)) for end in ("lower", "upper")]
     ax.axvspan(*safe, color=style.COLOURS[2], alpha=0.15, lw=0, zorder=0)
-    for i, name in enumerate(picks["choice"].to_numpy()):
-        look = {"color": style.COLOURS[(i + 1) % 6], "marker": style.MARKERS[i % len(style.MARKERS)]}
-        style.points(ax, at[i], float(lost.sel(choice=name)), label=str(name), s=46, **look)
-    ax.set_ylim(-0.03 * top, top)
-    ax.set_ylabel("loss given up (nats per token)")
-    handles, _ = ax.get_legend_handles_labels()
-    handles += [
+    ax.axhline(0, color=style.GREY, lw=0.8)
+    names = picks["choice"].to_numpy()
+    for i, name in enumerate(names):
+        at, gives_up = float(picks.sel(choice=name)), float(lost.sel(choice=name))
+        row = -0.075 * top * (i + 1)
+        out = not left <= at <= right
+        shown = float(np.clip(at, left, right))
+        marker = (">" if at > right else "<") if out else style.MARKERS[i % len(style.MARKERS)]
+        colour = style.COLOURS[(i + 1) % len(style.COLOURS)]
+        style.points(ax, shown, row, color=colour, marker=marker, s=46, clip_on=False)
+        text = f"{name}: {format_quantity(at)}, gives up {gives_up:.2g}"
+        to_left = shown > np.sqrt(left * right) * 1.1
+        ax.annotate(
+            text, (shown, row), (-8 if to_left else 8, 0), textcoords="offset points", va="center",
+            ha="right" if to_left else "left", fontsize=8.5,
+        ).set_in_layout(False)  # fmt: skip
+    ax.set_ylim(-0.075 * top * (len(names) + 1), top)
+    ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= top])
+    ax.set_ylabel("loss given up (nats per token)", loc="top")
+    handles = [
         style.key(
             color,
             "dashed" if beyond.any() else "line",
             "median" + (", beyond the data" if beyond.any() else ""),
         ),
         style.key(color, "law", "90% band"),
-        style.key(style.COLOURS[2], "run", "within 0.1% of the least expected loss"),
+        style.key(style.COLOURS[2], "run", f"within {WITHIN:.1%} of the least expected loss"),
     ]
-    ax.legend(handles=handles, loc="best")
+    ax.legend(handles=handles, loc="upper center")
     title = f"How flat the valley is at {format_flops(float(risk.flops[point]))} FLOPs"
     ax.set_title(_titled(title, risk.regret, group))
     return ax
@@ -190,16 +222,21 @@ def chances(
     ax = style.axes(ax)
     group = group or largest_group(fit)
     first, end = fit.runs.extent["flops"]
-    budgets = np.geomspace(first, style.horizon(end, to), 80)
-    style.log_axis(ax, "x", "flops", first / 1.3, budgets[-1] * 1.3)
+    budgets = np.geomspace(first, style.horizon(end, to), 160)
+    losses = np.atleast_1d(parse_quantities(target, "target")).astype(float)
+    odds = [along(fit, loss, budgets, group=group, drift=drift).to_numpy() for loss in losses]
+    # From where the first of them has a chance at all, and some of the data for comparison.
+    possible = np.max(odds, axis=0) > 0.005
+    start = min(budgets[possible.argmax()] / 3 if possible.any() else first, end / 10)
+    style.log_axis(ax, "x", "flops", max(start, first), budgets[-1] * 1.3)
     style.mark_beyond(ax, end)
-    for i, loss in enumerate(np.atleast_1d(target)):
-        found = along(fit, loss, budgets, group=group, drift=drift).to_numpy()
+    for i, (loss, found) in enumerate(zip(losses, odds, strict=True)):
         style.line(ax, budgets, found, budgets > end, style.COLOURS[i % len(style.COLOURS)])
         ax.plot([], [], color=style.COLOURS[i % len(style.COLOURS)], label=f"loss of at most {float(loss):g}")
-    ax.set_ylim(0, 1.02)
+    ax.set_ylim(-0.07, 1.02)  # room for the words along the foot
+    ax.set_yticks(np.linspace(0, 1, 6))
     ax.yaxis.set_major_formatter(PercentFormatter(1))
-    ax.set_ylabel("probability, of a new run and with drift")
+    ax.set_ylabel("probability, of a new run, with drift")
     ax.legend(loc="best")
     ax.set_title("The chance of a target" + style.of_group(fit, group))
     return ax
@@ -228,7 +265,7 @@ def serving(
     ax = style.axes(ax)
     x = serving.served.to_numpy()
     low, middle, high = one_group(serving.interval("tokens_per_param", prob), group).to_numpy().T
-    style.log_axis(ax, "x", "tokens served over the model's life", x.min() / 1.3, x.max() * 1.3)
+    style.log_axis(ax, "x", "tokens served over the model's life", x.min() / 1.3, x.max() * 1.8)
     style.log_axis(ax, "y", "tokens per parameter D/N", np.nanmin([*low, RULE]) / 1.5, np.nanmax(high) * 1.5)
     color = style.COLOURS[0]
     beyond = one_group(serving.beyond, group).to_numpy() > 0
@@ -240,8 +277,8 @@ def serving(
         if np.isfinite(middle[i]):
             ax.plot(x[i], middle[i], "o", mfc="white", mec=color, mew=1.5, ms=5)
             ax.annotate(
-                format_quantity(sizes[i], 2), (x[i], middle[i]), (0, 8), textcoords="offset points", ha="right",
-                fontsize=8.5,
+                format_quantity(sizes[i], 2), (x[i], middle[i]), (5, -5), textcoords="offset points", ha="left",
+                va="top", fontsize=8.5,
             )  # fmt: skip
     keys = [
         style.key(color, "line", "median; marked: parameters"),
