@@ -240,7 +240,7 @@ def build_structure(s: Structure, data: Mapping[str, np.ndarray]) -> "pm.Model":
             log_likelihood = total(
                 two_piece_log_likelihood(pt.gammaln, residual, variance, above, shared["nu"], d["weight"])
             )
-            variance = pt.switch(residual > 0, above, variance)
+            variance = (variance * above) ** 0.5  # the sampler's map wants it smooth
         elif s.clustered:
             effect: Any = pt.ones(s.n_rows)
             if s.along:
