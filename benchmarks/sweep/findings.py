@@ -204,9 +204,9 @@ def main() -> None:
         part(f"floor {law} grid", floor, law, "grid", truth)
     for law, pooling in AHEAD[:-2]:
         part(f"ahead {law} {pooling}", ahead, law, pooling)
+    part("inside", inside)
     for law in FLOOR_LAWS:
         part(f"floor {law} all", floor, law, "all", truth)
-    part("inside", inside)
     for law, pooling in AHEAD[-2:]:
         part(f"ahead {law} {pooling}", ahead, law, pooling)
     Path(RESULTS / "sweep.md").write_text(page(record, runs))

@@ -142,40 +142,44 @@ def of_the_ladder(record: dict[str, Any], runs: Any) -> list[str]:
         "the bands of a new run, and the error of the median forecast (positive: the run was better than forecast):",
         "",
     ]
-    rows = []
+    heads = ["law", "pooling", "corpus", *HEADS, "R-hat"]
+    rows, beside = [], {}
     for part in parts:
         every = pd.DataFrame(part["rows"])
-        for method in ("posterior", "no drift", "Huber bootstrap"):
-            own = every[every["method"] == method]
-            for group in (*sorted(own["group"].unique()), "all"):
-                if group != "all" and method != "posterior":
-                    continue
-                g = own if group == "all" else own[own["group"] == group]
-                gap = (g["pit"] - 0.5).abs()
-                rows.append(
-                    [
-                        part["law"], part["pooling"], {"posterior": "with drift"}.get(method, method), group, f"{len(g)}",
-                        *(f"{(gap <= p / 2).mean():.2f}" for p in PROBS),
-                        f"{g['error'].median():+.1%}", f"{g['error'].abs().max():.1%}", f"{g['width'].mean():.3f}", f"{g['log_density'].mean():.2f}",
-                        f"{part['health']['r_hat']:.3f}" if group == "all" and method == "posterior" else "",
-                    ]
-                )  # fmt: skip
-    heads = [
-        "law",
-        "pooling",
-        "method",
-        "corpus",
-        "runs",
-        "50% held",
-        "80%",
-        "90%",
-        "median error",
-        "largest",
-        "width of 90%",
-        "log density",
-        "R-hat",
+        own = every[every["method"] == "posterior"]
+        for group in (*sorted(own["group"].unique()), "all"):
+            g = own if group == "all" else own[own["group"] == group]
+            rows.append(
+                [part["law"], part["pooling"], group, *scores(g), f"{part['health']['r_hat']:.3f}" if group == "all" else ""]
+            )  # fmt: skip
+        beside["Huber fit, bootstrapped", part["law"], "each corpus alone"] = every[
+            every["method"] == "Huber bootstrap"
+        ]
+        beside["posterior without drift", part["law"], part["pooling"]] = every[every["method"] == "no drift"]
+    others = [
+        [*name, *scores(g)] for name, g in sorted(beside.items(), key=lambda kept: kept[0][0], reverse=True)
     ]
-    return [*lines, *table(heads, rows), "", *of_the_grid_alone(record), verdicts.of_the_ladder(parts)]
+    return [
+        *lines, *verdicts.of_the_choice(record), *table(heads, rows), "", *verdicts.of_the_ladder(parts, record.get("left out", [])), "",
+        "The same fits without drift, and a common answer, all corpora together:", "", *table(["method", "law", "pooling", *HEADS], others), "",
+        *of_the_grid_alone(record),
+    ]  # fmt: skip
+
+
+HEADS = ["runs", "50% held", "80%", "90%", "median error", "largest", "width of 90%", "log density"]
+
+
+def scores(g: pd.DataFrame) -> list[str]:
+    """Cells under `HEADS` of some held-out runs."""
+    gap = (g["pit"] - 0.5).abs()
+    return [
+        f"{len(g)}",
+        *(f"{(gap <= p / 2).mean():.2f}" for p in PROBS),
+        f"{g['error'].median():+.1%}",
+        f"{g['error'].abs().max():.1%}",
+        f"{g['width'].mean():.3f}",
+        f"{g['log_density'].mean():.2f}",
+    ]
 
 
 def of_the_grid_alone(record: dict[str, Any]) -> list[str]:

@@ -59,8 +59,29 @@ def of_the_floor(fits: list[dict[str, Any]], truth: float) -> str:
     )
 
 
-def of_the_ladder(parts: list[dict[str, Any]]) -> str:
-    """Held runs and median errors in sentences."""
+def of_the_choice(record: dict[str, Any]) -> list[str]:
+    """Which law was named when, and what chose the other, as lines of the page."""
+    if "inside" not in record:
+        return []
+    inside = {law["law"]: law for law in record["inside"]["laws"]}
+    best = max(inside.values(), key=lambda law: law["elpd"])["law"]
+    gap = inside["chinchilla"]
+    said = (
+        "`chinchilla` was named before any of the ladder was seen. `rosenfeld`, whose loss cannot exceed that of guessing, was "
+        "added after `chinchilla` had missed the ladder, so its figures here are no blind forecast. "
+    )
+    if best == "rosenfeld":
+        said += (
+            "What chooses it sees the grid alone: leave-one-out over configurations prefers it to `chinchilla` by "
+            f"{-gap['elpd_diff']:.0f} nats (standard error {gap['dse']:.1f}; below)."
+        )
+    else:
+        said += f"The grid alone, by leave-one-out over configurations, prefers `{best}` (below)."
+    return [said, ""]
+
+
+def of_the_ladder(parts: list[dict[str, Any]], left_out: list[str]) -> list[str]:
+    """Held runs and median errors in sentences, as lines of the page."""
     said, density = [], {}
     for part in parts:
         rows = pd.DataFrame(part["rows"])
@@ -69,15 +90,18 @@ def of_the_ladder(parts: list[dict[str, Any]]) -> str:
         if part["pooling"] != "partial":
             continue
         held = ", ".join(
-            f"{int(((own['pit'] - 0.5).abs() <= p / 2).sum())} of {len(own)} by its {p:.0%} band"
-            for p in PROBS
+            f"{int(((own['pit'] - 0.5).abs() <= p / 2).sum())} by its {p:.0%} band" for p in PROBS
         )
         errors = ", ".join(f"{g['error'].median():+.1%} on `{name}`" for name, g in own.groupby("group"))
-        said.append(f"`{part['law']}` (partial pooling) holds {held}; its median forecast errs by {errors}.")
+        said.append(
+            f"- `{part['law']}` (partial pooling) holds, of {len(own)}, {held}; its median forecast errs by {errors}."
+        )
     laws = [law for law, pooling in density if pooling == "none" and (law, "partial") in density]
     gains = ", ".join(f"{density[law, 'partial'] - density[law, 'none']:+.2f} under `{law}`" for law in laws)
-    said.append(f"Partial pooling against none changes the mean log density of a held-out run by {gains}.")
+    said.append(f"- Partial pooling against none changes the mean log density of a held-out run by {gains}.")
+    said += [f"- Left out: {reason}" for reason in left_out]
     said.append(
-        "The runs of a corpus miss together, so that these are nearer to three observations than to all the runs."
+        "- The runs of a corpus miss together, so that these are nearer to three observations than to "
+        f"{len(own)}."
     )
-    return " ".join(said)
+    return said
