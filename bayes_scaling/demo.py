@@ -168,9 +168,8 @@ def demo(
         save_picture(getattr(bs.plot, name)(fit), folder / f"{name}.png")
     save_picture(bs.plot.comparison(comparison), folder / "comparison.png")
     size, data = (format_quantity(reached[name].iloc[0]) for name in ("params", "tokens"))
-    bs.report(
-        fit, folder / "report.html", comparison=comparison, targets=[(size, data)], budgets=BUDGETS, prob=PROB, force=True
-    )  # fmt: skip
+    targets, page = [(size, data)], folder / "report.html"
+    bs.report(fit, page, comparison=comparison, targets=targets, budgets=BUDGETS, prob=PROB, force=True)
     seconds = {
         "fits": fitted - began,
         "comparison": compared - fitted,
