@@ -26,9 +26,11 @@ def of_seeds(found: dict[str, Any]) -> str:
     return (
         f"So the scatter {side(d[0], d[2])} D and {side(n[0], n[2])} N. With one sigma for all cells it looks {better['constant']} "
         f"(AIC lower by {gap['constant']:.1f}); once sigma depends on N and D, {better[both]} (by {gap[both]:.1f}). The package's own form, "
-        f'`Noise(slope_in="flops")`, log sigma linear in log C, is worth {least["constant"] - least["in C"]:+.1f} of AIC over a constant; N and D '
-        f"apart are worth {least['in C'] - least[both]:+.1f} more, a quadratic {least[both] - least['in N and D, quadratic']:+.1f} more, and slopes "
-        f"of each corpus's own {least[both] - least['in N and D, by corpus']:+.1f} more."
+        "log sigma linear in the log of one column, gains "
+        f'{least["constant"] - least["in D"]:.1f} of AIC over a constant in D (`Noise(slope_in="tokens")`), {least["constant"] - least["in C"]:.1f} '
+        f'in C (`"flops"`) and {least["constant"] - least["in N"]:.1f} in N (`"params"`). Over D alone, N and D together gain '
+        f"{least['in D'] - least[both]:.1f}; over these, a quadratic {least[both] - least['in N and D, quadratic']:.1f}, and slopes of each "
+        f"corpus's own {least[both] - least['in N and D, by corpus']:.1f}."
     )
 
 
