@@ -150,7 +150,7 @@ def of_the_ladder(record: dict[str, Any], runs: Any) -> list[str]:
         for group in (*sorted(own["group"].unique()), "all"):
             g = own if group == "all" else own[own["group"] == group]
             rows.append(
-                [part["law"], part["pooling"], group, *scores(g), f"{part['health']['r_hat']:.3f}" if group == "all" else ""]
+                [part["law"], part["pooling"], group, *scores(g), chains(part["health"]) if group == "all" else ""]
             )  # fmt: skip
         beside["Huber fit, bootstrapped", part["law"], "each corpus alone"] = every[
             every["method"] == "Huber bootstrap"
@@ -160,13 +160,19 @@ def of_the_ladder(record: dict[str, Any], runs: Any) -> list[str]:
         [*name, *scores(g)] for name, g in sorted(beside.items(), key=lambda kept: kept[0][0], reverse=True)
     ]
     return [
-        *lines, *verdicts.of_the_choice(record), *table(heads, rows), "", *verdicts.of_the_ladder(parts, record.get("left out", [])), "",
+        *lines, *verdicts.of_the_choice(record), *table(heads, rows), "", *verdicts.of_the_ladder(parts), "",
         "The same fits without drift, and a common answer, all corpora together:", "", *table(["method", "law", "pooling", *HEADS], others), "",
         *of_the_grid_alone(record),
     ]  # fmt: skip
 
 
 HEADS = ["runs", "50% held", "80%", "90%", "median error", "largest", "width of 90%", "log density"]
+
+
+def chains(health: dict[str, Any]) -> str:
+    """R-hat, and what kept a fit from passing its diagnosis."""
+    failed = f"; {health['divergences']} divergent, **did not pass**" if not health["ok"] else ""
+    return f"{health['r_hat']:.3f}{failed}"
 
 
 def scores(g: pd.DataFrame) -> list[str]:
