@@ -205,6 +205,9 @@ def of_the_grid_alone(record: dict[str, Any]) -> list[str]:
             ),
         ),
         "",
+        "Above 0.7, Pareto-k says that the estimate of some configuration is rough; `bayes-scaling demo` leaves such a one out "
+        "in truth.",
+        "",
     ]  # fmt: skip
 
 
