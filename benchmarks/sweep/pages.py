@@ -143,7 +143,7 @@ def of_the_ladder(record: dict[str, Any], runs: Any) -> list[str]:
         "",
     ]
     heads = ["law", "pooling", "corpus", *HEADS, "R-hat"]
-    rows, beside = [], {}
+    rows, without = [], []
     for part in parts:
         every = pd.DataFrame(part["rows"])
         own = every[every["method"] == "posterior"]
@@ -152,16 +152,10 @@ def of_the_ladder(record: dict[str, Any], runs: Any) -> list[str]:
             rows.append(
                 [part["law"], part["pooling"], group, *scores(g), chains(part["health"]) if group == "all" else ""]
             )  # fmt: skip
-        beside["Huber fit, bootstrapped", part["law"], "each corpus alone"] = every[
-            every["method"] == "Huber bootstrap"
-        ]
-        beside["posterior without drift", part["law"], part["pooling"]] = every[every["method"] == "no drift"]
-    others = [
-        [*name, *scores(g)] for name, g in sorted(beside.items(), key=lambda kept: kept[0][0], reverse=True)
-    ]
+        without.append([part["law"], part["pooling"], *scores(every[every["method"] == "no drift"])])
     return [
         *lines, *verdicts.of_the_choice(record), *table(heads, rows), "", *verdicts.of_the_ladder(parts), "",
-        "The same fits without drift, and a common answer, all corpora together:", "", *table(["method", "law", "pooling", *HEADS], others), "",
+        "The same fits without drift, all corpora together:", "", *table(["law", "pooling", *HEADS], without), "",
         *of_the_grid_alone(record),
     ]  # fmt: skip
 
@@ -207,7 +201,6 @@ def of_the_grid_alone(record: dict[str, Any]) -> list[str]:
         "",
         "Above 0.7, Pareto-k says that the estimate of some configuration is rough; `bayes-scaling demo` leaves such a one out "
         "in truth.",
-        "",
     ]  # fmt: skip
 
 

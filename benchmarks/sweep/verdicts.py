@@ -42,6 +42,13 @@ def of_the_floor(fits: list[dict[str, Any]], truth: float) -> str:
         if not own:
             continue
         held = [f["law"] for f in own if f["lower"] <= truth <= f["upper"]]
+        sides = {"above" if f["lower"] > truth else "below" for f in own}
+        if not held and len(sides) == 1:
+            said.append(
+                f"{name}, none of {len(own)} intervals holds the truth: all lie {sides.pop()} it, so that a limit read off "
+                "any of these laws is a statement of the law."
+            )
+            continue
         missed = [
             f"`{f['law']}` ({'above' if f['lower'] > truth else 'below'} it)"
             for f in own
@@ -102,9 +109,10 @@ def of_the_ladder(parts: list[dict[str, Any]]) -> list[str]:
     gains = ", ".join(f"{density[law, 'partial'] - density[law, 'none']:+.2f} under `{law}`" for law in laws)
     said.append(f"- Partial pooling against none changes the mean log density of a held-out run by {gains}.")
     if ("skaling", "partial") not in density:
+        how = " with partial pooling" if ("skaling", "none") in density else ""
         said.append(
-            "- Left out: `skaling` with partial pooling, which takes some 120 leapfrog steps a draw on this table. The "
-            "command fits it where it is given the time."
+            f"- Left out for its time: `skaling`{how}; with partial pooling it takes some 120 leapfrog steps a draw on this "
+            "table. The command goes on with it."
         )
     if missed := [f"`{p['law']}` ({p['pooling']})" for p in parts if not p["health"]["ok"]]:
         said.append(
