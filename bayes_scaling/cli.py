@@ -261,7 +261,7 @@ def _table_options() -> argparse.ArgumentParser:
     model.add_argument(
         "--noise",
         help="constant; curve, where runs err together; undertuned, where they lie above the law; "
-        "growing with a column: flops, params (constant)",
+        "changing with a column: flops, params, tokens (constant)",
     )
     model.add_argument(
         "--pooling",

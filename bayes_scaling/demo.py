@@ -1,7 +1,7 @@
 """The whole road on an embedded table: fit, forecast, allocation, comparison, pictures and report."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -80,7 +80,7 @@ class Demo:
                 self.forecast, PROB
             ),
             "Compute-optimal parameters and tokens": allocation_rows(self.allocation, PROB),
-            "Laws by leave-one-out over configurations, the best first": comparison_rows(
+            "Laws by leave-one-out over configurations; larger runs: mean log density of all held out": comparison_rows(
                 self.comparison.table
             ),
         }
@@ -151,7 +151,7 @@ def demo(
             print(f"fitting {name}", file=sys.stderr)
         fits[name] = bs.fit(runs, family, seed=seed, draws=draws, progress=progress)
     fitted = perf_counter()
-    comparison = bs.compare(fits, ahead=False, progress=progress)  # the ladder is there to see who was right
+    comparison = _on_the_ladder(bs.compare(fits, ahead=False, progress=progress), larger)
     compared = perf_counter()
 
     fit = fits[law]
@@ -167,13 +167,30 @@ def demo(
     for name in PICTURES:
         save_picture(getattr(bs.plot, name)(fit), folder / f"{name}.png")
     save_picture(bs.plot.comparison(comparison), folder / "comparison.png")
-    bs.report(fit, folder / "report.html", comparison=comparison, prob=PROB, force=True)
+    size, data = (format_quantity(reached[name].iloc[0]) for name in ("params", "tokens"))
+    targets, page = [(size, data)], folder / "report.html"
+    bs.report(fit, page, comparison=comparison, targets=targets, budgets=BUDGETS, prob=PROB, force=True)
     seconds = {
         "fits": fitted - began,
         "comparison": compared - fitted,
         "pictures and report": perf_counter() - compared,
     }
     return Demo(folder, fit, comparison, loss, allocation, seconds)
+
+
+def _on_the_ladder(comparison: "Comparison", larger: "Runs") -> "Comparison":
+    """The comparison with what each fit said of the held-out runs, in place of cuts that would be fitted anew."""
+    import pandas as pd
+
+    from bayes_scaling.backtest import Ahead
+    from bayes_scaling.drift import Drift
+
+    density = {
+        name: Ahead(fit, larger).scores(Drift())["log_density"].mean()
+        for name, fit in comparison.fits.items()
+    }
+    ahead = pd.DataFrame(density, index=pd.Index([f"above {LARGEST}"], name="cut"))
+    return replace(comparison, table=comparison.table.assign(ahead=ahead.mean()), ahead=ahead)
 
 
 def _held_out(larger: "Runs") -> "pd.DataFrame":

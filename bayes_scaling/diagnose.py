@@ -201,7 +201,7 @@ def _floor_above_runs(fit: "Fit") -> list[str]:
         return []
     sentences = []
     for i, group in enumerate(fit.groups):
-        floor = float(fit.draws(group)["E"].quantile(0.05))
+        floor = float(_floor(fit, group).quantile(0.05))
         lowest = float(fit.runs.loss[fit.runs.group_index == i].min())
         if floor > lowest:
             sentences.append(
@@ -209,6 +209,19 @@ def _floor_above_runs(fit: "Fit") -> list[str]:
                 f"reached ({lowest:.3g}): the law does not fit there, and no band of it can be believed"
             )
     return sentences
+
+
+def _floor(fit: "Fit", group: str | None) -> "xr.DataArray":
+    """Draws of the loss where scale has no end: E itself, unless the law says otherwise of endless N, D and C."""
+    draws = fit.draws(group)
+    endless = {"N": np.inf, "D": np.inf, "C": np.inf, "M": 1.0}
+    if set(fit.law.inputs) <= set(endless):
+        parameters = {name: draws[name] for name in fit.law.parameters}
+        with np.errstate(all="ignore"):
+            floor: xr.DataArray = fit.law(*(endless[name] for name in fit.law.inputs), **parameters)
+        if np.isfinite(floor).all():
+            return floor
+    return draws["E"]
 
 
 def summary(fit: "Fit", prob: float = 0.9) -> "pd.DataFrame":
@@ -306,6 +319,8 @@ def meaning(fit: "Fit", name: str) -> str:
         "nu": "degrees of freedom of the noise",
         "slope": f"change of log sigma per e-fold of {fit.noise.slope_in}",
     }
+    if fit.law.name == "rosenfeld":
+        texts |= {"E": "irreducible loss before guessing, G, bends it", "G": "loss of random guessing"}
     if fit.law.outcome == "share":
         texts |= {
             "sigma": "scatter of a run's share beyond its items, in sqrt(p (1 - p))",

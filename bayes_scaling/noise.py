@@ -28,6 +28,9 @@ from bayes_scaling.elementwise import exp, log, log1p
 from bayes_scaling.errors import InputError
 from bayes_scaling.priors import LogNormal, Normal, Prior
 
+SLOPES = ("flops", "params", "tokens")
+"""Columns along which sigma may change."""
+
 
 @dataclass(frozen=True)
 class Noise:
@@ -35,7 +38,7 @@ class Noise:
 
     Attributes
     ----------
-    slope_in : {None, "flops", "params"}
+    slope_in : {None, "flops", "params", "tokens"}
         None: sigma is constant. Otherwise log sigma is linear in the logarithm of that column, and frozen at
         the edge of the training data: extrapolated freely, it shrinks sigma exactly where nobody has looked.
     sigma : Prior
@@ -61,7 +64,7 @@ class Noise:
         ``nu`` and ``lack_of_fit``.
     """
 
-    slope_in: Literal["flops", "params"] | None = None
+    slope_in: Literal["flops", "params", "tokens"] | None = None
     sigma: Prior = LogNormal(0.01, 1.2, between=0.7)
     nu: Prior = LogNormal(7.0, 0.8, above=1.0)
     lack_of_fit: Prior = LogNormal(0.01, 1.5)
@@ -72,8 +75,10 @@ class Noise:
     discrepancy: Discrepancy | None = None
 
     def __post_init__(self) -> None:
-        if self.slope_in not in (None, "flops", "params"):
-            raise InputError(f"noise slope_in must be None, 'flops' or 'params', not {self.slope_in!r}")
+        if self.slope_in not in (None, *SLOPES):
+            raise InputError(
+                f"noise slope_in must be None, 'flops', 'params' or 'tokens', not {self.slope_in!r}"
+            )
         if self.slope_in and self.discrepancy:
             raise InputError(
                 "a noise has a slope or a discrepancy, not both: the latter needs a constant sigma"
@@ -102,7 +107,7 @@ class Noise:
 
 
 def as_noise(noise: "str | Noise | None") -> Noise:
-    """A `Noise` from its short name: None or "constant", "curve", "flops", "params", "undertuned"."""
+    """A `Noise` from its short name: None or "constant", "curve", "flops", "params", "tokens", "undertuned"."""
     if isinstance(noise, Noise):
         return noise
     if noise in (None, "constant"):
@@ -111,10 +116,11 @@ def as_noise(noise: "str | Noise | None") -> Noise:
         return Noise(discrepancy=Discrepancy())
     if noise == "undertuned":
         return Noise(excess=LogNormal(0.02, 1.2))
-    if noise in ("flops", "params"):
+    if noise in SLOPES:
         return Noise(slope_in=noise)  # type: ignore[arg-type]
     raise InputError(
-        f"unknown noise {noise!r}; expected 'constant', 'curve', 'flops', 'params', 'undertuned' or a Noise"
+        f"unknown noise {noise!r}; expected 'constant', 'curve', 'flops', 'params', 'tokens', 'undertuned' or a "
+        "Noise"
     )
 
 

@@ -181,7 +181,7 @@ def comparison_rows(table: "pd.DataFrame") -> Rows:
             "weight": _share(row["weight"]),
             "worst k": f"{row['worst_k']:.2f}",
             "refits": f"{row['refits']:.0f}",
-            "larger runs": f"{row['ahead']:.2f}",
+            **({"larger runs": f"{row['ahead']:.2f}"} if table["ahead"].notna().any() else {}),
         }
         for name, row in table.iterrows()
     ]

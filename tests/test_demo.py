@@ -64,6 +64,12 @@ def test_the_demo_but_for_the_sampling(capsys, tmp_path, monkeypatch, grid_fit):
     assert [law for law, _ in calls] == ["rosenfeld", "chinchilla", "kaplan"]
     assert all(options == {"seed": 1, "draws": 1000, "progress": False} for _, options in calls)
 
+    page = (tmp_path / "bayes-scaling-demo" / "report.html").read_text()
+    assert "held-out larger runs" in page
+    assert "could be held out" not in page  # some were
+    assert "nan" not in page.lower().split("<h2>pictures")[0]
+    assert "1e26" not in page  # nobody plans that from these
+
     monkeypatch.setattr(bs, "report", lambda *args, **options: None)
     monkeypatch.setattr("bayes_scaling.demo.save_picture", lambda axes, path: plt.close("all"))
     assert main(["demo", "--json"]) in (0, 1)  # over its own files

@@ -6,11 +6,11 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers import quiet_fit, table
+from helpers import instant_fit, quiet_fit, table
 
 import bayes_scaling as bs
 from bayes_scaling import Diagnosis, InputError
-from bayes_scaling.diagnose import _e_bfmi, diagnose, meaning, summary
+from bayes_scaling.diagnose import _e_bfmi, _floor, diagnose, meaning, summary
 
 
 def with_posterior(fit, stats=None, **variables):
@@ -244,3 +244,12 @@ def test_a_floor_above_what_a_run_has_reached_is_said(single_fit):
     said = [s for s in odd.diagnose().doubts if "has reached (0.5)" in s]
     assert len(said) == 1
     assert not [s for s in single_fit.diagnose().doubts if "has reached" in s]
+
+
+def test_the_floor_is_the_law_at_endless_scale(single_fit):
+    """Guessing bends that of `rosenfeld` below its E; of `chinchilla` it is E."""
+    bent = instant_fit(single_fit.runs, "rosenfeld", priors={"G": bs.LogNormal(3.0, 0.1)})
+    p = bent.draws()
+    np.testing.assert_allclose(_floor(bent, None), p["E"] / (1 + (p["E"] / p["G"]) ** 2) ** 0.5)
+    assert (_floor(bent, None) < 0.9 * p["E"]).all()
+    np.testing.assert_array_equal(_floor(single_fit, None), single_fit.draws()["E"])

@@ -55,7 +55,7 @@ CASES = {
     "trajectories": (["a"], {"checkpoints": 3, "loss_se": True}, None, None),
     "trajectories, partial": (["a", "b"], {"checkpoints": 3}, None, "partial"),
     "undertuned, replicates": (["a"], {"replicates": 2}, "undertuned", None),
-    "mixed, slope, replicates, measured": (["a", "b"], {"replicates": 2, "loss_se": True}, "params", MIXED),
+    "mixed, slope, replicates, measured": (["a", "b"], {"replicates": 2, "loss_se": True}, "tokens", MIXED),
 }
 
 

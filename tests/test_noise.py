@@ -133,7 +133,8 @@ def test_the_scale_of_a_run_is_log_linear():
 
 
 @pytest.mark.parametrize(
-    ("name", "slope_in"), [(None, None), ("constant", None), ("flops", "flops"), ("params", "params")]
+    ("name", "slope_in"),
+    [(None, None), ("constant", None), ("flops", "flops"), ("params", "params"), ("tokens", "tokens")],
 )
 def test_noise_has_short_names(name, slope_in):
     assert as_noise(name) == Noise(slope_in=slope_in)
@@ -146,16 +147,17 @@ def test_noise_stays_what_it_is():
 
 def test_an_unknown_noise_is_refused():
     message = (
-        "unknown noise 'gaussian'; expected 'constant', 'curve', 'flops', 'params', 'undertuned' or a Noise"
+        "unknown noise 'gaussian'; expected 'constant', 'curve', 'flops', 'params', 'tokens', 'undertuned' or a "
+        "Noise"
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         as_noise("gaussian")
 
 
 def test_an_unknown_slope_is_refused():
-    message = "noise slope_in must be None, 'flops' or 'params', not 'tokens'"
+    message = "noise slope_in must be None, 'flops', 'params' or 'tokens', not 'loss'"
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        Noise(slope_in="tokens")
+        Noise(slope_in="loss")
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,10 @@ def append(path: Path, record: dict[str, Any]) -> None:
 
 def sweep(runs: list[Run], out: Path, workers: int, minutes: float) -> None:
     """Train what is not in the file yet, in order, until the minutes are over."""
-    done, began, left = finished(out), time.monotonic(), sum(run.flops for run in runs)
+    done, began = finished(out), time.monotonic()
     waiting = [run for run in runs if run.name not in done]
-    left, total = sum(run.flops for run in waiting), sum(run.flops for run in waiting)
+    left = sum(run.flops for run in waiting)
+    trained: list[tuple[float, float]] = []  # seconds and FLOPs of each
     print(
         f"{len(waiting)} of {len(runs)} runs to do, {format_flops(left)} FLOPs, on {workers} workers",
         flush=True,
@@ -65,12 +66,23 @@ def sweep(runs: list[Run], out: Path, workers: int, minutes: float) -> None:
                 run, (row, trajectory) = busy.pop(future), future.result()
                 append(out, {"row": row, "trajectory": trajectory})
                 left -= run.flops
-                pace = (time.monotonic() - began) / (total - left)
+                trained.append((row["seconds"], run.flops))
+                runs_left = len(waiting) + len(busy)
                 print(
                     f"{run.name}: loss {row['loss']:.4f} in {row['seconds']:.0f} s; "
-                    f"{len(waiting) + len(busy)} to do, {format_flops(left)} FLOPs, about {pace * left / 60:.0f} min",
+                    f"{runs_left} to do, {format_flops(left)} FLOPs{minutes_left(trained, runs_left / workers, left / workers)}",
                     flush=True,
                 )
+
+
+def minutes_left(trained: list[tuple[float, float]], runs_left: float, flops_left: float) -> str:
+    """A guess of what is left: the best pace so far for the FLOPs, and for each run what runs took beyond that."""
+    if len(trained) < 10:  # the first ones wait for their corpora and for the compiler
+        return ""
+    seconds, flops = (sum(x) / len(trained) for x in zip(*trained, strict=True))
+    pace = min(s / f for s, f in trained)
+    beyond = max(0.0, seconds - pace * flops)
+    return f", about {(beyond * runs_left + pace * flops_left) / 60:.0f} min"
 
 
 def main() -> None:

@@ -47,6 +47,7 @@ class Replicates:
             "constant": levels,
             "in C": np.column_stack([levels, log_n + log_d]),
             "in N": np.column_stack([levels, log_n]),
+            "in D": np.column_stack([levels, log_d]),
             "in N and D": np.column_stack([levels, *both]),
             "in N and D, quadratic": np.column_stack([levels, *both, log_n**2, log_n * log_d, log_d**2]),
             "in N and D, by corpus": np.column_stack([levels, *(levels * x[:, None] for x in both)]),
