@@ -150,7 +150,7 @@ fit.summary(prob=0.9).drop(columns=["ess_tail"]).round(3)
 # Of `words` the true limit is known: the loss of a reader who knows the source, on the same evaluation windows. The law's
 # own limit, where N and D are endless, is a statement about what no run came near to, and it leans on the form of the law.
 # Here it can be compared with the truth. An interval that holds it may be luck: with the larger runs added, that of every
-# law lies below it ([sweep.md](../benchmarks/results/sweep.md)).
+# law tried lies below it ([sweep.md](../benchmarks/results/sweep.md)).
 
 # %%
 truth = table.table["oracle_loss"].max()

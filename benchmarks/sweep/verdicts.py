@@ -111,7 +111,7 @@ def of_the_ladder(parts: list[dict[str, Any]]) -> list[str]:
     if ("skaling", "partial") not in density:
         how = " with partial pooling" if ("skaling", "none") in density else ""
         said.append(
-            f"- Left out for its time: `skaling`{how}; with partial pooling it takes some 120 leapfrog steps a draw on this "
+            f"- Left out for its time: `skaling`{how}: pooled partially, it takes some 120 leapfrog steps a draw on this "
             "table. The command goes on with it."
         )
     if missed := [f"`{p['law']}` ({p['pooling']})" for p in parts if not p["health"]["ok"]]:
