@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 HUBER = 1e-3
 """Where the loss of log residuals turns linear (Hoffmann et al. 2022, section 3.3)."""
 
+HAIR = 5e-4
+"""Log loss by which a residual weighs as much as one prior sd of a parameter: a hair of prior keeps directions that the
+data do not tell from running away, and moves no other."""
+
 BOOTSTRAPS, DRAWS = 100, 1000
 
 
@@ -23,13 +27,12 @@ def huber_bootstrap(law: "Law", train: "Runs", test: "Runs", seed: int = 0) -> n
     rng = np.random.default_rng(seed)
 
     def answer(x: list[np.ndarray], y: np.ndarray, at: list[np.ndarray]) -> np.ndarray:
-        # A hair of prior keeps directions that the data do not tell from running away.
-        best = _fit(law, x, y, _start(law), 0.05, HUBER)
+        best = _fit(law, x, y, _start(law), HAIR, HUBER)
         residual = y - _log(law, x, best)
         draws = []
         for _ in range(BOOTSTRAPS):
             pick = rng.integers(len(y), size=len(y))
-            theta = _fit(law, [v[pick] for v in x], y[pick], best, 0.05, HUBER)
+            theta = _fit(law, [v[pick] for v in x], y[pick], best, HAIR, HUBER)
             middle = _log(law, at, theta)
             draws += [middle + rng.choice(residual, len(middle)) for _ in range(DRAWS // BOOTSTRAPS)]
         return np.array(draws)

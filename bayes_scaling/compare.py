@@ -83,7 +83,7 @@ class Comparison:
         """Which law interpolates best, which forecasts larger runs best, and what follows where they differ."""
         near = str(self.table.index[0])
         if not len(self.ahead):
-            return f"{near} predicts configurations left out best; no larger runs could be held out"
+            return f"{near} predicts configurations left out best; no larger runs were held out"
         far = str(self.table["ahead"].idxmax())
         cuts = ", ".join(map(str, self.ahead.index))
         if near == far:

@@ -252,7 +252,7 @@ class TestDoubts:
             runs = bs.load_runs(change(self.rows()))
         assert doubts_about(runs, bs.LAWS["chinchilla"]) == [message]
         with pytest.raises(DoubtfulFitWarning, match=f"^{re.escape(message)}$"):
-            bs.fit(runs)
+            bs.fit(runs, "chinchilla")
 
     def test_a_table_without_flaws_is_not(self):
         assert doubts_about(bs.load_runs(self.rows()), bs.LAWS["chinchilla"]) == []
@@ -281,7 +281,7 @@ class TestFitting:
         with refuses(
             "the table has a group called 'new', the word for a group not seen yet; give it another label"
         ):
-            bs.fit(runs)
+            bs.fit(runs, "chinchilla")
 
     @pytest.mark.parametrize("name", ["draws", "chains", "max_warmup"])
     def test_less_than_one_draw_is_refused(self, single_fit, name):
@@ -297,7 +297,7 @@ class TestFitting:
         ):
             bs.fit(single_fit.runs, noise="loud")
         with refuses("law 'chinchilla' has no parameter 'k'; its parameters are E, A, B, alpha, beta"):
-            bs.fit(single_fit.runs, priors={"k": LogNormal(1.0, 1.0)})
+            bs.fit(single_fit.runs, "chinchilla", priors={"k": LogNormal(1.0, 1.0)})
 
     def test_provenance_says_how_to_do_it_again(self, single_fit):
         p = single_fit.provenance

@@ -61,7 +61,7 @@ class TestEveryLaw:
         assert loss.shape == (1000, 7)
         assert np.all(np.isfinite(loss))
         assert np.all(loss > 0)
-        assert any_law.outcome == "loss" or np.all(loss < 1)
+        assert any_law.outcome == "loss" or np.all(loss <= 1)  # 1 by rounding alone
 
     def test_numpy_gives_the_values_of_plain_floats(self, any_law):
         points = inputs(any_law)

@@ -74,9 +74,12 @@ def test_groups_spread_half_as_far_unless_said_otherwise():
         (lambda: LogNormal(1.0, 1.0, above=1.0), "a log-normal prior's median must lie above 1, not be 1.0"),
         (
             lambda: prior_from_dict({"family": "Cauchy", "median": 1.0}),
-            "prior family 'Cauchy' is not known; expected one of Normal, LogNormal",
+            "prior family 'Cauchy' is not known; expected one of Normal, LogNormal, LogitNormal",
         ),
-        (lambda: prior_from_dict({}), "prior family None is not known; expected one of Normal, LogNormal"),
+        (
+            lambda: prior_from_dict({}),
+            "prior family None is not known; expected one of Normal, LogNormal, LogitNormal",
+        ),
     ],
 )
 def test_what_cannot_be_a_prior_is_refused(make, message):
