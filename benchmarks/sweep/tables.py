@@ -22,7 +22,13 @@ ORDER = ["group", "role", "budget", "params", "tokens", "seed"]
 
 
 def write(table: pd.DataFrame, path: Path) -> None:
-    """Write a table, whole or not at all."""
+    """Write a table, whole or not at all, and never in the place of a longer one."""
+    there = len(pd.read_csv(path)) if path.exists() else 0
+    if there > len(table):
+        raise SystemExit(
+            f"{path.relative_to(ROOT)} has {there} rows and is kept: the finished runs make {len(table)}; "
+            "train the others first (python -m benchmarks.sweep), or move it away"
+        )
     partial = path.with_suffix(".partial")
     rounded = table.round({name: digits for name, digits in DIGITS.items() if name in table})
     rounded.to_csv(partial, index=False, lineterminator="\n")
@@ -31,6 +37,10 @@ def write(table: pd.DataFrame, path: Path) -> None:
 
 
 def main() -> None:
+    if not OUT.exists():
+        raise SystemExit(
+            f"no finished runs in {OUT.relative_to(ROOT)}: python -m benchmarks.sweep trains them"
+        )
     records = list(finished(OUT).values())
     runs = pd.DataFrame([record["row"] for record in records]).rename(columns={"corpus": "group"})
     assert set(runs["group"]) <= set(CORPORA)
