@@ -368,8 +368,15 @@ SIZES = {"rows": (240, 1000, 10_000, 100_000), "groups": (3, 10, 30, 100, 300)}
 
 
 def size() -> dict[str, Any]:
-    """Rows and groups, each fit in a process of its own."""
-    return {kind: {str(n): contender(kind, "simulated", n) for n in sizes} for kind, sizes in SIZES.items()}
+    """Rows and groups, each fit in a process of its own; written after each, and taken up where it stopped."""
+    path = RESULTS / "sampling_size.json"
+    out = json.loads(path.read_text()) if path.exists() else {}
+    for kind, sizes in SIZES.items():
+        for n in sizes:
+            if str(n) not in out.setdefault(kind, {}):
+                out[kind][str(n)] = contender(kind, "simulated", n)
+                path.write_text(json.dumps(out, indent=1))
+    return out
 
 
 CONTENDERS |= {
@@ -509,7 +516,9 @@ def main() -> None:
         raise SystemExit("set BAYES_SCALING_DATA to the folder of third-party tables")
     for name in [] if args.page else [args.only] if args.only else SECTIONS:
         path = RESULTS / f"sampling_{name}.json"
-        if args.redo or not path.exists():
+        if args.redo:
+            path.unlink(missing_ok=True)
+        if name == "size" or not path.exists():
             print(f"{name} ...", flush=True)
             path.write_text(json.dumps(SECTIONS[name](), indent=1))
     (RESULTS / "sampling.md").write_text(page())
