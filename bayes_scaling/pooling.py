@@ -131,7 +131,7 @@ def compare_pooling(
         name: fit(table, family, pooling=pooling, progress=progress, **options)  # type: ignore[arg-type]
         for name, pooling in structures(family).items()
     }
-    return judged(compare(fits, refit=refit, progress=progress), family)
+    return judged(compare(fits, refit=refit, ahead=False, progress=progress), family)
 
 
 def judged(comparison: Comparison, law: Law) -> PoolingComparison:

@@ -211,7 +211,7 @@ def pooling(table: str, law_name: str) -> dict[str, Any]:
         fits[name], record = fitted(f"{table}: {name}", runs, law_name, pooling=pools)
         records.append(record)
     began = time.perf_counter()
-    found = judged(bs.compare(fits), law)
+    found = judged(bs.compare(fits, ahead=False), law)
     draw(f"planning_pooling_{table}.png", bs.plot.pooling(found))
     return {
         "law": f"{law.name}: {law.formula}", "fits": records, "loo_seconds": time.perf_counter() - began,
