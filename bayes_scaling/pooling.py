@@ -146,7 +146,7 @@ def judged(comparison: Comparison, law: Law) -> PoolingComparison:
             {
                 "parameter": name, "kind": "slope" if name in SLOPES else "offset",
                 "needed": needed, "needed se": needed_se, "alone": alone, "alone se": alone_se,
-                "verdict": _verdict(needed, needed_se),
+                "verdict": _verdict_of_one(needed, needed_se, alone, alone_se),
             }
         )  # fmt: skip
     return PoolingComparison(
@@ -163,6 +163,14 @@ def _verdict(gain: float, se: float) -> str:
     if abs(gain) < max(PRACTICAL, 2 * se):
         return "no sign that it differs"
     return "differs" if gain > 0 else "better shared"
+
+
+def _verdict_of_one(needed: float, needed_se: float, alone: float, alone_se: float) -> str:
+    """Of one parameter: where the others take its place, something differs, and it may be this one."""
+    verdict, by_itself = _verdict(needed, needed_se), _verdict(alone, alone_se)
+    if verdict.startswith("no sign") and by_itself == "differs":
+        return "differs, or another in its place"
+    return verdict
 
 
 def _verdicts(found: PoolingComparison) -> Iterator[str]:

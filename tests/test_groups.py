@@ -163,6 +163,19 @@ class TestPooling:
         assert "can share the same slopes" in found.verdicts[1]
         assert "also need different offsets" in found.verdicts[2]
 
+    def test_where_parameters_take_each_others_place_neither_is_cleared(self):
+        rng = np.random.default_rng(2)
+        law = bs.LAWS["chinchilla"]
+        columns = {
+            name: ("partial" in (pools["A"], pools["B"])) + 0.02 * rng.standard_normal(60)
+            for name, pools in structures(law).items()
+        }
+        verdicts = judged(SimpleNamespace(pointwise=pd.DataFrame(columns), fits=columns), law).parameters[
+            "verdict"
+        ]
+        assert verdicts["A"] == verdicts["B"] == "differs, or another in its place"
+        assert verdicts["E"] == "no sign that it differs"
+
     def test_a_fit_asks_it_of_its_own_runs_and_law(self, pile_fit, monkeypatch):
         asked = {}
         monkeypatch.setattr(

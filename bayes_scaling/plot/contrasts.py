@@ -105,9 +105,12 @@ def pooling(found: "PoolingComparison", *, ax: "Axes | None" = None) -> "Axes":
     ax.axvspan(-4, 4, color=style.BEYOND, zorder=0, lw=0)
     ax.set_yticks(y, [f"{name} ({kind})" for name, kind in zip(rows.index, rows["kind"], strict=True)])
     ax.set_xscale("symlog", linthresh=10)
-    ax.set_xlabel(
-        "difference of elpd by leave-one-out (nats), two standard errors; grey: no practical difference"
-    )
+    ticks = [t for size in (4, 10, 30, 100, 300, 1000, 3000) for t in (-size, size)]
+    low, high = ax.get_xlim()
+    ax.set_xticks([0, *(t for t in ticks if low <= t <= high)], minor=False)
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.minorticks_off()
+    ax.set_xlabel("elpd by leave-one-out (nats), with two standard errors; grey: no matter in practice")
     ax.legend(loc="best")
     ax.set_title("Which parameters differ between groups")
     return ax
