@@ -10,6 +10,7 @@ from bayes_scaling.drift import Drift, as_drift, distance
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.core import DEFAULT, Law, get_law
 from bayes_scaling.many import fit_many
+from bayes_scaling.noise import two_piece_log_likelihood
 from bayes_scaling.runs import Runs, load_runs
 from bayes_scaling.units import parse_quantity
 
@@ -230,7 +231,7 @@ class Ahead:
 
     def scores(self, drift: Drift, s: float | None = None) -> dict[str, np.ndarray]:
         """Scores of the forecast under a drift, or under one whose s is known."""
-        from scipy.special import logsumexp
+        from scipy.special import gammaln, logsumexp
         from scipy.stats import t
 
         rng = np.random.default_rng([self.seed, 505])
@@ -241,7 +242,7 @@ class Ahead:
         residual, wide = self.y[:, None] - middle, self.scale + self.excess
         over, share = residual > 0, self.scale / (self.scale + wide)
         z = residual / np.where(over, wide, self.scale)
-        density = t.logpdf(z, self.nu) + np.log(2 / (self.scale + wide))
+        density = two_piece_log_likelihood(gammaln, residual, self.scale**2, wide**2, self.nu, 1.0)
         density = logsumexp(density, axis=1) - np.log(count)
         if s is not None:
             return {"log_density": density}

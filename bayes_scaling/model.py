@@ -98,9 +98,14 @@ def structure(runs: "Runs", law: Law, noise: Noise, pooling: Any = None) -> Stru
             law, noise, pools, groups, len(runs), len(runs), False, counted=runs.items is not None
         )
     clusters = int(runs.clusters.max()) + 1
-    clustered = clusters < len(runs)
-    along = clustered and "trajectory" in runs.table and not noise.excess
-    return Structure(law, noise, pools, groups, len(runs), clusters, clustered, along)
+    along = _has_trajectories(runs, noise)
+    return Structure(law, noise, pools, groups, len(runs), clusters, clusters < len(runs), along)
+
+
+def _has_trajectories(runs: "Runs", noise: Noise) -> bool:
+    """Whether some clusters are trajectories whose checkpoints err alike."""
+    shared = not (noise.excess or noise.discrepancy) and runs.clusters.max() + 1 < len(runs)
+    return bool(shared) and "trajectory" in runs.table
 
 
 def _check_curve(runs: "Runs", law: Law) -> None:
@@ -150,7 +155,7 @@ def model_data(runs: "Runs", law: Law, noise: Noise) -> dict[str, np.ndarray]:
             "group_index": runs.group_index.astype(np.int32),
             "cluster_index": np.arange(len(runs), dtype=np.int32),
         }
-    if "trajectory" in runs.table and not noise.excess and not noise.discrepancy:
+    if _has_trajectories(runs, noise):
         data["previous"], data["gap"] = _steps(runs)
     return data | {
         "log_loss": runs.log_loss,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bayes_scaling import plot
 from bayes_scaling.errors import InputError
 from bayes_scaling.plot.losses import largest_group
+from bayes_scaling.plot.plans import one_group
 from bayes_scaling.plot.style import percent, styled
 from bayes_scaling.store import check_writable
 from bayes_scaling.text import allocation_rows, comparison_rows, forecast_rows, summary_rows
@@ -137,7 +138,7 @@ def _forecast(fit: "Fit", targets: Any, budgets: Any, group: str | None) -> "For
 
 def _forecast_sentences(forecast: "Forecast", group: str, prob: float, lead: str = "") -> Iterator[str]:
     """What each point will cost in loss, for one group."""
-    law, run = (_of_group(forecast.interval(prob, kind), group) for kind in ("mean", "new_run"))
+    law, run = (one_group(forecast.interval(prob, kind), group).to_numpy() for kind in ("mean", "new_run"))
     for i in range(forecast.inputs.sizes["point"]):
         at = {str(name): float(values[i]) for name, values in forecast.inputs.items()}
         beyond = {str(name): float(values[i]) for name, values in forecast.decades_beyond.items()}
@@ -159,7 +160,7 @@ def _distance(beyond: dict[str, float]) -> str:
 
 def _plan_sentences(plan: "Allocation", group: str, prob: float) -> Iterator[str]:
     """How each budget is best split, for one group."""
-    n, d = (_of_group(plan.interval(what, prob), group) for what in ("params", "tokens"))
+    n, d = (one_group(plan.interval(what, prob), group).to_numpy() for what in ("params", "tokens"))
     for i, budget in enumerate(plan.flops.to_numpy()):
         size, data = (
             f"{middle} {noun} ({percent(prob)}: {low} to {high})"
@@ -182,11 +183,6 @@ def _comparison_sentences(
         label = group if group in fit.groups or group == "new" else None
         mixed = comparison.predict(group=label, **points)
         yield from _forecast_sentences(mixed, group, prob, lead="Laws mixed by these weights. ")
-
-
-def _of_group(bounds: Any, group: str) -> Any:
-    """Interval as an array (point, bound), of one group where there are several."""
-    return (bounds.sel(group=group) if "group" in bounds.dims else bounds).to_numpy()
 
 
 def _pictures(

@@ -38,17 +38,22 @@ def prior_sensitivity(fit: "Fit", group: str | None = None) -> "pd.DataFrame":
         shift of the mean in posterior sd, and of the relative change of the sd, per doubling of the prior's
         weight. A quantity that only its prior tells has .35 (its sd would shrink by that share).
     """
+    return _sensitivity(fit, group or fit.groups[0], _log_priors(fit))
+
+
+def _sensitivity(fit: "Fit", group: str, log_priors: dict[str, np.ndarray]) -> "pd.DataFrame":
+    """`prior_sensitivity`, given what the priors say of each draw."""
     import pandas as pd
 
-    answers = fit.draws(group or fit.groups[0])
+    answers = fit.draws(group)
     quantities = {name: prior.inverse(answers[name]) for name, prior in fit.law.priors.items()}
     if fit.law.constants is not None:
         parameters = {name: answers[name] for name in fit.law.parameters}
         quantities |= fit.law.constants(fit.reference, **parameters)
-    weights = {name: _log_prior(fit, name, prior) for name, prior in fit.law.priors.items()}
+    flattened = {about: flat(values) for about, values in quantities.items()}
     table = {
-        name: {about: _moved(flat(values), flat(log_prior)) for about, values in quantities.items()}
-        for name, log_prior in weights.items()
+        name: {about: _moved(values, log_prior) for about, values in flattened.items()}
+        for name, log_prior in log_priors.items()
     }
     return pd.DataFrame(table)
 
@@ -56,9 +61,9 @@ def prior_sensitivity(fit: "Fit", group: str | None = None) -> "pd.DataFrame":
 def hanging(fit: "Fit") -> list[str]:
     """For each prior, a sentence on the answers about other parameters that hang on it."""
     said = []
-    many = "group" in fit.draws().dims
+    many, log_priors = "group" in fit.draws().dims, _log_priors(fit)
     for group in fit.groups if many else fit.groups[:1]:
-        table = prior_sensitivity(fit, group)
+        table = _sensitivity(fit, group, log_priors)
         where = f" of {group}" if many else ""
         others = table.apply(lambda row: row.drop(row.name, errors="ignore"), axis=1)
         worst, moved = others.idxmax(axis=1), others.max(axis=1)
@@ -75,6 +80,11 @@ def hanging(fit: "Fit") -> list[str]:
 def flat(values: "xr.DataArray") -> np.ndarray:
     """Draws as one array."""
     return values.transpose("chain", "draw", ...).to_numpy().reshape(-1)
+
+
+def _log_priors(fit: "Fit") -> dict[str, np.ndarray]:
+    """Log density of each prior at each draw, up to a constant; the same whichever group is asked about."""
+    return {name: flat(_log_prior(fit, name, prior)) for name, prior in fit.law.priors.items()}
 
 
 def _log_prior(fit: "Fit", name: str, prior: "Prior") -> "xr.DataArray":
