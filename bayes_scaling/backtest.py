@@ -263,9 +263,11 @@ def _noise_input(fit: "Fit") -> tuple[str, ...]:
 def of_draws(draws: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
     """Scores of forecasts that are given as draws of log loss, shape (draws, runs), for what was reached.
 
-    The log density is that of a kernel estimate (Silverman's bandwidth); the CRPS is that of Gneiting and Raftery
-    2007, equation 21.
+    The log density is that of a kernel estimate: Silverman's bandwidth, and Student-t kernels of 4 degrees of freedom,
+    because the tails of Gaussian ones would say of a run outside all draws what no draw has told. The CRPS is that of
+    Gneiting and Raftery 2007, equation 21.
     """
+    from scipy import stats
     from scipy.special import logsumexp
 
     ordered = np.sort(draws, axis=0)
@@ -273,8 +275,8 @@ def of_draws(draws: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
     low, middle, high = np.quantile(ordered, [0.05, 0.5, 0.95], axis=0)
     quarter = np.subtract(*np.quantile(ordered, [0.75, 0.25], axis=0)) / 1.34
     width = 0.9 * np.minimum(ordered.std(0), np.where(quarter > 0, quarter, np.inf)) * count**-0.2
-    z = (y - draws) / np.maximum(width, 1e-6)
-    density = logsumexp(-0.5 * z**2, axis=0) - np.log(count * np.maximum(width, 1e-6) * np.sqrt(2 * np.pi))
+    scale = np.maximum(width, 1e-6) / np.sqrt(2)  # of kernels whose variance is that of Gaussian ones
+    density = logsumexp(stats.t.logpdf(y, 4, loc=draws, scale=scale), axis=0) - np.log(count)
     ranks = 2 * np.arange(1, count + 1)[:, None] - count - 1
     crps = np.abs(draws - y).mean(0) - (ranks * ordered).sum(0) / count**2
     return {

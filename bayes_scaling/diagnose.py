@@ -319,14 +319,6 @@ def meaning(fit: "Fit", name: str) -> str:
         "nu": "degrees of freedom of the noise",
         "slope": f"change of log sigma per e-fold of {fit.noise.slope_in}",
     }
-    if fit.law.name == "rosenfeld":
-        texts |= {"E": "irreducible loss before guessing, G, bends it", "G": "loss of random guessing"}
     if fit.law.outcome == "share":
-        texts |= {
-            "sigma": "scatter of a run's share beyond its items, in sqrt(p (1 - p))",
-            "chance": "share of guessing",
-            "ceiling": "best share there is, of what lies above guessing",
-            "e": "error of guessing",
-            "k": "steepness",
-        }
-    return texts.get(name, "")
+        texts["sigma"] = "scatter of a run's share beyond its items, in sqrt(p (1 - p))"
+    return fit.law.meanings.get(name) or texts.get(name, "")

@@ -57,9 +57,9 @@ def simulate(
     parameters : mapping of str to float or sequence
         The law's parameters and sigma, on their natural scales: one number, or one for each group (in the order
         of ``Runs.groups``); nu (none: normal noise), lack_of_fit (none: 0), persistence (of checkpoints; none: 0), and
-        slope and excess, where noise has them.
+        slope, excess and discrepancy (then without nu and lack_of_fit), where noise has them.
     noise : str or Noise, optional
-        As for `fit`; only its ``slope_in`` and whether it has an excess matter here.
+        As for `fit`; its ``slope_in``, its ``discrepancy``, and whether it has an excess matter here.
     group : str, optional
         The column that names each run's group.
     reference : Reference or mapping of column to value, optional
@@ -80,7 +80,8 @@ def simulate(
     chosen, layer = get_law(law), as_noise(noise)
     runs = _as_design(design, chosen, group)
     needed = (*chosen.parameters, "sigma")
-    optional = ["nu", *(("excess",) if layer.excess else ("lack_of_fit", "persistence"))]
+    own = ("excess",) if layer.excess else ("lack_of_fit", "persistence")
+    optional = ["discrepancy"] if layer.discrepancy else ["nu", *own]
     optional += ["slope"] if layer.slope_in else []
     given = dict(parameters or {})
     for name in needed:
@@ -103,7 +104,7 @@ def simulate(
             )
         if not np.isfinite(value).all() and name != "nu":
             raise InputError(f"{name} is {value}; expected finite numbers")
-    for name in ("sigma", "lack_of_fit", "persistence", "excess", "nu"):
+    for name in ("sigma", "lack_of_fit", "persistence", "excess", "discrepancy", "nu"):
         if (values.get(name, np.ones(())) < 0).any() or (name == "nu" and values.get(name, 1) == 0):
             raise InputError(f"{name} is {values[name]}; expected a positive number")
     point = Reference(dict(reference)) if isinstance(reference, Mapping) else reference
@@ -194,6 +195,9 @@ def _drawn(
         over = rng.uniform(size=len(runs)) < above / (above + spread)
         spread = np.where(over, above, -spread) * np.sign(z)
     own = spread * z
+    if noise.discrepancy:
+        log_x = np.log(at[0])
+        own += values.get("discrepancy", 0.0) * noise.discrepancy.paths(rng, log_x, runs.group_index)
     own_clusters = np.arange(len(runs)) if noise.excess else runs.clusters
     clusters = int(own_clusters.max()) + 1
     shared = values.get("lack_of_fit", 0.0) * rng.standard_normal(clusters)

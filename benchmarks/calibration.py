@@ -35,30 +35,38 @@ CELLS: dict[str, tuple[int, dict[str, Any]]] = {
     "power_law": (200, {"law": "power_law:flops"}),
     "skaling-flops": (200, {"law": "skaling", "noise": "flops"}),
     "skaling-params": (200, {"law": "skaling", "noise": "params"}),
+    "skaling-tokens": (200, {"law": "skaling", "noise": "tokens"}),
     "skaling-seeds": (200, {"law": "skaling", "seeds": 2}),
+    "skaling-checkpoints": (200, {"law": "skaling", "checkpoints": 3}),
+    "skaling-undertuned": (200, {"law": "skaling", "noise": "undertuned"}),
     "skaling-partial": (200, {"law": "skaling", "pooling": "partial"}),
     "skaling-none": (200, {"law": "skaling", "pooling": "none"}),
     "chinchilla-partial": (200, {"law": "chinchilla", "pooling": "partial"}),
+    "power_floor-curve": (200, {"law": "power_floor:flops", "noise": "curve"}),
 }
-"""Simulations, and what is fitted: two groups where there is a pooling, replicates where there are seeds."""
+"""Simulations, and what is fitted: two groups where there is a pooling, two seeds or three checkpoints of each run."""
 
 
-def design(pooling: str | None, seeds: int) -> pd.DataFrame:
-    """Six sizes by four amounts of data, by group and seed."""
+def design(pooling: str | None, seeds: int, checkpoints: int) -> pd.DataFrame:
+    """Six sizes by four amounts of data, by group and seed; checkpoints at half, a quarter ... of a run's data."""
     sizes, amounts = np.geomspace(2e7, 2e9, 6), np.geomspace(1e9, 1e11, 4)
     rows = [
-        {"params": n, "tokens": d, "flops": 6 * n * d, "loss": 1.0, "group": g, "seed": s}
+        {"params": n, "tokens": d / 2**c, "flops": 6 * n * d / 2**c, "loss": 1.0, "group": g, "seed": s}
+        | ({"trajectory": f"{n:.0f} {d:.0f}"} if checkpoints > 1 else {})
         for g in (("a", "b") if pooling else ("all",))
         for n in sizes
         for d in amounts
         for s in range(seeds)
+        for c in range(checkpoints)
     ]
     return pd.DataFrame(rows)
 
 
-def asked(law: str, noise: str | None = None, pooling: str | None = None, seeds: int = 1) -> Any:
+def asked(
+    law: str, noise: str | None = None, pooling: str | None = None, seeds: int = 1, checkpoints: int = 1
+) -> Any:
     """The request of a cell; its losses are not looked at."""
-    table = design(pooling, seeds)
+    table = design(pooling, seeds, checkpoints)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulInputWarning)
         runs = bs.load_runs(table.drop(columns=[] if seeds > 1 else "seed"), name="design", inputs=["flops"])
@@ -133,7 +141,7 @@ def page() -> str:
         "# Calibration by simulation",
         "",
         f"Made by `{COMMAND}`; bayes-scaling {bs.__version__}. Parameters are drawn from the prior, 24 runs (two groups of 24,",
-        "or two seeds of each, where said) are drawn with them, and the truth is ranked among 99 draws of the posterior.",
+        "two seeds or three checkpoints of each, where said) are drawn with them, and the truth is ranked among 99 draws of the posterior.",
         "`p` is the probability of so large an excursion of the ranks' ECDF, were they uniform: with as many quantities as",
         "here a few below .05 are expected, and none below .001. Coverage is that of 90% intervals.",
     ]

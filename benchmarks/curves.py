@@ -164,6 +164,53 @@ def collect(work: Path) -> dict[str, Any]:
     return out
 
 
+def page() -> str:
+    """The scores of all curves as one page."""
+    records = json.loads((RESULTS / "curves.json").read_text())
+    lines = [
+        "# Learning curves extrapolated",
+        "",
+        f"Made by `{COMMAND}`; 2-core x86-64 CPU; seed {SEED}, {DRAWS:,} draws x 4 chains; bayes-scaling {bs.__version__}.",
+        "",
+        *(__doc__ or "").split("\n\n")[2].splitlines(),
+        "",
+        "RMSLE of the predictive median, mean log density of the raw loss per target point and coverage are means over the",
+        "curves, each counted once. Seconds are of processor time for one fit of a whole context, its scores included and",
+        "compilation not (median over the curves); R-hat is over the fits of whole contexts and of halves.",
+    ]
+    titles = {
+        "with": "With a discrepancy (Gaussian process in log examples, whose amplitude may shrink to nothing)",
+        "without": "Without a discrepancy",
+    }
+    heads = [
+        "law",
+        "RMSLE",
+        "log density",
+        "90% held",
+        "50% held",
+        "seconds",
+        "R-hat at most 1.01",
+        "worst R-hat",
+    ]
+    for noise, by in records.items():
+        names = {name: None for rows in by.values() for name in rows}
+        lines += ["", f"## {titles[noise]}", "", f"{len(by)} curves.", ""]
+        lines += ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+        for name in names:
+            rows = [r[name] for r in by.values() if name in r]
+            mean = {
+                k: np.mean([r[k] for r in rows]) for k in ("rmsle", "log_density", "coverage", "coverage_50")
+            }
+            cells = [name, f"{mean['rmsle']:.4f}", f"{mean['log_density']:.3f}"]
+            cells += [f"{mean[k]:.2f}" for k in ("coverage", "coverage_50")]
+            if "r_hat" in rows[0]:
+                r_hat = np.array([r["r_hat"] for r in rows])
+                cells += [f"{np.median([r['seconds'] for r in rows]):.1f}", f"{np.mean(r_hat <= 1.01):.0%}"]
+                cells += [f"{r_hat.max():.3f}"]
+            lines.append("| " + " | ".join([*cells, *[""] * (len(heads) - len(cells))]) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True)
@@ -177,8 +224,9 @@ def main() -> None:
         for law in args.laws.split(","):
             for done, (name, seconds) in enumerate(fitted(law, noise, args.work)):
                 print(f"{done} {name}: {seconds:.1f} s", flush=True)
-    records = collect(args.work)
-    (RESULTS / "curves.json").write_text(json.dumps(records, indent=1))
+    if not args.page:
+        (RESULTS / "curves.json").write_text(json.dumps(collect(args.work), indent=1))
+    (RESULTS / "curves.md").write_text(page())
 
 
 if __name__ == "__main__":

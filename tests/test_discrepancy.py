@@ -90,6 +90,33 @@ def test_a_forecast_is_the_conditional_normal_and_its_paths_scatter_so():
     assert found.spread[0, 2] == pytest.approx(s, rel=0.02)  # far out, nothing is left but the amplitude
 
 
+def test_paths_scatter_as_the_process_and_groups_have_their_own():
+    one = Discrepancy(lengths=(0.5, 2.0))
+    x, group = np.array([-1.0, 0.0, 0.4, -1.0, 0.0, 0.4]), np.array([0, 0, 0, 1, 1, 1])
+    rng = np.random.default_rng(3)
+    paths = np.array([one.paths(rng, x, group) for _ in range(20_000)])
+    block = np.mean([one.correlation(x[:3], x[:3], length) for length in one.lengths], axis=0)
+    expected = np.kron(np.eye(2), block)
+    np.testing.assert_allclose(np.cov(paths.T), expected, atol=0.05)
+
+
+def test_simulated_curves_err_by_the_discrepancy_that_was_asked_for():
+    x = np.geomspace(1e6, 1e9, 12)
+    design = pd.DataFrame({"tokens": x, "loss": 1.0})
+    truth = {"E": 0.5, "A": 1.0, "alpha": 0.3, "sigma": 1e-6}
+    plain, wavy = (
+        [
+            bs.simulate(design, "power_floor", truth | {"discrepancy": s}, noise="curve", seed=i).log_loss
+            for i in range(400)
+        ]
+        for s in (0.0, 0.05)
+    )
+    assert np.std(plain, axis=0).max() < 1e-5
+    np.testing.assert_allclose(np.std(wavy, axis=0), 0.05, rtol=0.15)
+    with pytest.raises(bs.InputError, match="discrepancy"):
+        bs.simulate(design, "power_floor", truth | {"nu": 5}, noise="curve")
+
+
 def test_lengths_that_the_curve_speaks_against_are_not_used():
     both = Discrepancy(lengths=(0.02, 3.0))
     x = np.linspace(-1, 1, 40)

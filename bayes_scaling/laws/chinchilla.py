@@ -114,6 +114,7 @@ def gadre(C, M, *, E, A, B, eta):
     formula="t / sqrt(1 + (t/G)^2), t = E + A N^-alpha + B D^-beta",
     cite="Rosenfeld et al. 2020, arXiv:1909.12673, equation 5, in units in which eta is the loss of guessing",
     power_terms=_power_terms,
+    meanings={"E": "irreducible loss before guessing, G, bends it", "G": "loss of random guessing"},
     E=_FLOOR,
     A=_AMPLITUDE,
     B=_AMPLITUDE,

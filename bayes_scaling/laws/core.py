@@ -53,6 +53,8 @@ class Law:
         parameter and under its name. They change how a posterior is explored, and not what it is.
     also : tuple of str
         Other names that the field has for it.
+    meanings : mapping of str to str
+        What its parameters are, in a few words, where that differs from what they are in the additive law.
     columns : tuple of str
         The columns of `Runs` that the inputs are read from: those of `COLUMNS` unless `over` says otherwise.
     """
@@ -67,6 +69,7 @@ class Law:
     straight: Callable[..., tuple[dict[str, Any], Any]] | None = None
     outcome: Literal["loss", "share"] = "loss"
     also: tuple[str, ...] = ()
+    meanings: Mapping[str, str] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
     inputs: tuple[str, ...] = field(init=False)
 
@@ -144,6 +147,7 @@ def law(
     straight: Callable[..., tuple[dict[str, Any], Any]] | None = None,
     outcome: Literal["loss", "share"] = "loss",
     also: tuple[str, ...] = (),
+    meanings: Mapping[str, str] | None = None,
     **priors: Prior,
 ) -> Callable[[Callable[..., Any]], Law]:
     """Register a function as a law family, under the function's name.
@@ -164,6 +168,7 @@ def law(
             straight,
             outcome,
             also,
+            meanings or {},
         )
         for name in (new.name, *also):
             if name in _names():

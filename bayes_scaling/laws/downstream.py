@@ -13,6 +13,11 @@ from bayes_scaling.priors import LogitNormal, LogNormal, Normal
 
 _CHANCE = LogitNormal(0.2, 1.0, between=0.5)
 _CEILING = LogitNormal(0.9, 1.0, between=0.3)
+_MEANINGS = {
+    "chance": "share of guessing",
+    "ceiling": "best share there is, of what lies above guessing",
+    "k": "steepness",
+}
 
 
 def _between(low: Any, high: Any, share: Any) -> Any:
@@ -24,6 +29,7 @@ def _between(low: Any, high: Any, share: Any) -> Any:
     formula="g + (1 - g) c sigmoid(k (m - log L)), g chance, c the ceiling's share of 1 - g",
     cite="the second step of Llama 3 (Grattafiori et al. 2024, arXiv:2407.21783, section 3.2.1), with a chance floor",
     outcome="share",
+    meanings=_MEANINGS,
     chance=_CHANCE,
     ceiling=_CEILING,
     k=LogNormal(6.0, 0.8, between=0.3),
@@ -38,6 +44,7 @@ def task_of_loss(L, *, chance, ceiling, k, m):
     formula="g + (1 - g) c sigmoid(k (log C - m))",
     cite="sigmoid of log compute, as Owen 2024, arXiv:2401.04757, and Ruan et al. 2024, arXiv:2405.10938",
     outcome="share",
+    meanings=_MEANINGS,
     chance=_CHANCE,
     ceiling=_CEILING,
     k=LogNormal(0.5, 0.8, between=0.3),
@@ -52,6 +59,7 @@ def task_of_compute(C, *, chance, ceiling, k, m):
     formula="1 - e exp(-q exp(-gamma (L - 1))), L as a multiple of the reference",
     cite="after Gadre et al. 2024, arXiv:2403.08540: Err = epsilon - k exp(-gamma L) is its first order in q",
     outcome="share",
+    meanings={"e": "error of guessing"},
     e=LogitNormal(0.75, 0.7, between=0.3),
     q=LogNormal(0.4, 1.0, between=0.5),
     gamma=LogNormal(5.0, 0.8, between=0.3),

@@ -24,11 +24,16 @@ VECTORISED_AT_ONCE = 32
 
 
 def lanes(parallel: Parallel | None = None, threads: int | None = None) -> "Threads | Vectorised":
-    """The lanes of this machine: threads on a CPU (one for each core), vectorised elsewhere, or as chosen."""
+    """The lanes of this machine: threads on a CPU (one for each core allowed), vectorised elsewhere, or as chosen."""
     chosen = parallel or ("threads" if jax.default_backend() == "cpu" else "vectorised")
     if chosen not in ("threads", "vectorised"):
         raise InputError(f"parallel is {parallel!r}; expected 'threads', 'vectorised' or None")
-    return Threads(threads or os.cpu_count() or 1) if chosen == "threads" else Vectorised()
+    return Threads(threads or cores()) if chosen == "threads" else Vectorised()
+
+
+def cores() -> int:
+    """Cores that this process may run on: fewer than the machine's where it is held to some of them."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def device() -> str:

@@ -47,7 +47,8 @@ DENSE_LIMIT = 200
 _STEP, _REACH, _STRONGEST = 0.5, 4.0, 10.0
 """In sd: the step of the differences, where a bend is held back, and the largest coefficient."""
 
-_ONE_HOT_LIMIT = 1_000_000
+_ONE_HOT_LIMIT = 100_000
+"""Groups times rows up to which groups are summed by a product with their indicators; it grows as the square."""
 
 _THIN = 0.05
 """In prior sd: a direction of the population means narrower than this follows the wider ones."""
