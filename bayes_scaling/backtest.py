@@ -236,7 +236,9 @@ class Ahead:
 
         rng = np.random.default_rng([self.seed, 505])
         count = self.middle.shape[1]
-        slope = s * rng.standard_normal(count) if s is not None else drift.slopes(rng, (count,))
+        slope = (
+            s * (rng.standard_normal(count) - drift.lean) if s is not None else drift.slopes(rng, (count,))
+        )
         middle = self.middle + self.decades[:, None] * slope
         # In two pieces where runs are undertuned: what is held out was tuned no better than what was fitted.
         residual, wide = self.y[:, None] - middle, self.scale + self.excess

@@ -1,15 +1,15 @@
 """Model discrepancy: how far the truth may drift from any law beyond the data.
 
 Beyond the frontier of its runs a law is wrong by an amount that nobody has seen. On real sweeps the misses are bias
-rather than noise: all larger runs lie on one side. So the drift of log loss is one random slope for all new runs of a
-posterior draw,
+rather than noise: all larger runs lie on one side, and more often than not below the law. So the drift of log loss is
+one random slope for all new runs of a posterior draw,
 
-    drift(x) = s z d(x),   z ~ N(0, 1),   s ~ half-normal(spread),
+    drift(x) = s (z - lean) d(x),   z ~ N(0, 1),   s ~ half-normal(spread),
 
 with d(x) the distance beyond the data in powers of ten. Inside the data d = 0, and the law is the law.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +32,14 @@ class Drift:
     ----------
     spread : float
         Scale of the half-normal prior of s, the standard deviation of log loss per power of ten; 0 for none.
+    lean : float
+        By how many s the truth is expected below the law; 0 where it may leave it on either side alike.
     weights : tuple of float, optional
         What a table's own past made of the prior: a weight for each of its quantiles.
     """
 
     spread: float = 0.015
+    lean: float = 0.0
     weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -44,6 +47,8 @@ class Drift:
             raise InputError(
                 f"the spread of a drift is {self.spread!r}; expected 0 or a small number, as 0.015"
             )
+        if not np.isfinite(self.lean):
+            raise InputError(f"the lean of a drift is {self.lean!r}; expected a small number, as 0.5")
         if self.weights is not None and len(self.weights) != _LEVELS:
             raise InputError(f"a drift has {_LEVELS} weights; got {len(self.weights)}")
 
@@ -56,12 +61,12 @@ class Drift:
 
     @property
     def sd(self) -> float:
-        """Standard deviation of log loss one power of ten beyond the data."""
+        """Standard deviation of log loss around its lean, one power of ten beyond the data."""
         return float(np.sqrt(np.average(self.scales**2, weights=self.weights)))
 
     def slopes(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """Draws of s z: the drift of log loss per power of ten."""
-        return rng.choice(self.scales, size=shape, p=self.weights) * rng.standard_normal(shape)
+        """Draws of s (z - lean): the drift of log loss per power of ten."""
+        return rng.choice(self.scales, size=shape, p=self.weights) * (rng.standard_normal(shape) - self.lean)
 
     def updated(self, log_scores: Any) -> "Drift":
         """The drift after cuts of a table's own past.
@@ -75,15 +80,16 @@ class Drift:
         scores = np.asarray(log_scores, float)
         total = scores.sum(0) + np.log(self.weights or np.full(_LEVELS, 1 / _LEVELS))
         weights = np.exp(total - total.max())
-        return Drift(self.spread, tuple(float(w) for w in weights / weights.sum()))
+        return replace(self, weights=tuple(float(w) for w in weights / weights.sum()))
 
     def to_dict(self) -> dict[str, Any]:
-        return {"spread": self.spread, "weights": None if self.weights is None else list(self.weights)}
+        weights = None if self.weights is None else list(self.weights)
+        return {"spread": self.spread, "lean": self.lean, "weights": weights}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Drift":
         weights = values["weights"]
-        return cls(values["spread"], None if weights is None else tuple(weights))
+        return cls(values["spread"], values.get("lean", 0.0), None if weights is None else tuple(weights))
 
 
 def as_drift(drift: "Drift | float | bool | None", default: Drift) -> Drift:
@@ -93,7 +99,7 @@ def as_drift(drift: "Drift | float | bool | None", default: Drift) -> Drift:
     if drift is None or drift is True:
         return default
     try:
-        return Drift(float(drift))
+        return replace(default, spread=float(drift), weights=None)
     except (TypeError, ValueError):
         raise InputError(
             f"drift is {drift!r}; expected a Drift, its spread as a number, True or False"

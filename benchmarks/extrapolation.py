@@ -1,9 +1,10 @@
 """Do 90% bands hold 90% of larger runs? Rolling cuts through real tables, the drift chosen with whole tables left out.
 
-    BAYES_SCALING_DATA=... python benchmarks/extrapolation.py [--only TABLE] [--laws skaling,chinchilla,peer] [--page]
+    BAYES_SCALING_DATA=... python benchmarks/extrapolation.py --work FOLDER [--only TABLE] [--laws skaling,chinchilla,peer]
+    python benchmarks/extrapolation.py --page
 
 Each table and law writes benchmarks/results/extrapolation_<table>_<law>.json as soon as it is done, and is skipped
-while that file is there; "peer" is `simple-scaling-laws` with its defaults. The page
+while that file is there; fits stay in FOLDER, and are taken up from there; "peer" is `simple-scaling-laws` with its defaults. The page
 benchmarks/results/extrapolation.md is written from these files alone.
 """
 
@@ -24,8 +25,9 @@ from bayes_scaling.backtest import FEWEST, Ahead, _masks, of_draws
 from bayes_scaling.baselines import huber_bootstrap, laplace
 
 RESULTS = Path(__file__).parent / "results"
-COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/extrapolation.py"
+COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/extrapolation.py --work extrapolation-work"
 SPREADS = (0.0, 0.005, 0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.04)
+LEANS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 PROBS = (0.5, 0.8, 0.9, 0.95)
 STRETCH = np.arange(1, 6.01, 0.1)
 DRAWS = 1000
@@ -80,13 +82,23 @@ def scored(scores: dict[str, np.ndarray]) -> dict[str, Any]:
     }
 
 
-def one(table: str, law: str) -> dict[str, Any]:
-    """Every cut of one table under one law: the posterior under each spread of the drift, and the baselines."""
+def key(drift: bs.Drift) -> str:
+    """The name of a drift in the records."""
+    return f"{drift.spread:g} {drift.lean:g}" if drift.spread else "0"
+
+
+DRIFTS = [bs.Drift(0.0)] + [bs.Drift(s, lean) for lean in LEANS for s in SPREADS if s]
+
+
+def one(table: str, law: str, work: Path) -> dict[str, Any]:
+    """Every cut of one table under one law: the posterior under each drift, and the baselines."""
     pieces, began = cuts(TABLES[table]()), time.perf_counter()
     record: dict[str, Any] = {"table": table, "law": law, "cuts": {}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)  # the health of every fit is in the record
-        for outcome in bs.fit_many({n: a for n, (a, _) in pieces.items()}, law, seed=1):
+        for outcome in bs.fit_many(
+            {n: a for n, (a, _) in pieces.items()}, law, seed=1, folder=work / f"{table}_{law}"
+        ):
             train, test = pieces[outcome.name]
             if outcome.fit is None:
                 record["cuts"][outcome.name] = {"error": outcome.error}
@@ -98,7 +110,7 @@ def one(table: str, law: str) -> dict[str, Any]:
                 "ess_bulk": diagnosis.ess_bulk, "divergences": diagnosis.divergences,
                 "misfit_said": [s for s in diagnosis.doubts if "misses the runs" in s or "has reached" in s],
                 "decades": float(ahead.decades.max()), "median_error": float(np.median(errors)),
-                "spreads": {str(s): scored(ahead.scores(bs.Drift(s))) for s in SPREADS},
+                "drifts": {key(drift): scored(ahead.scores(drift)) for drift in DRIFTS},
                 "Huber bootstrap": scored(
                     of_draws(huber_bootstrap(bs.LAWS[law], train, test, 1), test.log_loss)
                 ),
@@ -164,16 +176,16 @@ def mean_of(record: dict[str, Any], pick: Callable[[dict[str, Any]], dict[str, f
 
 
 def left_out(records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """For each table, the spread that scores best on all others, and the table's own scores under it."""
+    """For each table, the drift that scores best on all others, and the table's own scores under it."""
     by = {
-        t: {s: mean_of(r, lambda cut, s=s: cut["spreads"][str(s)]) for s in SPREADS}
+        t: {key(d): mean_of(r, lambda cut, d=d: cut["drifts"][key(d)]) for d in DRIFTS}
         for t, r in records.items()
     }
     out = {}
     for table in records:
-        others = [t for t in records if t != table and t not in UNUSABLE]
-        best = max(SPREADS, key=lambda s: np.mean([by[t][s]["log_density"] for t in others]))
-        out[table] = {"spread": best, **by[table][best]}
+        others = [t for t in records if t != table and t not in UNUSABLE] or [table]
+        best = max(DRIFTS, key=lambda d: np.mean([by[t][key(d)]["log_density"] for t in others]))
+        out[table] = {"drift": best, **by[table][key(best)]}
     return out
 
 
@@ -185,7 +197,7 @@ def page() -> str:
         f"Made by `{COMMAND}`; 2-core x86-64 CPU; seed 1, 1,000 draws x 4 chains; bayes-scaling {bs.__version__}. In each",
         "group of a table, the runs within 3x, 10x and 30x of its largest compute are held out and the rest is fitted",
         "(at least 10 runs and a fifth of the table). Scores are of log loss, each cut of a table and then each table",
-        "counted once. The spread of the drift is that which scores best on all other tables.",
+        "counted once. The drift (spread and lean) is that which scores best on all other tables.",
     ]
     found = {law: results(law) for law in ("skaling", "chinchilla", "peer")}
     if found["skaling"] and found["chinchilla"] and found["peer"]:
@@ -196,7 +208,17 @@ def page() -> str:
             continue
         chosen = left_out(records)
         lines += ["", f"## {law}", ""]
-        heads = ["table", "cuts", "spread", "50% held", "80%", "90%", "95%", "width of 90%", "log density"]
+        heads = [
+            "table",
+            "cuts",
+            "spread, lean",
+            "50% held",
+            "80%",
+            "90%",
+            "95%",
+            "width of 90%",
+            "log density",
+        ]
         heads += ["no drift: 90% held, log density", "Huber bootstrap", "Laplace"]
         lines += ["| " + " | ".join(heads) + " |"]
         lines += ["|" + "---|" * 12]
@@ -204,10 +226,12 @@ def page() -> str:
         for table, record in records.items():
             own = {
                 "drift": chosen[table],
-                "none": mean_of(record, lambda cut: cut["spreads"]["0.0"]),
+                "none": mean_of(record, lambda cut: cut["drifts"]["0"]),
                 **{m: mean_of(record, lambda cut, m=m: cut[m]) for m in ("Huber bootstrap", "Laplace")},
             }
-            lines.append(row(table, f"{len(record['cuts'])}", f"{chosen[table]['spread']:g}", own))
+            lines.append(
+                row(table, f"{len(record['cuts'])}", key(chosen[table]["drift"]).replace(" ", ", "), own)
+            )
             if table not in UNUSABLE:
                 for method, scores in own.items():
                     pooled.setdefault(method, []).append(scores)
@@ -235,22 +259,20 @@ def results(law: str) -> dict[str, dict[str, Any]]:
 
 def average(scores: list[dict[str, float]]) -> dict[str, float]:
     """Each table counts once."""
-    return {k: float(np.mean([s[k] for s in scores])) for k in scores[0] if k != "spread"}
+    return {k: float(np.mean([s[k] for s in scores])) for k in scores[0] if k != "drift"}
 
 
 def rivals(found: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
     """The default law with its drift beside other methods, on the cuts that all of them answered."""
     tables = [t for t in TABLES if t not in UNUSABLE and all(t in records for records in found.values())]
-    chosen = {t: str(s["spread"]) for t, s in left_out(found["skaling"]).items()}
+    chosen = {t: key(s["drift"]) for t, s in left_out(found["skaling"]).items()}
     picks: dict[str, Callable[[str, str], Any]] = {
-        "skaling, drift chosen on the other tables": lambda t, c: found["skaling"][t]["cuts"][c]["spreads"][
+        "skaling, drift chosen on the other tables": lambda t, c: found["skaling"][t]["cuts"][c]["drifts"][
             chosen[t]
         ],
-        "skaling, drift as released": lambda t, c: found["skaling"][t]["cuts"][c]["spreads"][
-            str(bs.Drift().spread)
-        ],
-        "skaling, no drift": lambda t, c: found["skaling"][t]["cuts"][c]["spreads"]["0.0"],
-        "chinchilla, no drift": lambda t, c: found["chinchilla"][t]["cuts"][c]["spreads"]["0.0"],
+        "skaling, drift as released": lambda t, c: found["skaling"][t]["cuts"][c]["drifts"][key(bs.Drift())],
+        "skaling, no drift": lambda t, c: found["skaling"][t]["cuts"][c]["drifts"]["0"],
+        "chinchilla, no drift": lambda t, c: found["chinchilla"][t]["cuts"][c]["drifts"]["0"],
         "chinchilla, Huber bootstrap": lambda t, c: found["chinchilla"][t]["cuts"][c]["Huber bootstrap"],
         "simple-scaling-laws": lambda t, c: found["peer"][t]["cuts"][c],
     }
@@ -320,6 +342,7 @@ def row(name: str, count: str, spread: str, scores: dict[str, dict[str, float]])
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path("extrapolation-work"))
     parser.add_argument("--only", choices=TABLES)
     parser.add_argument("--laws", default="skaling,chinchilla,peer")
     parser.add_argument("--page", action="store_true")
@@ -329,7 +352,9 @@ def main() -> None:
             path = RESULTS / f"extrapolation_{table}_{law}.json"
             if not path.exists():
                 print(f"{table} under {law} ...", flush=True)
-                path.write_text(json.dumps(peer(table) if law == "peer" else one(table, law), indent=1))
+                path.write_text(
+                    json.dumps(peer(table) if law == "peer" else one(table, law, args.work), indent=1)
+                )
     (RESULTS / "extrapolation.md").write_text(page())
 
 
