@@ -143,7 +143,7 @@ def backtest(
     if not pieces:
         why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise InputError(f"{table.name} cannot be back-tested: {why} (at least {FEWEST} and 1 wanted)")
-    prior = as_drift(drift, Drift())
+    prior = as_drift(drift, Drift.of(family))
     rows, health, evidence = [], [], []
     for outcome in fit_many({name: train for name, (train, _) in pieces.items()}, family, **options):
         if outcome.fit is None:

@@ -183,10 +183,9 @@ def _on_the_ladder(comparison: "Comparison", larger: "Runs") -> "Comparison":
     import pandas as pd
 
     from bayes_scaling.backtest import Ahead
-    from bayes_scaling.drift import Drift
 
     density = {
-        name: Ahead(fit, larger).scores(Drift())["log_density"].mean()
+        name: Ahead(fit, larger).scores(fit.drift)["log_density"].mean()
         for name, fit in comparison.fits.items()
     }
     ahead = pd.DataFrame(density, index=pd.Index([f"above {LARGEST}"], name="cut"))

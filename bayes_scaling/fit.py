@@ -74,7 +74,8 @@ class Fit:
     @property
     def drift(self) -> Drift:
         """How far forecasts let the truth drift from the law beyond the data."""
-        return Drift.from_dict(self.provenance["drift"]) if "drift" in self.provenance else Drift()
+        chosen = self.provenance.get("drift")
+        return Drift.from_dict(chosen) if chosen else Drift.of(self.law)
 
     def with_drift(self, drift: Drift) -> "Fit":
         """The same fit, whose forecasts hold another drift: one's own, or that of a back-test of its table."""

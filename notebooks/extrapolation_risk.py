@@ -186,14 +186,14 @@ for label, answer in ((f"known suite ({SUITE})", one), ("new suite", new)):
 # ## Layer 4: the drift of the truth away from the law
 # Beyond the data the truth may drift away from any law: the data run out and repeat, the recipe no longer suits the
 # size, or the curve simply was not this curve. No number of draws can show that, so every forecast holds a drift that
-# grows with the distance beyond the data, on either side. How much it should be is a prior, set on other sweeps; the
-# hold-out says what it was here.
+# grows with the distance beyond the data, on either side, though more often below the law than above it. How much it
+# should be is a prior, set on other sweeps; the hold-out says what it was here.
 
 # %%
 gap = np.log(tested["reached"] / tested["median"])
 seen = float((gap * tested["decades beyond"]).sum() / (tested["decades beyond"] ** 2).sum())
 print(f"In the hold-out the truth moved by {np.expm1(seen):+.1%} of the loss per decade of compute (roughly);")
-print(f"forecasts let it drift by {fit.drift.sd:.1%} (one standard deviation).")
+print(f"forecasts let it drift by {fit.drift.mean:+.1%}, give or take {fit.drift.sd:.1%} (one standard deviation).")
 
 # %% [markdown]
 # How much does the decision hang on it?

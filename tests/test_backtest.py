@@ -26,17 +26,31 @@ def found(runs):
 
 class TestDrift:
     def test_s_is_half_normal(self):
-        drift = bs.Drift(0.03)
+        drift = bs.Drift(0.03, lean=0.0)
         assert drift.sd == pytest.approx(0.03, rel=0.02)
         slopes = drift.slopes(np.random.default_rng(1), (20_000,))
         assert slopes.std() == pytest.approx(0.03, rel=0.03)
         assert stats.kurtosis(slopes) > 1.5  # heavier tails than a normal: s is not known
 
+    def test_it_leans_by_so_many_s_below_the_law(self):
+        drift = bs.Drift(0.03, lean=0.5)
+        slopes = drift.slopes(np.random.default_rng(1), (200_000,))
+        assert slopes.mean() == pytest.approx(drift.mean, rel=0.03)
+        assert drift.mean == pytest.approx(-0.5 * 0.03 * np.sqrt(2 / np.pi), rel=0.01)
+        # What a table's own past says of s moves the lean with it.
+        shrunk = drift.updated([np.linspace(0, -9, 40)])
+        assert drift.mean < shrunk.mean < 0
+
+    def test_only_laws_of_n_and_d_lean(self):
+        assert bs.Drift.of(bs.LAWS["skaling"]).lean == bs.Drift().lean > 0
+        for name in ("power_law", "m4", "gpt4", "task_of_loss"):
+            assert bs.Drift.of(bs.LAWS[name]).lean == 0
+
     def test_none_is_none(self):
         assert np.all(bs.Drift(0.0).slopes(np.random.default_rng(1), (10,)) == 0)
 
     def test_evidence_moves_it(self):
-        prior = bs.Drift(0.02)
+        prior = bs.Drift(0.02, lean=0.0)
         # One decade beyond, the law missed by 5% and by 6%; or by nothing at all.
         missed, held = (
             [stats.norm(0, np.hypot(s, 0.003)).logpdf(gap) for s in prior.scales] for gap in (0.055, 0.0)
@@ -62,7 +76,7 @@ class TestForecast:
         assert np.array_equal(inside.mean, inside.draws("drifted"))
 
     def test_the_band_is_the_law_the_drift_and_the_noise(self, single_fit):
-        far, none = (single_fit.predict("100B", "2T", drift=drift) for drift in (0.05, False))
+        far, none = (single_fit.predict("100B", "2T", drift=d) for d in (bs.Drift(0.05, 0.0), False))
         decades = float(far.decades_beyond.to_dataarray().max())
         assert float(far.drift.std()) == pytest.approx(0.05 * decades, rel=0.15)
         assert np.array_equal(far.mean, none.mean)

@@ -118,7 +118,7 @@ class TestInterval:
 
 class TestProbBelow:
     def test_rises_from_zero_to_one(self, forecast):
-        losses = np.linspace(1.5, 3.0, 31)
+        losses = np.linspace(1.0, 3.0, 31)
         probabilities = np.array([forecast.prob_below(x) for x in losses])
         assert np.all(np.diff(probabilities, axis=0) >= 0)
         assert probabilities[0].tolist() == [0, 0]
