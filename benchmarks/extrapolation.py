@@ -285,6 +285,8 @@ def rivals(found: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
         for t in tables
     }
     tables = [t for t in tables if shared[t]]
+    if not tables:
+        return []
     scores = {
         name: {t: average([_flat(pick(t, c)) for c in shared[t]]) for t in tables}
         for name, pick in picks.items()
