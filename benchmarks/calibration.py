@@ -170,7 +170,7 @@ def page() -> str:
             lines.append(f"| {name} | {p:.3f} | {held:.1%} | {ranks.mean():.1f} |")
     if summary:
         worst, few = min(summary), sum(p < 0.05 for p in summary)
-        lines[7:7] = [
+        lines += [
             "",
             f"Over all {len(summary)} quantities: {few} below .05 ({0.05 * len(summary):.0f} expected), the smallest {worst:.4f}.",
         ]
