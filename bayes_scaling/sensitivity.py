@@ -70,10 +70,10 @@ def hanging(fit: "Fit") -> list[str]:
         for prior in table.columns:
             own = [str(about) for about in table.index if worst[about] == prior and moved[about] > HANGS]
             if own:
-                hang, them = ("hang", "them") if len(own) > 1 else ("hangs", "it")
+                hang, move = ("hang", "they move") if len(own) > 1 else ("hangs", "it moves")
                 said.append(
                     f"{', '.join(own)}{where} {hang} on the prior of {prior}: "
-                    f"counted twice, the prior moves {them} by up to {moved[own].max():.2f} posterior sd"
+                    f"counted twice, {move} by up to {moved[own].max():.2f} posterior sd"
                 )
     return said
 
