@@ -94,7 +94,7 @@ def report(
         shown=shown if len(fit.groups) > 1 else None,
         percent=percent(prob),
         drift=f"{fit.drift.sd:.1%}",
-        lean=f"{-fit.drift.mean:.1%}" if fit.drift.lean else None,
+        lean=f"{-fit.drift.mean:.1%}" if fit.drift.mean else None,
         diagnosis=diagnosis,
         doubts=[*diagnosis.doubts, *(plan.doubts if plan else [])],
         answers=[
