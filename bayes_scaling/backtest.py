@@ -236,10 +236,7 @@ class Ahead:
 
         rng = np.random.default_rng([self.seed, 505])
         count = self.middle.shape[1]
-        slope = (
-            s * (rng.standard_normal(count) - drift.lean) if s is not None else drift.slopes(rng, (count,))
-        )
-        middle = self.middle + self.decades[:, None] * slope
+        middle = self.middle + self.decades[:, None] * drift.slopes(rng, (count,), s)
         # In two pieces where runs are undertuned: what is held out was tuned no better than what was fitted.
         residual, wide = self.y[:, None] - middle, self.scale + self.excess
         over, share = residual > 0, self.scale / (self.scale + wide)

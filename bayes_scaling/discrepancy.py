@@ -90,16 +90,6 @@ class Discrepancy:
                 spectrum[own, k] = np.maximum(values, 0.0)
         return rotation, spectrum
 
-    def paths(self, rng: np.random.Generator, log_x: np.ndarray, group_index: np.ndarray) -> np.ndarray:
-        """One draw of the process of each group for s = 1, its length drawn too, shape (n,)."""
-        rotation, spectrum = self.spectra(log_x, group_index)
-        path = np.zeros(len(log_x))
-        for g in np.unique(group_index):
-            own, k = group_index == g, rng.integers(len(self.lengths))
-            weights = np.sqrt(spectrum[own, k]) * rng.standard_normal(own.sum())
-            path[own] = weights @ rotation[own][:, k, own]
-        return path
-
     def to_dict(self) -> dict[str, Any]:
         return {
             "amplitude": self.amplitude.to_dict(),
@@ -112,6 +102,18 @@ class Discrepancy:
         return cls(
             prior_from_dict(values["amplitude"]), tuple(values["lengths"]), float(values["smoothness"])
         )
+
+
+def paths(
+    rng: np.random.Generator, rotation: np.ndarray, spectrum: np.ndarray, group_index: np.ndarray
+) -> np.ndarray:
+    """One draw of the process of each group for s = 1, its length drawn too, shape (n,), from its `spectra`."""
+    path = np.zeros(len(spectrum))
+    for g in np.unique(group_index):
+        own, k = group_index == g, rng.integers(spectrum.shape[1])
+        weights = np.sqrt(spectrum[own, k]) * rng.standard_normal(own.sum())
+        path[own] = weights @ rotation[own][:, k, own]
+    return path
 
 
 def curve_log_likelihood(

@@ -80,9 +80,10 @@ class Drift:
         """Standard deviation of log loss around its lean, one power of ten beyond the data."""
         return float(np.sqrt(np.average(self.scales**2, weights=self.weights)))
 
-    def slopes(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """Draws of s (z - lean): the drift of log loss per power of ten."""
-        return rng.choice(self.scales, size=shape, p=self.weights) * (rng.standard_normal(shape) - self.lean)
+    def slopes(self, rng: np.random.Generator, shape: tuple[int, ...], s: float | None = None) -> np.ndarray:
+        """Draws of s (z - lean), the drift of log loss per power of ten; of s too, unless it is given."""
+        scale = rng.choice(self.scales, size=shape, p=self.weights) if s is None else s
+        return scale * (rng.standard_normal(shape) - self.lean)
 
     def updated(self, log_scores: Any) -> "Drift":
         """The drift after cuts of a table's own past.

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bayes_scaling.discrepancy import paths
 from bayes_scaling.errors import DoubtfulInputWarning, InputError
 from bayes_scaling.laws.core import DEFAULT, Law, get_law
 from bayes_scaling.model import model_data
@@ -196,8 +197,8 @@ def _drawn(
         spread = np.where(over, above, -spread) * np.sign(z)
     own = spread * z
     if noise.discrepancy:
-        log_x = np.log(at[0])
-        own += values.get("discrepancy", 0.0) * noise.discrepancy.paths(rng, log_x, runs.group_index)
+        path = paths(rng, data["rotation"], data["spectrum"], runs.group_index)
+        own += values.get("discrepancy", 0.0) * path
     own_clusters = np.arange(len(runs)) if noise.excess else runs.clusters
     clusters = int(own_clusters.max()) + 1
     shared = values.get("lack_of_fit", 0.0) * rng.standard_normal(clusters)

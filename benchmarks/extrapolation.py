@@ -183,7 +183,7 @@ def left_out(records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
     out = {}
     for table in records:
-        others = [t for t in records if t != table and t not in UNUSABLE] or [table]
+        others = [t for t in records if t != table and t not in UNUSABLE]
         best = max(DRIFTS, key=lambda d: np.mean([by[t][key(d)]["log_density"] for t in others]))
         out[table] = {"drift": best, **by[table][key(best)]}
     return out
@@ -204,7 +204,7 @@ def page() -> str:
         lines += rivals(found)
     for law in ("skaling", "chinchilla"):
         records = found[law]
-        if not records:
+        if len(records.keys() - UNUSABLE) < 2:  # no other table to choose the drift on
             continue
         chosen = left_out(records)
         lines += ["", f"## {law}", ""]
@@ -265,6 +265,17 @@ def average(scores: list[dict[str, float]]) -> dict[str, float]:
 def rivals(found: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
     """The default law with its drift beside other methods, on the cuts that all of them answered."""
     tables = [t for t in TABLES if t not in UNUSABLE and all(t in records for records in found.values())]
+    shared = {
+        t: [
+            c
+            for c in found["skaling"][t]["cuts"]
+            if all("error" not in records[t]["cuts"].get(c, {"error": ""}) for records in found.values())
+        ]
+        for t in tables
+    }
+    tables = [t for t in tables if shared[t]]
+    if len(tables) < 2:  # no other table to choose the drift on
+        return []
     chosen = {t: key(s["drift"]) for t, s in left_out(found["skaling"]).items()}
     picks: dict[str, Callable[[str, str], Any]] = {
         "skaling, drift chosen on the other tables": lambda t, c: found["skaling"][t]["cuts"][c]["drifts"][
@@ -276,17 +287,6 @@ def rivals(found: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
         "chinchilla, Huber bootstrap": lambda t, c: found["chinchilla"][t]["cuts"][c]["Huber bootstrap"],
         "simple-scaling-laws": lambda t, c: found["peer"][t]["cuts"][c],
     }
-    shared = {
-        t: [
-            c
-            for c in found["skaling"][t]["cuts"]
-            if all("error" not in records[t]["cuts"].get(c, {"error": ""}) for records in found.values())
-        ]
-        for t in tables
-    }
-    tables = [t for t in tables if shared[t]]
-    if not tables:
-        return []
     scores = {
         name: {t: average([_flat(pick(t, c)) for c in shared[t]]) for t in tables}
         for name, pick in picks.items()

@@ -225,12 +225,17 @@ def replications(which: list[int]) -> dict[str, dict[str, Any]]:
         number, kind = name.split(" ")
         records[number][kind] = told(fit.allocate(target).params, records[number]["n_opt"])
         records[number][kind]["r_hat"] = fit.diagnose().r_hat
+    profiled(records, pilots, target)
+    return records
+
+
+def profiled(records: dict[str, dict[str, Any]], tables: dict[str, Any], target: float) -> None:
+    """Adds to each record what the isoFLOP profiles of its table say of the optimum at the target."""
+    grouped = {name: isoflop_runs(runs) for name, runs in tables.items()}
     for shape, law in PROFILES.items():
-        grouped = {name: isoflop_runs(runs) for name, runs in pilots.items()}
         for name, fit in fitted(grouped, law, **profile_options(law)):
             found = told(optimum(fit, target), records[name]["n_opt"])
             records[name][shape] = found | {"r_hat": fit.diagnose().r_hat}
-    return records
 
 
 def scattered(which: list[int]) -> dict[str, dict[str, Any]]:
@@ -249,11 +254,7 @@ def scattered(which: list[int]) -> dict[str, dict[str, Any]]:
     for name, fit in fitted(tables):
         found = told(fit.allocate(target).params, records[name]["n_opt"])
         records[name]["law"] = found | {"r_hat": fit.diagnose().r_hat}
-    for shape, law in PROFILES.items():
-        grouped = {name: isoflop_runs(runs) for name, runs in tables.items()}
-        for name, fit in fitted(grouped, law, **profile_options(law)):
-            found = told(optimum(fit, target), records[name]["n_opt"])
-            records[name][shape] = found | {"r_hat": fit.diagnose().r_hat}
+    profiled(records, tables, target)
     return records
 
 

@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 
 import bayes_scaling as bs
 from bayes_scaling import Discrepancy, InputError, LogNormal, Noise
-from bayes_scaling.discrepancy import ahead
+from bayes_scaling.discrepancy import ahead, paths
 from bayes_scaling.model import model_data, structure
 
 LAW = {"E": 0.2, "A": 0.3, "alpha": 0.4}
@@ -94,10 +94,11 @@ def test_paths_scatter_as_the_process_and_groups_have_their_own():
     one = Discrepancy(lengths=(0.5, 2.0))
     x, group = np.array([-1.0, 0.0, 0.4, -1.0, 0.0, 0.4]), np.array([0, 0, 0, 1, 1, 1])
     rng = np.random.default_rng(3)
-    paths = np.array([one.paths(rng, x, group) for _ in range(20_000)])
+    spectra = one.spectra(x, group)
+    drawn = np.array([paths(rng, *spectra, group) for _ in range(20_000)])
     block = np.mean([one.correlation(x[:3], x[:3], length) for length in one.lengths], axis=0)
     expected = np.kron(np.eye(2), block)
-    np.testing.assert_allclose(np.cov(paths.T), expected, atol=0.05)
+    np.testing.assert_allclose(np.cov(drawn.T), expected, atol=0.05)
 
 
 def test_simulated_curves_err_by_the_discrepancy_that_was_asked_for():
