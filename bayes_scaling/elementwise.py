@@ -50,6 +50,16 @@ def sigmoid(x: Any) -> Any:
     return exp(-softplus(-x))
 
 
+def held(x: Any) -> Any:
+    """x as a constant: no gradient passes through it."""
+    match type(x).__module__.partition(".")[0]:
+        case "pytensor":
+            return importlib.import_module("pytensor.gradient").disconnected_grad(x)
+        case "jax" | "jaxlib":
+            return importlib.import_module("jax").lax.stop_gradient(x)
+    return x
+
+
 def minimum(x: Any, y: Any) -> Any:
     """The smaller of x and y."""
     return _library(x, y).minimum(x, y)

@@ -9,7 +9,7 @@ far outside of the data overflows.
 
 from typing import Any
 
-from bayes_scaling.elementwise import exp, log, softplus
+from bayes_scaling.elementwise import exp, log, sigmoid, softplus
 from bayes_scaling.laws.core import law
 from bayes_scaling.priors import LogNormal, Normal
 
@@ -27,11 +27,14 @@ def _break(log_x: Any, change: Any, place: Any, width: Any) -> Any:
     return -change * width * (here - there)
 
 
-def _straight(*, E: Any, A: Any, c0: Any, c1: Any, **rest: Any) -> tuple[dict[str, Any], Any]:
-    """From the floor's share and the loss at the reference point, and slopes of the loss itself."""
+def _straight(
+    *, E: Any, A: Any, c0: Any, c1: Any, d1: Any, f1: Any, **rest: Any
+) -> tuple[dict[str, Any], Any]:
+    """From the floor's share, the loss and its slope at the reference point, and the change of that slope."""
     excess = softplus(E)  # minus the log of the excess's share
-    slopes = {"c0": c0 * exp(excess), "c1": c1 * exp(excess)}
-    return {"E": A - softplus(-E), "A": A - excess, **slopes, **rest}, 2 * excess
+    change = c1 * exp(excess)
+    slopes = {"c0": c0 * exp(excess) - change * sigmoid(-d1 * exp(-f1)), "c1": change}
+    return {"E": A - softplus(-E), "A": A - excess, **slopes, "d1": d1, "f1": f1, **rest}, 2 * excess
 
 
 @law(

@@ -6,7 +6,7 @@ another column. D is a multiple of the reference point, so an amplitude is what 
 
 from typing import Any
 
-from bayes_scaling.elementwise import exp, log, maximum, sigmoid, softplus
+from bayes_scaling.elementwise import exp, held, log, maximum, minimum, sigmoid, softplus
 from bayes_scaling.laws.core import law
 from bayes_scaling.priors import LogNormal
 
@@ -140,8 +140,8 @@ def m3(D, *, A, alpha, g):
     return A * ((1 / D + g) / (1 + g)) ** alpha
 
 
-NEWTON_STEPS = 8
-"""Enough for 14 digits at any delta from 0.02 to 30: the function is monotone, its slope bounded by delta and 1."""
+HALLEY_STEPS = 4
+"""Enough for 14 digits at any delta from 0.02 to 30: the slope is bounded by delta and 1."""
 
 
 @law(
@@ -161,15 +161,27 @@ def m4(D, *, E, A, alpha, G, delta):
 
         log sigmoid(z) - delta log sigmoid(-z) = log(A D^-alpha / G),
 
-    whose left side rises with slope between delta and 1, so that Newton's steps from z = 0 reach the root. The
-    steps are part of the law: their number is fixed, and gradients pass through them.
+    whose left side rises with slope 1 far below z = 0 and delta far above: Halley's steps lead from these lines to the
+    root. Only the last one passes gradients, for a step from the root has the root's first and second derivatives.
     """
     target = log(A / G) - alpha * log(D)
-    z = 0.0 * target
-    for _ in range(NEWTON_STEPS):
-        miss = -softplus(-z) + delta * softplus(z) - target
-        z = z - miss / (sigmoid(-z) + delta * sigmoid(z))
-    return E + G * sigmoid(z)
+    fixed, power = held(target), held(delta)
+    z = minimum(fixed, 0.0) + maximum(fixed, 0.0) / power
+    for _ in range(HALLEY_STEPS - 1):
+        z = _halley(z, fixed, power)
+    return E + G * sigmoid(_halley(z, target, delta))
+
+
+def _halley(z: Any, target: Any, delta: Any) -> Any:
+    """One step towards the root of M4's equation."""
+    above = softplus(z)
+    down = exp(-above)
+    miss, slope, bend = (
+        delta * above - (above - z) - target,
+        down + delta * (1 - down),
+        (delta - 1) * down * (1 - down),
+    )
+    return z - 2 * miss * slope / (2 * slope**2 - miss * bend)
 
 
 @law(

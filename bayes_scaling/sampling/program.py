@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import jax
 import numpy as np
 
 from bayes_scaling.model import Structure, build_structure
@@ -104,8 +105,11 @@ def _to_jax(inputs: list[Any], outputs: list[Any]) -> Callable[..., Any]:
     """A PyTensor graph as a JAX-traceable function that returns a tuple."""
     from pytensor.compile.mode import JAX
     from pytensor.graph.fg import FunctionGraph
+    from pytensor.gradient import DisconnectedGrad
     from pytensor.link.jax.dispatch import jax_funcify
 
+    # What a law holds constant stays so: PyTensor would take the mark away, and knows no JAX twin of it.
+    jax_funcify.register(DisconnectedGrad, lambda op, **_: jax.lax.stop_gradient)
     graph = FunctionGraph(inputs=inputs, outputs=outputs, clone=True)
-    JAX.optimizer.rewrite(graph)
+    JAX.excluding("local_view_op").optimizer.rewrite(graph)
     return jax_funcify(graph)
