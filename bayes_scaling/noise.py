@@ -23,6 +23,8 @@ from math import log as scalar_log
 from math import pi
 from typing import Any, Literal
 
+import numpy as np
+
 from bayes_scaling.discrepancy import Discrepancy
 from bayes_scaling.elementwise import exp, log, log1p
 from bayes_scaling.errors import InputError
@@ -256,3 +258,12 @@ def share_log_likelihood(
     hits, misses = share * items, (1 - share) * items
     ways = gammaln(items + 1) - gammaln(hits + 1) - gammaln(misses + 1)
     return weight * (ways + log_beta(hits + a, misses + b) - log_beta(a, b))
+
+
+def drawn_shares(
+    rng: np.random.Generator, expected: np.ndarray, sigma: np.ndarray, items: np.ndarray | int | None
+) -> np.ndarray:
+    """Shares of test items drawn as `share_log_likelihood` has them; items is None where they are not counted."""
+    p, precision = np.clip(expected, 1e-9, 1 - 1e-9), np.asarray(sigma) ** -2
+    share = rng.beta(p * precision, (1 - p) * precision)
+    return share if items is None else rng.binomial(items, share) / items

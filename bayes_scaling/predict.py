@@ -8,7 +8,7 @@ import numpy as np
 from bayes_scaling.discrepancy import Ahead, ahead
 from bayes_scaling.drift import Drift, as_drift, distance
 from bayes_scaling.errors import InputError
-from bayes_scaling.noise import run_scale
+from bayes_scaling.noise import drawn_shares, run_scale
 from bayes_scaling.units import parse_quantities, parse_quantity, training_flops
 
 if TYPE_CHECKING:
@@ -205,12 +205,8 @@ def share_of_items(
     fit: "Fit", rng: np.random.Generator, expected: "xr.DataArray", sigma: "xr.DataArray"
 ) -> "xr.DataArray":
     """One run's share of test items around what is expected, dims as there."""
-    p, precision = np.clip(expected.to_numpy(), 1e-9, 1 - 1e-9), sigma.to_numpy() ** -2
-    share = rng.beta(p * precision, (1 - p) * precision)
-    if fit.runs.items is not None:
-        items = int(np.median(fit.runs.items))
-        share = rng.binomial(items, share) / items
-    return expected.copy(data=share)
+    items = None if fit.runs.items is None else int(np.median(fit.runs.items))
+    return expected.copy(data=drawn_shares(rng, expected.to_numpy(), sigma.to_numpy(), items))
 
 
 def curve_ahead(fit: "Fit", group: str | None, points: "xr.Dataset") -> "list[Ahead]":

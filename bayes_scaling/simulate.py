@@ -15,7 +15,7 @@ from bayes_scaling.discrepancy import paths
 from bayes_scaling.errors import DoubtfulInputWarning, InputError
 from bayes_scaling.laws.core import DEFAULT, Law, get_law
 from bayes_scaling.model import model_data
-from bayes_scaling.noise import Noise, as_noise, run_scale
+from bayes_scaling.noise import Noise, as_noise, drawn_shares, run_scale
 from bayes_scaling.request import Request
 from bayes_scaling.runs import Reference, Runs, load_runs
 
@@ -53,7 +53,8 @@ def simulate(
     ----------
     design : Runs, DataFrame or path
         What is trained: as for `fit`, but its loss is neither needed nor looked at. A column ``loss_se``, in nats
-        per token, adds measurement error; it comes back in proportion to the loss that was drawn.
+        per token, adds measurement error; it comes back in proportion to the loss that was drawn. For a law that gives
+        a share, a column ``items`` counts the test items that it is drawn from.
     law : str or Law
     parameters : mapping of str to float or sequence
         The law's parameters and sigma, on their natural scales: one number, or one for each group (in the order
@@ -82,7 +83,7 @@ def simulate(
     runs = _as_design(design, chosen, group)
     needed = (*chosen.parameters, "sigma")
     own = ("excess",) if layer.excess else ("lack_of_fit", "persistence")
-    optional = ["discrepancy"] if layer.discrepancy else ["nu", *own]
+    optional = ["discrepancy"] if layer.discrepancy else ["nu", *own] if chosen.outcome == "loss" else []
     optional += ["slope"] if layer.slope_in else []
     given = dict(parameters or {})
     for name in needed:
@@ -179,6 +180,10 @@ def _drawn(
     with np.errstate(all="ignore"):
         mean = law(*at, **{name: of_rows(name) for name in law.parameters})
     scale = of_rows("sigma")
+    if law.outcome == "share":
+        items = None if runs.items is None else runs.items.astype(int)
+        shares = drawn_shares(rng, mean, scale, items)
+        return replace(runs, table=runs.table.assign(loss=shares), doubts=())
     if noise.slope_in:
         along = np.exp(data["noise_covariate"])
         scale = run_scale(scale, values.get("slope", 0.0), np.log(rescaled(noise.slope_in, along)))

@@ -18,6 +18,7 @@ import pandas as pd
 
 import bayes_scaling as bs
 from bayes_scaling.allocate import closed_form
+from bayes_scaling.laws import get_law
 from bayes_scaling.request import request
 from bayes_scaling.simulate import Simulation, from_prior
 
@@ -32,7 +33,7 @@ CELLS: dict[str, tuple[int, dict[str, Any]]] = {
     "chinchilla": (200, {"law": "chinchilla"}),
     "kaplan": (200, {"law": "kaplan"}),
     "equal_exponents": (200, {"law": "equal_exponents"}),
-    "power_law": (200, {"law": "power_law:flops"}),
+    "power_law-flops": (200, {"law": "power_law:flops"}),
     "skaling-flops": (200, {"law": "skaling", "noise": "flops"}),
     "skaling-params": (200, {"law": "skaling", "noise": "params"}),
     "skaling-tokens": (200, {"law": "skaling", "noise": "tokens"}),
@@ -43,12 +44,26 @@ CELLS: dict[str, tuple[int, dict[str, Any]]] = {
     "skaling-none": (200, {"law": "skaling", "pooling": "none"}),
     "chinchilla-partial": (200, {"law": "chinchilla", "pooling": "partial"}),
     "power_floor-curve": (200, {"law": "power_floor:flops", "noise": "curve"}),
+} | {
+    name: (200, {"law": name})
+    for name in bs.LAWS
+    if name not in ("skaling", "chinchilla", "kaplan", "equal_exponents")
 }
 """Simulations, and what is fitted: two groups where there is a pooling, two seeds or three checkpoints of each run."""
 
 
+OTHERS = {
+    "x": (0.3, 3.0), "active_share": (0.05, 1.0), "bits": (3.0, 16.0), "lr": (3e-4, 6e-3), "batch": (3e4, 3e6),
+    "unique_tokens": (0.02, 1.0), "min_steps": (3e3, 3e5), "val_loss": (2.0, 3.5),
+}  # fmt: skip
+"""Ranges of the other inputs; of unique tokens, as a share of the tokens."""
+
+
 def design(pooling: str | None, seeds: int, checkpoints: int) -> pd.DataFrame:
-    """Six sizes by four amounts of data, by group and seed; checkpoints at half, a quarter ... of a run's data."""
+    """Six sizes by four amounts of data, by group and seed; checkpoints at half, a quarter ... of a run's data.
+
+    What else laws take is spread over its usual range, each column in an order of its own.
+    """
     sizes, amounts = np.geomspace(2e7, 2e9, 6), np.geomspace(1e9, 1e11, 4)
     rows = [
         {"params": n, "tokens": d / 2**c, "flops": 6 * n * d / 2**c, "loss": 1.0, "group": g, "seed": s}
@@ -59,31 +74,50 @@ def design(pooling: str | None, seeds: int, checkpoints: int) -> pd.DataFrame:
         for s in range(seeds)
         for c in range(checkpoints)
     ]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    n, d, i = table["params"], table["tokens"], np.arange(len(table))
+    turns = {name: (0.5 + (k + 1) * 0.6180339887 * i) % 1 for k, name in enumerate(OTHERS)}
+    spread = {name: low * (high / low) ** turns[name] for name, (low, high) in OTHERS.items()}
+    others = {
+        "tokens_per_param": d / n,
+        "min_flops": 3 * n * d,
+        "unique_tokens": d * spread.pop("unique_tokens"),
+    }
+    return table.assign(**others, **spread, items=1000)
 
 
 def asked(
     law: str, noise: str | None = None, pooling: str | None = None, seeds: int = 1, checkpoints: int = 1
 ) -> Any:
     """The request of a cell; its losses are not looked at."""
-    table = design(pooling, seeds, checkpoints)
+    chosen = get_law(law)
+    table = design(pooling, seeds, checkpoints).drop(columns=[] if seeds > 1 else "seed")
+    table = table.drop(columns=[] if chosen.outcome == "share" else "items")
+    inputs = dict.fromkeys(
+        (*chosen.columns, *(["flops"] if {"params", "tokens"} & set(chosen.columns) else []))
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulInputWarning)
-        runs = bs.load_runs(table.drop(columns=[] if seeds > 1 else "seed"), name="design", inputs=["flops"])
+        runs = bs.load_runs(table, name="design", inputs=list(inputs))
     return request(runs, law, noise=noise, pooling=pooling)
 
 
 def beyond(runs: Any, law: Any, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Of the first group, at a hundred times the largest compute: log N_opt, log D_opt, and the loss at ten N, ten D."""
+    """Of the first group, at a hundred times the largest compute: log N_opt, log D_opt, and the loss at ten N, ten D.
+
+    Inputs other than N and D are as at the reference point.
+    """
     own = {name: parameters[name] for name in law.parameters}
     out = {}
-    if law.columns == ("params", "tokens"):
-        n, d = (10 * runs.column(c).max() / runs.reference[c] for c in law.columns)
-        out["loss at 100x"] = law(n, d, **own)
-        if law.power_terms:
+    if law.outcome == "share":
+        return out
+    if law.columns[:2] == ("params", "tokens"):
+        n, d = (10 * runs.column(c).max() / runs.reference[c] for c in law.columns[:2])
+        out["loss at 100x"] = law(n, d, *[1.0] * (len(law.columns) - 2), **own)
+        if law.columns[2:] == () and law.power_terms:
             out["N_opt at 100x"] = closed_form(law, own, n * d)
             out["D_opt at 100x"] = np.log(n * d) - out["N_opt at 100x"]
-    else:
+    elif len(law.columns) == 1:
         x = 100 * runs.column(law.columns[0]).max() / runs.reference[law.columns[0]]
         out["loss at 100x"] = law(x, **own)
     return out

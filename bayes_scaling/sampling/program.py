@@ -104,8 +104,8 @@ def _blank_data(s: Structure) -> dict[str, np.ndarray]:
 def _to_jax(inputs: list[Any], outputs: list[Any]) -> Callable[..., Any]:
     """A PyTensor graph as a JAX-traceable function that returns a tuple."""
     from pytensor.compile.mode import JAX
-    from pytensor.graph.fg import FunctionGraph
     from pytensor.gradient import DisconnectedGrad
+    from pytensor.graph.fg import FunctionGraph
     from pytensor.link.jax.dispatch import jax_funcify
 
     # What a law holds constant stays so: PyTensor would take the mark away, and knows no JAX twin of it.
