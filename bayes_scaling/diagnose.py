@@ -295,22 +295,6 @@ def meaning(fit: "Fit", name: str) -> str:
         return f"{name.removesuffix('_population')} of a typical group"
     clustered = fit.structure.clustered
     texts = {
-        "E": "irreducible loss, nats per token",
-        "A": "loss from finite N at the reference",
-        "B": "loss from finite D at the reference",
-        "alpha": "exponent of N",
-        "beta": "exponent of D",
-        "k": "outer exponent",
-        "R_D": "repeats until one more is worth 1/e of new data",
-        "R_N": "as R_D, for parameters beyond those that the data can use",
-        "G": "loss of random guessing, or what it is above E",
-        "lr_1": "best learning rate at N = D = 1",
-        "batch_1": "best batch size at N = D = 1",
-        "A_1": "A at N = 1",
-        "B_1": "B at D = 1",
-        "N_c": "N_c of the paper",
-        "D_c": "D_c of the paper",
-        "a": "N_opt ~ C^a",
         "sigma": "seed sd of log loss" if clustered else "noise of log loss: seed and lack of fit together",
         "discrepancy": "slow departures of the curve from the law, sd of log loss",
         "lack_of_fit": "lack of fit of a configuration, sd of log loss",
@@ -321,4 +305,4 @@ def meaning(fit: "Fit", name: str) -> str:
     }
     if fit.law.outcome == "share":
         texts["sigma"] = "scatter of a run's share beyond its items, in sqrt(p (1 - p))"
-    return fit.law.meanings.get(name) or texts.get(name, "")
+    return fit.law.meaning(name) or texts.get(name, "")

@@ -37,6 +37,19 @@ def test_the_likelihood_is_beta_binomial_or_beta(counted):
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("items", [40, None])
+def test_shares_are_simulated_as_they_are_fitted(items):
+    """Mean and variance of the beta-binomial, or of the beta; nothing of a law of losses is taken."""
+    design = pd.DataFrame({"val_loss": np.full(20_000, 2.5)} | ({"items": items} if items else {}))
+    runs = bs.simulate(design, "task_of_loss", TASK | {"sigma": 0.3}, reference={"val_loss": 2.5}, seed=1)
+    p, own = bs.LAWS["task_of_loss"](1.0, **TASK), 0.3**2 / (1 + 0.3**2)
+    assert runs.loss.mean() == pytest.approx(p, rel=0.01)
+    expected = p * (1 - p) * (own + (1 - own) / items if items else own)
+    assert runs.loss.var() == pytest.approx(expected, rel=0.03)
+    with pytest.raises(InputError, match="not simulated with 'nu'"):
+        bs.simulate(design, "task_of_loss", TASK | {"sigma": 0.3, "nu": 4})
+
+
 def test_a_logit_normal_prior_goes_there_and_back():
     prior = LogitNormal(0.2, 1.0)
     free = np.linspace(-4, 4, 9)

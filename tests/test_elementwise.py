@@ -102,3 +102,20 @@ class TestWhatNumpyHasNot:
             expected = self.first(kind, getattr(np, name)(self.X, 1.0))
             for arguments in ((x, 1.0), (1.0, x)):
                 np.testing.assert_array_equal(values_of(getattr(elementwise, name)(*arguments)), expected)
+
+    def test_held_is_the_same_value(self, kind):
+        got = values_of(elementwise.held(as_array(kind, self.X)))
+        np.testing.assert_array_equal(got, self.first(kind, np.array(self.X)))
+
+
+def test_no_gradient_passes_through_what_is_held():
+    import jax
+    import pytensor
+    import pytensor.tensor as pt
+
+    def product(x):
+        return x * elementwise.held(x)
+
+    assert jax.grad(product)(3.0) == 3.0
+    x = pt.dscalar("x")
+    assert pytensor.function([x], pytensor.grad(product(x), x))(3.0) == 3.0

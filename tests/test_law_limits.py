@@ -34,6 +34,27 @@ class TestCurves:
         assert inside.mean() > 0.9
         np.testing.assert_allclose(left[inside], (beta * D**-c)[inside], rtol=1e-7)
 
+    def test_m4_has_the_second_derivatives_of_its_root(self):
+        """As the inverse function D(y) has them, which is explicit: gradients pass through one step alone."""
+        jax = pytest.importorskip("jax")
+        p = medians(LAWS["m4"]) | {"alpha": 0.7, "delta": 1.9}
+
+        def m4(log_d):
+            return LAWS["m4"](jax.numpy.exp(log_d), **p)
+
+        def log_d(y):
+            share = (y - p["E"]) / p["G"]
+            left = jax.numpy.log(share) - p["delta"] * jax.numpy.log(1 - share)
+            return (jax.numpy.log(p["A"] / p["G"]) - left) / p["alpha"]
+
+        with jax.enable_x64(True):
+            for at in (-3.0, 0.2, 4.0):
+                y = m4(at)
+                first, second = jax.grad(log_d)(y), jax.grad(jax.grad(log_d))(y)
+                assert log_d(y) == pytest.approx(at, rel=1e-9)
+                assert jax.grad(m4)(at) == pytest.approx(float(1 / first), rel=1e-9)
+                assert jax.grad(jax.grad(m4))(at) == pytest.approx(float(-second / first**3), rel=1e-7)
+
     def test_m4_is_a_power_law_with_a_floor_at_delta_zero_and_logistic_at_one(self):
         far = D[FLOOR["A"] * D ** -FLOOR["alpha"] < 2.0]
         np.testing.assert_allclose(

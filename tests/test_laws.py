@@ -409,3 +409,13 @@ def test_a_law_needs_no_registration(truth):
     mine = Law("mine", bs.LAWS["chinchilla"].function, bs.LAWS["chinchilla"].priors, "formula", "me")
     assert mine(1.0, 1.0, **truth) == pytest.approx(1.8 + 0.35 + 0.3)
     assert "mine" not in bs.LAWS
+
+
+def test_a_parameter_is_what_it_is_in_its_own_law():
+    laws = bs.LAWS
+    assert laws["chinchilla"].meaning("A") == "loss from finite N at the reference"
+    assert laws["power_floor"].meaning("A") == "loss above E at the reference"
+    assert laws["kaplan_c"].meaning("alpha") == "exponent of C"
+    assert laws["m3"].over("examples").meaning("alpha") == "exponent of examples"
+    assert laws["skaling"].meaning("k") == "outer exponent"
+    assert laws["sparsity"].meaning("G") == ""

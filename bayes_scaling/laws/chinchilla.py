@@ -55,6 +55,7 @@ def _coupled_power_terms(
 @law(
     formula="E + ((A N^-alpha)^(1/k) + (B D^-beta)^(1/k))^k",
     cite="coupled power terms ('Skaling'); Chinchilla at k = 1",
+    meanings={"k": "outer exponent"},
     power_terms=_coupled_power_terms,
     constants=_constants,
     E=_FLOOR,

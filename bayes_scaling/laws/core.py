@@ -54,7 +54,7 @@ class Law:
     also : tuple of str
         Other names that the field has for it.
     meanings : mapping of str to str
-        What its parameters are, in a few words, where that differs from what they are in the additive law.
+        What its parameters and constants are, in a few words, where `meaning` does not know.
     columns : tuple of str
         The columns of `Runs` that the inputs are read from: those of `COLUMNS` unless `over` says otherwise.
     """
@@ -101,6 +101,30 @@ class Law:
     def allocates(self) -> bool:
         """Whether a compute budget splits into an optimal N and D under this law."""
         return {"params", "tokens"} <= set(self.columns)
+
+    def meaning(self, name: str) -> str:
+        """What a parameter or a constant of the law is, in a few words; empty where nothing is known of it."""
+        words = {"E": "irreducible loss"}
+        if len(self.inputs) == 1:
+            x = self.inputs[0] if self.columns[0] == COLUMNS.get(self.inputs[0]) else self.columns[0]
+            above = " above E" if "E" in self.priors else ""
+            words |= {
+                "A": f"loss{above} at the reference",
+                "alpha": f"exponent of {x}",
+                "A_1": f"A at {x} = 1",
+            }
+        elif "N" in self.inputs:
+            words |= {
+                "E": "irreducible loss, nats per token",
+                "A": "loss from finite N at the reference",
+                "B": "loss from finite D at the reference",
+                "alpha": "exponent of N",
+                "beta": "exponent of D",
+                "A_1": "A at N = 1",
+                "B_1": "B at D = 1",
+                "a": "N_opt ~ C^a",
+            }
+        return {**words, **self.meanings}.get(name, "")
 
     def over(self, *columns: str) -> "Law":
         """The same law of other columns, one for each input in their order; named ``law:column+column``.

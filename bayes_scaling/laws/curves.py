@@ -112,6 +112,7 @@ def log_linear(D, *, A, b):
 @law(
     formula="E + A D^-alpha [1 + (A D^-alpha / G)^s]^(-1/s)",
     cite="the three regions of Hestness et al. 2017, arXiv:1712.00409, figure 6, joined smoothly",
+    meanings={"G": "loss of random guessing above E"},
     E=_FLOOR,
     A=_AMPLITUDE,
     alpha=_EXPONENT,
@@ -147,6 +148,7 @@ HALLEY_STEPS = 4
 @law(
     formula="the y with (y - E) / (1 - (y - E) / G)^delta = A D^-alpha",
     cite="M4 of Alabdulmohsin et al. 2022, arXiv:2209.06640, equation 3; their beta is A / G^delta",
+    meanings={"G": "loss of random guessing above E"},
     straight=_straight_m4,
     E=_FLOOR,
     A=_AMPLITUDE,
@@ -166,7 +168,7 @@ def m4(D, *, E, A, alpha, G, delta):
     """
     target = log(A / G) - alpha * log(D)
     fixed, power = held(target), held(delta)
-    z = minimum(fixed, 0.0) + maximum(fixed, 0.0) / power
+    z = minimum(fixed, 0.0) + maximum(fixed, 0.0) / maximum(power, 1e-3)
     for _ in range(HALLEY_STEPS - 1):
         z = _halley(z, fixed, power)
     return E + G * sigmoid(_halley(z, target, delta))

@@ -35,6 +35,7 @@ def _constants(reference: Any, *, A: Any, B: Any, alpha: Any, beta: Any, **_: An
 @law(
     formula="E + [(A N^-alpha)^(1/beta) + (B D^-beta)^(1/beta)]^beta",
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.5, with an irreducible loss E added",
+    meanings={"N_c": "N_c of the paper", "D_c": "D_c of the paper"},
     power_terms=_power_terms,
     constants=_constants,
     E=LogNormal(1.2, 0.5, between=0.3),
@@ -59,6 +60,7 @@ def _n_c(reference: Any, *, A: Any, alpha: Any) -> dict[str, Any]:
 @law(
     formula="A N^-alpha = (N_c / N)^alpha",
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.1: alpha .076, N_c 8.8e13 non-embedding parameters",
+    meanings={"N_c": "N_c of the paper"},
     constants=_n_c,
     A=_LOSS,
     alpha=_EXPONENT,
@@ -75,6 +77,7 @@ def _d_c(reference: Any, *, A: Any, alpha: Any) -> dict[str, Any]:
 @law(
     formula="A D^-alpha = (D_c / D)^alpha",
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.2: alpha .095, D_c 5.4e13 tokens",
+    meanings={"D_c": "D_c of the paper"},
     constants=_d_c,
     A=_LOSS,
     alpha=_EXPONENT,
@@ -128,6 +131,7 @@ def _step_constants(reference: Any, *, A: Any, alpha: Any, B: Any, alpha_S: Any)
 @law(
     formula="A N^-alpha + B S_min^-alpha_S",
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.6: alpha .077, N_c 6.5e13, alpha_S .76, S_c 2.1e3",
+    meanings={"N_c": "N_c of the paper", "B": "loss from finite steps at the reference"},
     constants=_step_constants,
     A=LogNormal(2.5, 0.7, between=0.3),
     alpha=_EXPONENT,

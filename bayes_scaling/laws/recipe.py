@@ -38,6 +38,7 @@ def _constants(reference: Any, **parameters: Any) -> dict[str, Any]:
     "x = log(lr / (lr_opt N^lr_N D^lr_D)), y = log(batch / (batch_opt N^batch_N D^batch_D)), "
     "g(u) = (e^(skew u) - 1 - skew u) / skew^2",
     cite="the optimum as in Step Law: Li et al. 2025, arXiv:2503.04715; the bowl around it is this package's",
+    meanings={"lr_1": "best learning rate at N = D = 1", "batch_1": "best batch size at N = D = 1"},
     constants=_constants,
     E=_FLOOR,
     A=_AMPLITUDE,

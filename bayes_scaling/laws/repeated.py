@@ -31,6 +31,10 @@ def worth(unique: Any, repeats: Any, half_life: Any) -> Any:
 @law(
     formula="E + A N'^-alpha + B D'^-beta, D' = U + U R_D (1 - exp(-(D/U - 1)/R_D)), N' alike with R_N",
     cite="Muennighoff et al. 2023, arXiv:2305.16264, equations 5 and 6",
+    meanings={
+        "R_D": "repeats until one more is worth 1/e of new data",
+        "R_N": "as R_D, for parameters beyond those that the data can use",
+    },
     constants=_constants,
     E=_FLOOR,
     A=_AMPLITUDE,
