@@ -5,18 +5,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import bayes_scaling as bs
+from bayes_scaling import arguments
 from bayes_scaling.errors import InputError
-from bayes_scaling.verbs import (
-    Answer,
-    _fit_options,
-    _listed,
-    _opened,
-    _pairs,
-    _runs,
-    _save_picture,
-    _values,
-    _writable_picture,
-)
+from bayes_scaling.verbs import Answer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,20 +26,20 @@ def plan(args: argparse.Namespace) -> Answer:
             raise InputError(
                 "hardware is --accelerators, --kind and --time together, as in 1000 H100 '6 months'"
             )
-        shares = tuple(_listed([args.utilisation]))
+        shares = tuple(arguments.listed([args.utilisation]))
         share: Any = shares[0] if len(shares) == 1 else shares
         hardware = bs.Hardware(args.accelerators, args.kind, args.time, share, args.peak)
-    _writable_picture(args)
-    fits = _opened(args.fit)
+    arguments.check_picture(args)
+    fits = arguments.opened(args.fit)
     found = fits[args.fit].plan(
-        _values(args.flops),
+        arguments.values(args.flops),
         hardware=hardware,
-        params=_values(args.params),
-        tokens=_values(args.tokens),
+        params=arguments.values(args.params),
+        tokens=arguments.values(args.tokens),
         max_params=args.max_params,
         max_tokens=args.max_tokens,
         unique_tokens=args.unique_tokens,
-        target=_values(args.target),
+        target=arguments.values(args.target),
         group=args.group,
         drift=args.drift,
         **_inputs(args),
@@ -61,10 +52,10 @@ def risk(args: argparse.Namespace) -> Answer:
     """What a choice of N and D may cost, how flat the valley is, and the chance of a target."""
     from bayes_scaling.text import aligned, answer_rows
 
-    _writable_picture(args)
-    fits = _opened(args.fit)
+    arguments.check_picture(args)
+    fits = arguments.opened(args.fit)
     found = fits[args.fit].risk(
-        _values(args.flops),
+        arguments.values(args.flops),
         params=args.params,
         tokens=args.tokens,
         target=args.target,
@@ -88,8 +79,8 @@ def serve(args: argparse.Namespace) -> Answer:
     """The best model when inference is paid for too."""
     from bayes_scaling.text import aligned, answer_rows
 
-    _writable_picture(args)
-    fits = _opened(args.fit)
+    arguments.check_picture(args)
+    fits = arguments.opened(args.fit)
     like = None
     if args.like is not None:
         params, colon, tokens = args.like.partition(":")
@@ -97,7 +88,7 @@ def serve(args: argparse.Namespace) -> Answer:
             raise InputError(f"--like {args.like!r} is not of the form params:tokens, such as 70B:1.4T")
         like = (params, tokens)
     found = fits[args.fit].serve(
-        _values(args.served),
+        arguments.values(args.served),
         flops=args.flops,
         target=args.target,
         like=like,
@@ -124,9 +115,11 @@ def contrast(args: argparse.Namespace) -> Answer:
     """Groups against groups: which is better at a scale, with what probability, and where curves cross."""
     from bayes_scaling.text import aligned, answer_rows
 
-    _writable_picture(args)
-    fits = _opened(args.fit)
-    found = fits[args.fit].contrast(_values(args.flops), groups=_listed(args.groups) or None, **_inputs(args))
+    arguments.check_picture(args)
+    fits = arguments.opened(args.fit)
+    found = fits[args.fit].contrast(
+        arguments.values(args.flops), groups=arguments.listed(args.groups) or None, **_inputs(args)
+    )
     _drawn(args, lambda: bs.plot.contrast(found, prob=args.prob))
     crossings = [line for line in found.sentences(args.prob) if line.startswith("The curves")]
 
@@ -142,12 +135,12 @@ def compare_pooling(args: argparse.Namespace) -> Answer:
     from bayes_scaling.laws import get_law
     from bayes_scaling.text import aligned, comparison_rows, records
 
-    _writable_picture(args)
-    options = _fit_options(args)
+    arguments.check_picture(args)
+    options = arguments.fit_options(args)
     if options.pop("pooling") is not None:
         raise InputError("compare-pooling tries poolings of its own; leave --pooling out")
     law = get_law(args.law)
-    found = bs.compare_pooling(_runs(args.runs, args, law), law, refit=args.refit, **options)
+    found = bs.compare_pooling(arguments.runs(args.runs, args, law), law, refit=args.refit, **options)
     _drawn(args, lambda: bs.plot.pooling(found))
     words = [
         {"parameter": str(name), "kind": row["kind"], "verdict": row["verdict"]}
@@ -170,8 +163,8 @@ def exponents(args: argparse.Namespace) -> Answer:
     from bayes_scaling.text import aligned, exponent_rows
     from bayes_scaling.units import format_quantity
 
-    _writable_picture(args)
-    fits = _opened(args.fit)
+    arguments.check_picture(args)
+    fits = arguments.opened(args.fit)
     found = fits[args.fit].exponents(args.params, args.tokens, group=args.group, **_inputs(args))
     _drawn(args, lambda: bs.plot.doublings(found, prob=args.prob))
 
@@ -276,7 +269,7 @@ def add_to(verb: Added, tables: Any, json: Any, prob: Any, group: Any) -> None:
 
 def _inputs(args: argparse.Namespace) -> dict[str, str]:
     """The law's other inputs, as given."""
-    return _pairs(args.input, "--input")
+    return arguments.pairs(args.input, "--input")
 
 
 def _answer(
@@ -297,4 +290,4 @@ def _answer(
 def _drawn(args: argparse.Namespace, picture: Callable[[], Any]) -> None:
     """The picture as a file, where one is asked for."""
     if args.output:
-        _save_picture(picture(), args)
+        arguments.save_picture(picture(), args)

@@ -6,19 +6,18 @@ They are the Python verbs, on files: a table of runs goes in as a path, a fit as
 import argparse
 import dataclasses
 import inspect
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bayes_scaling as bs
+from bayes_scaling import arguments
 from bayes_scaling.errors import InputError
-from bayes_scaling.laws import Law, get_law
+from bayes_scaling.laws import get_law
 
 if TYPE_CHECKING:
     from bayes_scaling.fit import Fit
-    from bayes_scaling.runs import Runs
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,9 @@ def fit(args: argparse.Namespace) -> Answer:
 
     output = Path(args.output)
     check_writable(output, args.force)
-    result = bs.fit(_runs(args.runs, args, get_law(args.law)), args.law, **_fit_options(args))
+    result = bs.fit(
+        arguments.runs(args.runs, args, get_law(args.law)), args.law, **arguments.fit_options(args)
+    )
     result.save(output, force=args.force)
     answer = _summarised(result, args.output, args.prob, everything=False)
     return dataclasses.replace(answer, text=f"{answer.text}\n\nSaved as {args.output}.")
@@ -52,16 +53,17 @@ def fit_many(args: argparse.Namespace) -> Answer:
     # Each is read when its turn comes, so that one that cannot be read costs itself only.
     law = get_law(args.law)
     tables = {
-        name: lambda path=path: _runs(str(path), args, law) for name, path in by_stem(args.runs).items()
+        name: lambda path=path: arguments.runs(str(path), args, law)
+        for name, path in by_stem(args.runs).items()
     }
     rows: Any = []
     for outcome in bs.fit_many(
         tables,
         args.law,
         folder=args.folder,
-        client=_client(args.client),
+        client=arguments.client(args.client),
         at_once=args.at_once,
-        **_fit_options(args),
+        **arguments.fit_options(args),
     ):
         diagnosis = outcome.fit.diagnose() if outcome.fit else None
         rows.append(
@@ -88,16 +90,20 @@ def summary(args: argparse.Namespace) -> Answer:
 
 def diagnose(args: argparse.Namespace) -> Answer:
     """Whether a fit converged, and what its data could not tell."""
-    fits = _opened(args.fit)
+    fits = arguments.opened(args.fit)
     diagnosis = fits[args.fit].diagnose()
     return Answer(str(diagnosis), _diagnosed(diagnosis), fits)
 
 
 def predict(args: argparse.Namespace) -> Answer:
     """The loss at other inputs: the law's, and that of one more training run."""
-    fits = _opened(args.fit)
+    fits = arguments.opened(args.fit)
     forecast = fits[args.fit].predict(
-        _values(args.params), _values(args.tokens), group=args.group, drift=args.drift, **_inputs(args)
+        arguments.values(args.params),
+        arguments.values(args.tokens),
+        group=args.group,
+        drift=args.drift,
+        **_inputs(args),
     )
     about = {"fit": args.fit, "law": fits[args.fit].law.name}
     return _forecast(forecast, args, about, fits)
@@ -105,12 +111,12 @@ def predict(args: argparse.Namespace) -> Answer:
 
 def two_step(args: argparse.Namespace) -> Answer:
     """A task from compute: a fit of the loss, then a fit of the task against that loss."""
-    fits = _opened(args.loss) | _opened(args.task)
+    fits = arguments.opened(args.loss) | arguments.opened(args.task)
     forecast = bs.two_step(
         fits[args.loss],
         fits[args.task],
-        _values(args.params),
-        _values(args.tokens),
+        arguments.values(args.params),
+        arguments.values(args.tokens),
         group=args.group,
         task_group=args.task_group,
         drift=args.drift,
@@ -123,10 +129,10 @@ def two_step(args: argparse.Namespace) -> Answer:
 
 def _inputs(args: argparse.Namespace) -> dict[str, Any]:
     """Further inputs of a law, by name."""
-    pairs = _pairs(args.input, "--input")
+    pairs = arguments.pairs(args.input, "--input")
     if taken := {"params", "tokens", "group"} & set(pairs):
         raise InputError(f"--input {min(taken)}=... has an option of its own: --{min(taken)}")
-    return {name: _values(value.split(",")) for name, value in pairs.items()}
+    return {name: arguments.values(value.split(",")) for name, value in pairs.items()}
 
 
 def _forecast(forecast: Any, args: argparse.Namespace, about: dict[str, str], fits: dict[str, Any]) -> Answer:
@@ -145,9 +151,12 @@ def allocate(args: argparse.Namespace) -> Answer:
     """Compute-optimal params and tokens for some training budgets."""
     from bayes_scaling.text import aligned, allocation_rows, records
 
-    fits = _opened(args.fit)
-    inputs = {name: _values(value.split(",")) for name, value in _pairs(args.input, "--input").items()}
-    allocation = fits[args.fit].allocate(_values(args.flops), group=args.group, **inputs)
+    fits = arguments.opened(args.fit)
+    inputs = {
+        name: arguments.values(value.split(","))
+        for name, value in arguments.pairs(args.input, "--input").items()
+    }
+    allocation = fits[args.fit].allocate(arguments.values(args.flops), group=args.group, **inputs)
     table = allocation.table(args.prob)
     document = {
         "fit": args.fit,
@@ -163,13 +172,16 @@ def approaches(args: argparse.Namespace) -> Answer:
     """N_opt by Chinchilla's three approaches: envelope, isoFLOP profiles, and the law of a fit."""
     from bayes_scaling.text import aligned, approaches_rows, records
 
-    fits = _opened(args.fit)
-    _writable_picture(args)
+    fits = arguments.opened(args.fit)
+    arguments.check_picture(args)
     found = fits[args.fit].approaches(
-        _values(args.flops), group=args.group, budgets=_listed(args.budgets) or None, window=args.window
+        arguments.values(args.flops),
+        group=args.group,
+        budgets=arguments.listed(args.budgets) or None,
+        window=args.window,
     )
     if args.output:
-        _save_picture(bs.plot.approaches(found, prob=args.prob), args)
+        arguments.save_picture(bs.plot.approaches(found, prob=args.prob), args)
     verdict, table = found.verdict(args.prob), found.table(args.prob)
     document = {
         "fit": args.fit,
@@ -187,7 +199,7 @@ def design(args: argparse.Namespace) -> Answer:
     """Which runs to train next, within a budget; without a fit, which to begin with."""
     from bayes_scaling.text import aligned, design_rows, records
 
-    _writable_picture(args)
+    arguments.check_picture(args)
     if args.fit is None:
         for option in (
             "optimum_at",
@@ -207,8 +219,8 @@ def design(args: argparse.Namespace) -> Answer:
         return Answer(
             aligned(design_rows(grid)), {"budget": args.budget, "law": args.law, "runs": records(grid)}
         )
-    fits = _opened(args.fit)
-    groups = _listed(args.groups) or None
+    fits = arguments.opened(args.fit)
+    groups = arguments.listed(args.groups) or None
     candidates = None
     if args.candidates is not None:
         from bayes_scaling.tables import read_file
@@ -217,7 +229,7 @@ def design(args: argparse.Namespace) -> Answer:
     found = fits[args.fit].design(
         args.budget,
         optimum_at=args.optimum_at,
-        loss_at=None if args.loss_at is None else _target(args.loss_at, "--loss-at"),
+        loss_at=None if args.loss_at is None else arguments.target(args.loss_at, "--loss-at"),
         winner_at=args.winner_at,
         group=args.group,
         groups=groups,
@@ -226,7 +238,7 @@ def design(args: argparse.Namespace) -> Answer:
         max_runs=args.max_runs,
     )
     if args.output:
-        _save_picture(bs.plot.design(found), args)
+        arguments.save_picture(bs.plot.design(found), args)
     document = {
         "fit": args.fit,
         "goal": found.goal,
@@ -247,7 +259,9 @@ def compare(args: argparse.Namespace) -> Answer:
     """Rank laws by leave-one-out and by held-out larger runs, on one table or of saved fits of one table."""
     from bayes_scaling.text import aligned, comparison_rows, records
 
-    comparison = bs.compare(_rivals(args), refit=args.refit, ahead=args.ahead, progress=_at_a_terminal())
+    comparison = bs.compare(
+        _rivals(args), refit=args.refit, ahead=args.ahead, progress=arguments.at_a_terminal()
+    )
     verdict, weights = comparison.verdict, comparison.weights()
     document = {"comparison": records(comparison.table, "law"), "weights": weights, "verdict": verdict}
     text = f"{aligned(comparison_rows(comparison.table))}\n\n{verdict}"
@@ -262,13 +276,13 @@ def backtest(args: argparse.Namespace) -> Answer:
     if args.output:
         check_writable(Path(args.output), args.force)
     found = bs.backtest(
-        _runs(args.runs, args, get_law(args.law)),
+        arguments.runs(args.runs, args, get_law(args.law)),
         args.law,
         splits=args.splits,
         holdout_above=args.holdout_above,
         drift=args.drift,
         baselines=args.baselines,
-        **_fit_options(args),
+        **arguments.fit_options(args),
     )
     if args.output:
         from bayes_scaling.pictures import save_picture
@@ -295,11 +309,11 @@ def report(args: argparse.Namespace) -> Answer:
 
     check_writable(Path(args.output), args.force)  # a comparison may take a while
     given: dict[str, Any] = {
-        "budgets": _listed(args.budgets),
-        "targets": list(map(_target, _listed(args.targets))),
+        "budgets": arguments.listed(args.budgets),
+        "targets": list(map(arguments.target, arguments.listed(args.targets))),
     }
-    fits = _opened(args.fit, *_listed(args.comparison))
-    comparison = bs.compare(_named(fits), progress=_at_a_terminal()) if args.comparison else None
+    fits = arguments.opened(args.fit, *arguments.listed(args.comparison))
+    comparison = bs.compare(_named(fits), progress=arguments.at_a_terminal()) if args.comparison else None
     bs.report(
         fits[args.fit],
         args.output,
@@ -319,7 +333,7 @@ def plot(args: argparse.Namespace) -> Answer:
 
     output = Path(args.output)
     check_writable(output, args.force)
-    fits = _opened(args.fit)
+    fits = arguments.opened(args.fit)
     picture = getattr(bs.plot, args.kind)
     options = {name: value for name in ("along", "to", "group") if (value := getattr(args, name)) is not None}
     for name in options:
@@ -353,7 +367,9 @@ def demo(args: argparse.Namespace) -> Answer:
     """The whole road on the embedded sweep: fit, forecast, allocation, comparison, report."""
     from bayes_scaling.demo import demo as run
 
-    shown = run(args.output, law=args.law, seed=args.seed, draws=args.draws, progress=_at_a_terminal())
+    shown = run(
+        args.output, law=args.law, seed=args.seed, draws=args.draws, progress=arguments.at_a_terminal()
+    )
     return Answer(str(shown), shown.document, shown.comparison.fits)
 
 
@@ -386,10 +402,6 @@ def _diagnosed(diagnosis: Any) -> dict[str, Any]:
     return {"ok": diagnosis.ok, **dataclasses.asdict(diagnosis)}
 
 
-def _opened(*paths: str) -> "dict[str, Fit]":
-    return {path: bs.open_fit(path) for path in paths}
-
-
 def _named(fits: "dict[str, Fit]") -> "dict[str, Fit]":
     """Fits by their laws' names where those tell them apart."""
     by_law = {fit.law.name: fit for fit in fits.values()}
@@ -398,7 +410,7 @@ def _named(fits: "dict[str, Fit]") -> "dict[str, Fit]":
 
 def _rivals(args: argparse.Namespace) -> "dict[str, Fit]":
     """The fits to compare: opened, or made of one table."""
-    names = _listed(args.laws)
+    names = arguments.listed(args.laws)
     saved = [path for path in args.source if path.endswith(".nc")]
     if saved:
         if len(saved) < len(args.source):
@@ -406,110 +418,12 @@ def _rivals(args: argparse.Namespace) -> "dict[str, Fit]":
         if idle := [option for option, default in args.of_tables.items() if getattr(args, option) != default]:
             option = idle[0].replace("_", "-")
             raise InputError(f"--{option} is for a table of runs; saved fits stay as they were made")
-        return _named(_opened(*saved))
+        return _named(arguments.opened(*saved))
     if len(args.source) > 1:
         raise InputError(f"compare takes one table of runs, not {len(args.source)}; put them into one")
     if len(set(names)) < 2:
         known = ", ".join(bs.LAWS)
         raise InputError(f"name two or more laws, as in --laws chinchilla,kaplan; the laws are {known}")
     laws = {name: get_law(name) for name in names}  # a wrong name is told before the first law is sampled
-    runs = _runs(args.source[0], args, *laws.values())
-    return {name: bs.fit(runs, law, **_fit_options(args)) for name, law in laws.items()}
-
-
-def _runs(path: str, args: argparse.Namespace, *laws: Law) -> "Runs":
-    """The table that the options describe, with the columns that these laws take."""
-    columns = _pairs(args.column, "--column")
-    roles = [
-        role
-        for role in inspect.signature(bs.load_runs).parameters
-        if role not in ("source", "inputs", "name")
-    ]
-    for role in columns:
-        if role not in roles:
-            raise InputError(f"--column {role}=... is unknown; the columns are {', '.join(roles)}")
-    if args.group is not None:
-        if "group" in columns:
-            raise InputError("--group and --column group=... both name the group's column; give one")
-        columns["group"] = args.group
-    inputs = [column for law in laws for column in law.columns]
-    return bs.load_runs(path, inputs=[*inputs, *_listed(args.inputs)], **columns)
-
-
-def _fit_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Arguments of `bs.fit` beside the table and the law."""
-    return {
-        "pooling": _pooling(args.pooling),
-        "noise": args.noise,
-        "draws": args.draws,
-        "chains": args.chains,
-        "max_warmup": args.max_warmup,
-        "seed": args.seed,
-        "parallel": args.parallel,
-        "progress": _at_a_terminal(),
-    }
-
-
-def _client(address: str | None) -> Any:
-    """A client of the Dask cluster whose scheduler has this address."""
-    if address is None:
-        return None
-    try:
-        from distributed import Client
-    except ImportError:
-        raise InputError("--client needs Dask: pip install 'bayes_scaling[cluster]'") from None
-    return Client(address)
-
-
-def _pooling(given: list[str] | None) -> Any:
-    """One kind for all, or a kind by parameter."""
-    kinds = _listed(given)
-    return kinds[0] if len(kinds) == 1 and "=" not in kinds[0] else _pairs(kinds, "--pooling") or None
-
-
-def _writable_picture(args: argparse.Namespace) -> None:
-    """`InputError` where the picture that is asked for cannot be written; asked before long work starts."""
-    from bayes_scaling.store import check_writable
-
-    if args.output:
-        check_writable(Path(args.output), args.force)
-
-
-def _save_picture(axes: Any, args: argparse.Namespace) -> None:
-    from bayes_scaling.pictures import save_picture
-
-    save_picture(axes, Path(args.output))
-
-
-def _at_a_terminal() -> bool:
-    return sys.stderr.isatty()
-
-
-def _listed(given: list[str] | None) -> list[str]:
-    """Values of an option that may be repeated or hold several with commas between."""
-    return [part.strip() for text in given or [] for part in text.split(",")]
-
-
-def _values(given: list[str] | None) -> list[str] | str | None:
-    """None, one quantity or several."""
-    values = _listed(given)
-    return (values if len(values) > 1 else values[0]) if values else None
-
-
-def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in given or []:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not (name and equals and value):
-            raise InputError(f"{option} {text!r} is not of the form name=value")
-        if name in pairs:
-            raise InputError(f"{option} gives {name!r} twice")
-        pairs[name] = value
-    return pairs
-
-
-def _target(text: str, option: str = "--targets") -> tuple[str, str]:
-    params, colon, tokens = text.partition(":")
-    if not colon:
-        raise InputError(f"{option} {text!r} is not of the form params:tokens, such as 100B:2T")
-    return params, tokens
+    runs = arguments.runs(args.source[0], args, *laws.values())
+    return {name: bs.fit(runs, law, **arguments.fit_options(args)) for name, law in laws.items()}

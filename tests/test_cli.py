@@ -16,7 +16,7 @@ import pytest
 from helpers import simulated_runs
 
 import bayes_scaling as bs
-from bayes_scaling import cli, text, verbs
+from bayes_scaling import arguments, cli, text
 from bayes_scaling.progress import shown
 
 HEAVY = {
@@ -496,7 +496,7 @@ def test_group_is_read_as_text(run, tmp_path, sampled):
 
 
 def test_progress_stays_out_of_stdout(run, table, sampled, monkeypatch):
-    monkeypatch.setattr(verbs, "_at_a_terminal", lambda: True)
+    monkeypatch.setattr(arguments, "at_a_terminal", lambda: True)
     code, out, _ = run("fit", table, "-o", "fit.nc", "--json")
     assert code == 0
     assert sampled[0]["progress"] is True

@@ -16,7 +16,7 @@ ORDER = [
     "many", "sensitivity", "diagnose", "predict", "two_step", "allocate", "outlook", "wording", "constraints", "plan",
     "rules", "risk", "serving", "groups", "exponents", "baselines", "backtest", "compare", "pooling", "simulate",
     "envelope", "isoflop", "approaches", "batches", "candidates", "design", "plot", "pictures", "text", "report",
-    "__init__", "demo", "verbs", "planning_verbs", "cli",
+    "__init__", "demo", "arguments", "verbs", "planning_verbs", "cli",
 ]
 # fmt: on
 """Every room, in the order in which data flow; a room imports only from those before it.
