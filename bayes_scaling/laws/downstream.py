@@ -7,7 +7,7 @@ Losses enter as ``val_loss``; like any input it is a multiple of the reference p
 
 from typing import Any
 
-from bayes_scaling.elementwise import exp, log, sigmoid
+from bayes_scaling.elementwise import exp, expm1, log, sigmoid, softplus
 from bayes_scaling.laws.core import law
 from bayes_scaling.priors import LogitNormal, LogNormal, Normal
 
@@ -25,10 +25,38 @@ def _between(low: Any, high: Any, share: Any) -> Any:
     return low + (1 - low) * high * share
 
 
+def _straight(toward: float) -> Any:
+    """Straight coordinates of a sigmoid that rises with its input (toward -1) or falls (toward 1)."""
+
+    def straight(*, chance: Any, ceiling: Any, k: Any, m: Any) -> tuple[dict[str, Any], Any]:
+        """From what is told at the reference, the logit of the share, under ``m``; k stays.
+
+        Guessing is a part of that share (its logit, under ``chance``); what lies above guessing there, x of the way to 1,
+        is the product of the ceiling, x^a, and the sigmoid, x^(1 - a), with a's logit under ``ceiling``.
+        """
+        log_share, log_miss = -softplus(-m), -softplus(m)
+        log_g = log_share - softplus(-chance)
+        log_above = log(-expm1(log_g))
+        log_x = log_share - softplus(chance) - log_above
+        log_c, log_s = sigmoid(ceiling) * log_x, sigmoid(-ceiling) * log_x
+        short_of_c, short_of_s = log(-expm1(log_c)), log(-expm1(log_s))
+        parameters = {
+            "chance": log_g - log_above,
+            "ceiling": log_c - short_of_c,
+            "k": k,
+            "m": toward * (log_s - short_of_s) * exp(-k),
+        }
+        split = log(-log_x) - softplus(ceiling) - softplus(-ceiling)
+        return parameters, log_miss - log_above + split - short_of_c - short_of_s - k
+
+    return straight
+
+
 @law(
     formula="g + (1 - g) c sigmoid(k (m - log L)), g chance, c the ceiling's share of 1 - g",
     cite="the second step of Llama 3 (Grattafiori et al. 2024, arXiv:2407.21783, section 3.2.1), with a chance floor",
     outcome="share",
+    straight=_straight(1.0),
     meanings=_MEANINGS,
     chance=_CHANCE,
     ceiling=_CEILING,
@@ -44,6 +72,7 @@ def task_of_loss(L, *, chance, ceiling, k, m):
     formula="g + (1 - g) c sigmoid(k (log C - m))",
     cite="sigmoid of log compute, as Owen 2024, arXiv:2401.04757, and Ruan et al. 2024, arXiv:2405.10938",
     outcome="share",
+    straight=_straight(-1.0),
     meanings=_MEANINGS,
     chance=_CHANCE,
     ceiling=_CEILING,
