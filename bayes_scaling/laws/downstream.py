@@ -31,8 +31,8 @@ def _straight(toward: float) -> Any:
     def straight(*, chance: Any, ceiling: Any, k: Any, m: Any) -> tuple[dict[str, Any], Any]:
         """From what is told at the reference, the logit of the share, under ``m``; k stays.
 
-        Guessing is a part of that share (its logit, under ``chance``); what lies above guessing there, x of the way to 1,
-        is the product of the ceiling, x^a, and the sigmoid, x^(1 - a), with a's logit under ``ceiling``.
+        Guessing is a part of that share (its logit, under ``chance``); what lies above guessing there, x of the way
+        to 1, is the product of the ceiling, x^a, and the sigmoid, x^(1 - a), with a's logit under ``ceiling``.
         """
         log_share, log_miss = -softplus(-m), -softplus(m)
         log_g = log_share - softplus(-chance)
