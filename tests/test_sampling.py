@@ -170,3 +170,20 @@ def test_the_posterior_is_the_one_that_a_grid_integrates():
 def test_the_geometry_is_that_of_the_structure(single_fit):
     """One group: five parameters and sigma, and the degrees of freedom; nothing else moves."""
     assert Geometry(program(single_fit.structure), follow=False).layout.n == 7
+
+
+def test_the_search_for_the_mode_turns_back_where_a_gradient_overflows():
+    """As M4's did, at an exponent of 700, on one of 72 curves."""
+
+    class Steep(Geometry):
+        def __init__(self):
+            self.overflows = 0
+
+        def value_and_grad(self, x, *_):
+            beyond = x[0] > 3.5
+            self.overflows += beyond
+            return x[0] - np.exp(min(x[0], 3.5) - 3), np.array([np.nan if beyond else 1 - np.exp(x[0] - 3)])
+
+    geometry = Steep()
+    assert geometry._maximise(np.zeros(1), np.arange(1), {}, {}) == pytest.approx(3.0, abs=1e-4)
+    assert geometry.overflows > 0

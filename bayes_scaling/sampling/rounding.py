@@ -368,7 +368,8 @@ class Geometry:
             at = start.copy()
             at[free] = x
             value, gradient = self.value_and_grad(at, rounding, data)
-            if not np.isfinite(value):
+            # A law may overflow far from its data, in its gradient first: no way up leads there.
+            if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
                 return 1e10, np.zeros(len(free))
             return -float(value), -np.asarray(gradient)[free]
 
