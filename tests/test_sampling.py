@@ -179,7 +179,7 @@ def test_the_search_for_the_mode_turns_back_where_a_gradient_overflows():
 
     def value_and_grad(x, *_):
         beyond = x[0] > 3.5
-        overflows.extend([x[0]] * beyond)
+        overflows.extend([x[0]] * int(beyond))
         return x[0] - np.exp(min(x[0], 3.5) - 3), np.array([np.nan if beyond else 1 - np.exp(x[0] - 3)])
 
     geometry = object.__new__(Geometry)
