@@ -138,6 +138,7 @@ def mixed_median(quantiles: list[np.ndarray], share: np.ndarray) -> np.ndarray:
 def collect(work: Path) -> dict[str, Any]:
     """Scores of every curve, law and mixture, from the files."""
     out: dict[str, Any] = {}
+    every: dict[str, tuple[list[Any], list[Any]]] = {}
     for noise in NOISE:
         for name in curves():
             files = {
@@ -163,6 +164,13 @@ def collect(work: Path) -> dict[str, Any]:
             }
             rows["equal weights"] = summary(target, np.full(len(have), 1 / len(have)))
             out.setdefault(noise, {})[name] = rows
+            for parts, more in zip(every.setdefault(name, ([], [])), (target, future), strict=True):
+                parts += more
+    for name, (target, future) in every.items():
+        out.setdefault("both", {})[name] = {
+            "mixture": summary(target, weights([f["log_density"] for f in future])),
+            "equal weights": summary(target, np.full(len(target), 1 / len(target))),
+        }
     return out
 
 
@@ -206,6 +214,7 @@ def page() -> str:
     titles = {
         "with": "With a discrepancy (Gaussian process in log examples, whose amplitude may shrink to nothing)",
         "without": "Without a discrepancy",
+        "both": "All of these mixed, with and without (tried when the tables above had been seen)",
     }
     heads = [
         "law",
