@@ -52,12 +52,23 @@ ALIKE: dict[str, tuple[int, dict[str, Any]]] = {
 
 These cells draw priors and noise with the same seeds, so that they differ in their model alone."""
 
-CELLS = ALIKE | {name: (200, {"law": name}) for name in bs.LAWS if name not in ALIKE}
-"""And every other law, each with seeds of its own."""
+CROSSED: dict[str, tuple[int, dict[str, Any]]] = {
+    "skaling-measured": (200, {"law": "skaling", "measured": True}),
+    "chinchilla-flops-seeds": (200, {"law": "chinchilla", "noise": "flops", "seeds": 2}),
+    "skaling-none-tokens-checkpoints": (
+        200,
+        {"law": "skaling", "noise": "tokens", "pooling": "none", "checkpoints": 2},
+    ),
+}
+"""Losses known to between .2% and 5% each; and layers of the noise together."""
+
+CELLS = ALIKE | CROSSED | {name: (200, {"law": name}) for name in bs.LAWS if name not in ALIKE}
+"""And every other law; beyond `ALIKE` each cell has seeds of its own."""
 
 OTHERS = {
     "x": (0.3, 3.0), "active_share": (0.05, 1.0), "bits": (3.0, 16.0), "lr": (3e-4, 6e-3), "batch": (3e4, 3e6),
     "unique_tokens": (0.02, 1.0), "min_steps": (3e3, 3e5), "val_loss": (2.0, 3.5),
+    "loss_se": (0.002, 0.05),
 }  # fmt: skip
 """Ranges of the other inputs; of unique tokens, as a share of the tokens."""
 
@@ -90,12 +101,18 @@ def design(pooling: str | None, seeds: int, checkpoints: int) -> pd.DataFrame:
 
 
 def asked(
-    law: str, noise: str | None = None, pooling: str | None = None, seeds: int = 1, checkpoints: int = 1
+    law: str,
+    noise: str | None = None,
+    pooling: str | None = None,
+    seeds: int = 1,
+    checkpoints: int = 1,
+    measured: bool = False,
 ) -> Any:
     """The request of a cell; its losses are not looked at."""
     chosen = get_law(law)
-    table = design(pooling, seeds, checkpoints).drop(columns=[] if seeds > 1 else "seed")
-    table = table.drop(columns=[] if chosen.outcome == "share" else "items")
+    table = design(pooling, seeds, checkpoints)
+    unused = {"seed": seeds == 1, "loss_se": not measured, "items": chosen.outcome != "share"}
+    table = table.drop(columns=[name for name, drop in unused.items() if drop])
     inputs = dict.fromkeys(
         (*chosen.columns, *(["flops"] if {"params", "tokens"} & set(chosen.columns) else []))
     )
