@@ -2,7 +2,7 @@
 
     python benchmarks/calibration.py [--only CELL] [--page]
 
-Each cell (a law, a noise, a pooling) writes benchmarks/results/calibration_<cell>.json after every hundred simulations,
+Each cell (a law, a noise, a pooling) writes benchmarks/results/calibration_<cell>.json after every ten simulations,
 and goes on where it stopped. The page benchmarks/results/calibration.md is written from these files alone.
 """
 
@@ -10,6 +10,7 @@ import argparse
 import json
 import warnings
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -25,7 +26,8 @@ from bayes_scaling.simulate import Simulation, from_prior
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "python benchmarks/calibration.py"
-CHUNK = 100
+CHUNK, SAVED = 100, 10
+"""Simulations that are drawn with one seed, and that are fitted before the next writing."""
 RANKS = 99
 """Draws, evenly spaced, among which a truth is ranked: 100 ranks are equally likely."""
 
@@ -158,10 +160,12 @@ def ranked(simulation: Simulation, fit: Any) -> dict[str, int]:
     return {name: int((draws[name][kept] < first[name]).sum()) for name in draws}
 
 
-def chunk(cell: str, wanted: Any, start: int) -> Iterator[dict[str, Any]]:
-    """The ranks and the health of a hundred simulations."""
+def some(cell: str, wanted: Any, done: int) -> Iterator[dict[str, Any]]:
+    """The ranks and the health of the next simulations, the same wherever the last writing was."""
+    start = done - done % CHUNK
     seed = start + (1000 if cell in ALIKE else crc32(cell.encode()))
-    simulations = {str(start + i): s for i, s in enumerate(from_prior(wanted, CHUNK, seed=seed))}
+    drawn = islice(from_prior(wanted, CHUNK, seed=seed), done - start, done - start + SAVED)
+    simulations = {str(done + i): s for i, s in enumerate(drawn)}
     tables = {name: s.runs for name, s in simulations.items()}
     options = {"noise": wanted.noise, "pooling": dict(wanted.structure.pooling), "seed": start}
     with warnings.catch_warnings():
@@ -245,7 +249,7 @@ def main() -> None:
         records = json.loads(path.read_text()) if path.exists() else []
         wanted = asked(**options)
         while len(records) < count:
-            records += chunk(cell, wanted, len(records))
+            records += some(cell, wanted, len(records))
             path.write_text(json.dumps(records))
             print(f"{cell}: {len(records)} of {count}", flush=True)
     (RESULTS / "calibration.md").write_text(page())
