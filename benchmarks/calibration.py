@@ -213,7 +213,8 @@ def page() -> str:
         "task_of_compute, draw prior and noise with the same seeds: a parameter with one prior, as sigma, goes together between",
         "them, and one excursion shows in all. Other cells have seeds of their own. Fits have 500 draws x 4 chains.",
         "hestness, m4, bnsl1 and bnsl2 are read against compute: the four amounts of data of the design do not tell them (M4",
-        "there: R-hat at most 1.01 in 11 of 100, and the diagnosis of 94 fails).",
+        "there: R-hat at most 1.01 in 11 of 100, and the diagnosis of 94 fails). chinchilla-flops-seeds was meant to end at 200,",
+        "and went on to 1,000 because lack_of_fit had p = .004 there; the ranks of the 800 after them are uniform.",
     ]
     summary = []
     for cell in CELLS:
