@@ -65,8 +65,8 @@ CROSSED: dict[str, tuple[int, dict[str, Any]]] = {
 """Losses measured to between .2% and 5%, and layers of the noise together."""
 
 CURVES = {name: (200, {"law": f"{name}:flops"}) for name in ("hestness", "m4", "bnsl1", "bnsl2")}
-"""Laws of one input with five and more parameters: against compute, of which the design has 23 values, because four
-amounts of data do not tell them (M4 there: R-hat at most 1.01 in 11 of 100, and 94 failed their diagnosis)."""
+"""Laws of one input with five and more parameters: against compute, of which the design has 23 values, because its four
+amounts of data do not tell them."""
 
 OTHER_LAWS = {name: (200, {"law": name}) for name in bs.LAWS if name not in ALIKE | CURVES}
 
@@ -215,9 +215,9 @@ def page() -> str:
         "hestness, m4, bnsl1 and bnsl2 are read against compute: the four amounts of data of the design do not tell them (M4",
         "there: R-hat at most 1.01 in 11 of 100, and the diagnosis of 94 fails). chinchilla-flops-seeds was meant to end at 200,",
         "and went on to 1,000 because lack_of_fit had p = .004 there. What remains is at its lower end: 21 truths lie below all",
-        "draws where 10 are expected, because draws of that tail are correlated (tail ESS of about 300 in 2,000 draws). In 18 fits",
-        "with a small lack_of_fit a random-walk Metropolis sampler with a likelihood of its own gave the truth the same",
-        "probability as NUTS, .099 on average.",
+        "draws where 10 are expected, most likely because draws of that tail are correlated (tail ESS of about 300 in 2,000 draws of",
+        "one such fit). In 18 fits with a small lack_of_fit a random-walk Metropolis sampler with a likelihood of its own put the",
+        "same probability below the truth as NUTS, .099 on average.",
     ]
     summary = []
     for cell in CELLS:
