@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import simulated_runs
 from scipy.special import gammaln
@@ -12,6 +13,7 @@ from bayes_scaling import LogNormal, Noise
 from bayes_scaling.model import model_data, structure
 from bayes_scaling.noise import single_log_likelihood
 from bayes_scaling.sampling import sample
+from bayes_scaling.sampling.modes import Mode, climb, modes, shared_out
 from bayes_scaling.sampling.program import program
 from bayes_scaling.sampling.rounding import Geometry
 
@@ -182,7 +184,43 @@ def test_the_search_for_the_mode_turns_back_where_a_gradient_overflows():
         overflows.extend([x[0]] * int(beyond))
         return x[0] - np.exp(min(x[0], 3.5) - 3), np.array([np.nan if beyond else 1 - np.exp(x[0] - 3)])
 
-    geometry = object.__new__(Geometry)
-    geometry.value_and_grad = value_and_grad
-    assert geometry._maximise(np.zeros(1), np.arange(1), {}, {}) == pytest.approx(3.0, abs=1e-4)
+    assert climb(value_and_grad, np.zeros(1), np.arange(1)) == pytest.approx(3.0, abs=1e-4)
     assert overflows
+
+
+def two_hills(x):
+    """Log density and gradient of 3/4 N(-1, .1^2) + 1/4 N(2, .1^2): from the middle one climbs to the heavier."""
+    z = np.stack([(x + 1) / 0.1, (x - 2) / 0.1])
+    terms = np.log([[0.75], [0.25]]) - 0.5 * z**2
+    log_density = np.logaddexp(*terms)
+    slope = -(np.exp(terms - log_density) * z / 0.1).sum(0)
+    return log_density[0] + 0.5, slope
+
+
+def test_modes_are_told_apart_and_weighed():
+    found = modes(two_hills, 1)
+    assert [mode.at[0] for mode in found] == pytest.approx([-1, 2], abs=1e-3)
+    assert np.exp(found[1].mass - found[0].mass) == pytest.approx(1 / 3, rel=1e-3)
+    starts = shared_out(found, 4, np.random.default_rng(0))
+    assert [mode.at[0] for mode in starts] == pytest.approx([-1, -1, -1, 2], abs=1e-3)
+
+
+def test_a_faint_mode_starts_no_chain_and_draws_no_number():
+    one, faint = Mode(np.zeros(1), np.eye(1), 0.0), Mode(np.ones(1), np.eye(1), -4.0)
+    rng = np.random.default_rng(0)
+    assert shared_out([one, faint], 4, rng) == [one] * 4
+    assert rng.uniform() == np.random.default_rng(0).uniform()
+
+
+def test_chains_do_not_all_start_at_the_mode_nearest_to_the_middle_of_the_prior():
+    """Simulated from the prior: from its middle one climbs to a curve without its power law, 11 nats below the best."""
+    flops = np.geomspace(1e17, 1e21, 24)
+    truth = {"E": 0.2671, "A": 6.8675, "alpha": 0.1195, "G": 0.0422, "s": 3.955}
+    rng = np.random.default_rng(4)
+    x = flops / np.exp(np.log(flops).mean())
+    loss = bs.LAWS["hestness"](x, **truth) * np.exp(0.0014 * rng.standard_normal(24))
+    runs = bs.load_runs(pd.DataFrame({"flops": flops, "loss": loss}), inputs="flops", name="curve")
+    fit = bs.fit(runs, law="hestness:flops", draws=250, seed=1)
+    for name in ("E", "A"):
+        low, high = fit.posterior[name].quantile([0.005, 0.995])
+        assert low < truth[name] < high

@@ -16,6 +16,7 @@ import numpy as np
 from bayes_scaling.model import Structure
 from bayes_scaling.sampling.engine import CHUNK, Engine, engine, hierarchical, prior_draws
 from bayes_scaling.sampling.mixing import worst_r_hat
+from bayes_scaling.sampling.modes import Mode, modes, shared_out
 from bayes_scaling.sampling.nuts import (
     CAREFUL_ACCEPTANCE,
     TARGET_ACCEPTANCE,
@@ -139,9 +140,10 @@ def run(
     # A single group starts on the plain map; where that bends too much, thin directions follow their ridge. A law
     # with straight coordinates needs no ridge to follow.
     straight = structure.law.straight is not None
+    found = None if hierarchical(structure) else _modes(engine(structure, False), arrays)
     for follow in (True,) if hierarchical(structure) else (False,) if straight else (False, True):
         parts = engine(structure, follow)
-        this = _Run(parts, arrays, chains, seed, progress or (lambda *_: None))
+        this = _Run(parts, arrays, chains, seed, progress or (lambda *_: None), found)
         limit = max_warmup if follow or straight else min(max_warmup, PLAIN_WARMUP)
         rounding, states, warmup, settled = yield from this.warm_up(limit)
         if settled:
@@ -149,7 +151,7 @@ def run(
     states, chunks = yield from this.draw(states, rounding, draws)
     # Draws that disagree much or diverge serve as one more warm-up, for smaller steps.
     for target in CAREFUL_ACCEPTANCE:
-        if _agree(chunks):
+        if _agree(chunks) or this.apart(chunks):
             break
         warmup += chunks.energy.shape[1] + 4 * CHUNK
         rounding, states = yield from this.adapt_again(chunks, states, rounding, target)
@@ -158,7 +160,8 @@ def run(
     finish = partial(_finished, parts.parameters, parts.batch)
     spacing, kept = 1, _spaced(chunks, 1, draws)
     parameters = yield from finish(kept.position, rounding, arrays)
-    while worst_r_hat(parameters) > 1 + 0.01 * max(1.0, 1000 / draws) and spacing < LONGEST:
+    wanted = 1 + 0.01 * max(1.0, 1000 / draws)
+    while worst_r_hat(parameters) > wanted and spacing < LONGEST and not this.apart(chunks):
         spacing *= 2
         states, more = yield from this.draw(
             states, rounding, max(1, spacing * draws - chunks.energy.shape[1])
@@ -194,8 +197,17 @@ def _finished(function: Callable[..., Any], size: int, position: np.ndarray, *ar
 class _Run:
     """The chains of one run: its data, its random keys, and how its coordinates are found."""
 
-    def __init__(self, parts: Engine, data: Data, chains: int, seed: int, progress: Progress):
+    def __init__(
+        self,
+        parts: Engine,
+        data: Data,
+        chains: int,
+        seed: int,
+        progress: Progress,
+        found: list[Mode] | None,
+    ):
         self.parts, self.data, self.chains, self.progress = parts, data, chains, progress
+        self.found, self.several = found, False
         self.key = jax.random.key(seed)
         self.rng = np.random.default_rng(seed)
         self.calls = 0
@@ -213,8 +225,14 @@ class _Run:
         Gives the map, the chains' states, how many draws it took, and whether the coordinates serve.
         """
         geometry = self.parts.geometry
-        rounding = _on_device(geometry.find(self.data))
-        positions = [self._start(rounding) for _ in range(self.chains)]
+        heaviest = self.found[0].at if self.found else None
+        rounding = _on_device(geometry.find(self.data, heaviest))
+        starts = shared_out(self.found, self.chains, self.rng) if self.found else [None] * self.chains
+        self.several = len({id(mode) for mode in starts}) > 1
+        positions = [
+            self._start(rounding) if mode is None or mode.at is heaviest else self._start_at(mode, rounding)
+            for mode in starts
+        ]
         step, target, done, window = 0.5, TARGET_ACCEPTANCE, 0, 2 * CHUNK
         while True:
             states = [initial_state(geometry, x, step, rounding, self.data) for x in positions]
@@ -260,6 +278,10 @@ class _Run:
         self.progress("draws", draws, draws)
         return states, _stack(chunks, lambda parts: np.concatenate(parts, axis=1))
 
+    def apart(self, chunks: Chunk) -> bool:
+        """Whether chains stayed in the several modes that they started in: neither time nor care would mix them."""
+        return self.several and not _r_hat_below(chunks, 1.2)
+
     def _adapted(
         self, pooled: np.ndarray, states: list[ChainState], rounding: Rounding
     ) -> tuple[Rounding, list[np.ndarray], float]:
@@ -279,6 +301,22 @@ class _Run:
                 break
             x = x / 2
         return x
+
+    def _start_at(self, mode: Mode, rounding: Rounding) -> np.ndarray:
+        """A start drawn around another mode, or around the first where the map does not reach it."""
+        geometry = self.parts.geometry
+        z = self.rng.standard_normal(geometry.layout.n)
+        for _ in range(5):
+            x = geometry.position(mode.at + mode.root @ z, rounding, self.data)
+            if x is not None and np.isfinite(geometry.value_and_grad(x, rounding, self.data)[0]):
+                return x
+            z = z / 2
+        return self._start(rounding)
+
+
+def _modes(parts: Engine, data: Data) -> list[Mode]:
+    geometry = parts.geometry
+    return modes(geometry.density(data), geometry.layout.n)
 
 
 def _stack(chunks: list[Chunk], join: Callable[[list[Any]], Any]) -> Chunk:
@@ -301,12 +339,16 @@ def _on_device(rounding: Rounding) -> Rounding:
 
 def _agree(chunks: Chunk) -> bool:
     """Whether draws hardly diverge and split R-hat is small for every round coordinate."""
+    return bool(chunks.diverging.mean() <= 0.001) and _r_hat_below(chunks, 1.03)
+
+
+def _r_hat_below(chunks: Chunk, limit: float) -> bool:
+    """Whether split R-hat of every round coordinate is at most this, and what so many independent draws differ by."""
     chains, draws, n = chunks.position.shape
     halves = chunks.position[:, : draws // 2 * 2].reshape(chains * 2, -1, n)
     between = halves.mean(1).var(0, ddof=1)
     within = halves.var(1, ddof=1).mean(0)
-    # R-hat of about 1.03, and what so many independent draws would differ by.
-    return bool(chunks.diverging.mean() <= 0.001 and np.all(between <= (0.06 + 3 / halves.shape[1]) * within))
+    return bool(np.all(between <= (2 * (limit - 1) + 3 / halves.shape[1]) * within))
 
 
 def _shrunk(positions: np.ndarray) -> np.ndarray:

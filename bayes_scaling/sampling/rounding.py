@@ -31,8 +31,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import solve_triangular
-from scipy.optimize import minimize
+from scipy.optimize import least_squares
 
+from bayes_scaling.sampling.modes import Density, climb, root_of_covariance
 from bayes_scaling.sampling.program import Free, Program
 
 Data = dict[str, Any]
@@ -111,12 +112,18 @@ class Geometry:
         # One compiled gradient serves every search below: what differs is in the arrays of the map.
         self.value_and_grad = jax.jit(jax.value_and_grad(self.log_density))
         self._local = jax.jit(self._local_quadratic)
+        self._flat = jax.jit(self._flat_free)
+        self._slopes = jax.jit(jax.jacfwd(self._flat_free))
 
     # -- the map ---------------------------------------------------------------------------------------------
 
     def to_free(self, xi: Any, rounding: Rounding, data: Data) -> Free:
         """Round coordinates, shape (n,), to free variables."""
         return self.place(xi, rounding, data)[0]
+
+    def _flat_free(self, xi: Any, rounding: Rounding, data: Data) -> Any:
+        free = self.to_free(xi, rounding, data)
+        return jnp.concatenate([free[name] for name in self.layout.sizes])
 
     def log_density(self, xi: Any, rounding: Rounding, data: Data) -> Any:
         """The model's log density in round coordinates."""
@@ -251,25 +258,42 @@ class Geometry:
             info.at[:, s, s].set(rounding["information"][:, s, s]),
         )
 
+    def position(self, free: np.ndarray, rounding: Rounding, data: Data) -> np.ndarray | None:
+        """Round coordinates of free variables, for a single group; None where the map does not reach them."""
+        wanted = self._flat(free, self._identity(), data)
+        found = least_squares(
+            lambda xi: np.asarray(self._flat(xi, rounding, data) - wanted),
+            np.zeros(self.layout.n),
+            jac=lambda xi: np.asarray(self._slopes(xi, rounding, data)),
+        )
+        return found.x if np.max(np.abs(found.fun)) < 1e-6 else None
+
     # -- how it is found -------------------------------------------------------------------------------------
 
-    def find(self, data: Data) -> Rounding:
-        """The map for these data: joint mode, groups' curvature, the globals' Laplace approximation, bends."""
+    def density(self, data: Data, rounding: Rounding | None = None) -> Density:
+        """The log density and its gradient in round coordinates; without a map, in free variables."""
+        rounding = rounding or self._identity()
+        return lambda xi: self.value_and_grad(xi, rounding, data)
+
+    def find(self, data: Data, mode: np.ndarray | None = None) -> Rounding:
+        """The map for these data: joint mode, groups' curvature, the globals' Laplace approximation, bends.
+
+        The mode is climbed to from the prior's middle, unless it is given.
+        """
         layout = self.layout
         p, n = layout.n_globals, layout.n
         rounding = self._identity()
-        eta = self._maximise(np.zeros(n), np.arange(n), rounding, data)
+        eta = climb(self.density(data), np.zeros(n), np.arange(n)) if mode is None else mode
         for _ in range(2 if self.follow else 0):
             local = jax.device_get(self._local(eta, rounding, data))
             rounding = self._identity() | self._expansion(local)
             # With the groups integrated out (zeta at 0), the globals' marginal alone is climbed.
             start = [local["free"][name] * (name != "mean") for name in layout.sizes]
-            eta = self._maximise(np.concatenate([*start, np.zeros(n - p)]), np.arange(p), rounding, data)
+            marginal = self.density(data, rounding)
+            eta = climb(marginal, np.concatenate([*start, np.zeros(n - p)]), np.arange(p))
         if self.funnel:
             rounding |= self._anchor(eta, data)
-        values, vectors = np.linalg.eigh(-self._hessian(eta, np.arange(p), rounding, data))
-        # The prior alone has curvature 1; less than a quarter of it means that the quadratic is no guide here.
-        laplace = vectors / np.sqrt(np.maximum(values, 0.25))
+        laplace = root_of_covariance(self.density(data, rounding), eta, np.arange(p))
         rounding |= {
             "mode": eta[:p],
             "laplace": laplace,
@@ -360,38 +384,6 @@ class Geometry:
         # Moved by wider coordinates only, so that the shear has unit Jacobian.
         moved, by, and_by = np.ogrid[:p, :p, :p]
         return np.clip(np.where((by < moved) & (and_by < moved), bend, 0.0), -_STRONGEST, _STRONGEST)
-
-    def _maximise(self, start: np.ndarray, free: np.ndarray, rounding: Rounding, data: Data) -> np.ndarray:
-        """Climbs the density along some coordinates from a start."""
-
-        def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
-            at = start.copy()
-            at[free] = x
-            value, gradient = self.value_and_grad(at, rounding, data)
-            # A law may overflow far from its data, in its gradient first: no way up leads there.
-            if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
-                return 1e10, np.zeros(len(free))
-            return -float(value), -np.asarray(gradient)[free]
-
-        found = minimize(
-            objective, start[free], jac=True, method="L-BFGS-B", options={"maxiter": 500, "maxcor": 30}
-        )
-        best = start.copy()
-        best[free] = found.x
-        return best
-
-    def _hessian(self, at: np.ndarray, free: np.ndarray, rounding: Rounding, data: Data) -> np.ndarray:
-        """Second derivatives by differences of the gradient, which is compiled already; a metric needs no more."""
-        step = 1e-4
-        rows = []
-        for i in free:
-            ahead, behind = at.copy(), at.copy()
-            ahead[i] += step
-            behind[i] -= step
-            up, down = (self.value_and_grad(x, rounding, data)[1] for x in (ahead, behind))
-            rows.append((np.asarray(up) - np.asarray(down))[free] / (2 * step))
-        hessian = np.array(rows)
-        return 0.5 * (hessian + hessian.T)
 
     def _local_quadratic(self, eta: Any, rounding: Rounding, data: Data) -> dict[str, Any]:
         """What the expansion at a point needs: theta and score (G, K), information (G, K, K), and the rest."""
