@@ -1,8 +1,9 @@
 """Sampling: NUTS on the PyMC model's density, in round coordinates, compiled once per structure.
 
 `sample`, `sample_many` and `draw_prior` are the whole interface, and no other room knows JAX. Data flow through
-`padding` (tables of one shape), `program` (the model as JAX functions), `rounding` (the coordinates), `nuts` (the
-kernel), `engine` (what is compiled), `chains` (one run, as a generator of work) and `lanes` (where that work is done).
+`padding` (tables of one shape), `program` (the model as JAX functions), `modes` (where chains start), `rounding` (the
+coordinates), `nuts` (the kernel), `engine` (what is compiled), `chains` (one run, as a generator of work) and `lanes`
+(where that work is done).
 """
 
 from bayes_scaling.sampling.chains import Draws

@@ -140,7 +140,9 @@ def run(
     # A single group starts on the plain map; where that bends too much, thin directions follow their ridge. A law
     # with straight coordinates needs no ridge to follow.
     straight = structure.law.straight is not None
-    found = None if hierarchical(structure) else _modes(engine(structure, False), arrays)
+    # Laws of two power terms have one mode, in hundreds of simulations; with groups there are too many to look for.
+    simple = hierarchical(structure) or structure.law.power_terms is not None
+    found = None if simple else _modes(engine(structure, False), arrays)
     for follow in (True,) if hierarchical(structure) else (False,) if straight else (False, True):
         parts = engine(structure, follow)
         this = _Run(parts, arrays, chains, seed, progress or (lambda *_: None), found)
