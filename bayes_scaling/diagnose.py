@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 R_HAT, ESS, E_BFMI = 1.01, 400, 0.3
 """Bounds of Vehtari et al. 2021 (arXiv:1903.08008) for R-hat and ESS; E-BFMI as in Stan."""
 
+APART = 1.2
+"""An R-hat above this speaks of chains in different places, rather than of too few draws."""
+
+_SEVERAL = (
+    "they may lie in several modes, which more draws do not mix; take a simpler law, or narrower priors"
+)
+
 TOLD_BY_PRIOR = 0.8
 """A parameter whose posterior sd is more than this share of its prior's sd was hardly told by the data."""
 
@@ -86,8 +93,9 @@ def diagnose(fit: "Fit") -> Diagnosis:
 
     failures = []
     if not r_hat <= R_HAT:
+        advice = "draw more" if not r_hat > APART else _SEVERAL
         failures.append(
-            f"the chains disagree about {worst} (R-hat {r_hat:.3f}, at most {R_HAT} wanted): draw more"
+            f"the chains disagree about {worst} (R-hat {r_hat:.3f}, at most {R_HAT} wanted): {advice}"
         )
     if not bulk >= ESS:
         failures.append(f"{bulk_of} has only {bulk:.0f} effective draws (at least {ESS} wanted): draw more")

@@ -56,13 +56,20 @@ class TestConvergence:
         diagnosis = diagnose(with_posterior(calm, beta=shifted))
         assert not diagnosis.ok
         assert re.fullmatch(
-            r"the chains disagree about beta \(R-hat \d\.\d{3}, at most 1\.01 wanted\): draw more",
+            r"the chains disagree about beta \(R-hat \d\.\d{3}, at most 1\.01 wanted\): they may lie in several .*",
             diagnosis.failures[0],
         )
         assert re.fullmatch(
             r"beta has only \d+ effective draws \(at least 400 wanted\): draw more", diagnosis.failures[1]
         )
         assert str(diagnosis).startswith("The chains did NOT converge: R-hat ")
+
+    def test_chains_that_hardly_disagree_are_to_run_on(self, calm):
+        shifted = calm.posterior["beta"].to_numpy() + np.array([0, 0, 0, 0.01])[:, None]
+        said = diagnose(with_posterior(calm, beta=shifted)).failures[0]
+        assert re.fullmatch(
+            r"the chains disagree about beta \(R-hat 1\.0\d{2}, at most 1\.01 wanted\): draw more", said
+        )
 
     def test_a_failure_raises_when_asked(self, calm):
         shifted = calm.posterior["beta"].to_numpy() + np.array([0, 0, 0, 1.0])[:, None]
