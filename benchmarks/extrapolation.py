@@ -327,10 +327,7 @@ def rivals(found: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
         mean = average(list(by.values()))
         gap = np.array([own[t]["log_density"] - by[t]["log_density"] for t in tables])
         less = "" if by is own else f"{gap.mean():.2f}, {np.sum(gap > 0)} of {len(tables)}"
-        lines.append(
-            f"| {name} | {mean['coverage_0.5']:.2f} | {mean['coverage_0.9']:.2f} | {mean['width']:.3f} "
-            f"| {mean['log_density']:.2f} | {less} |"
-        )
+        lines.append("| " + " | ".join([name, *in_short(mean), less]) + " |")
     held, peer = (
         average(list(own.values()))["coverage_0.9"],
         average(list(scores["simple-scaling-laws"].values())),
@@ -374,9 +371,8 @@ def as_released() -> list[str]:
     for name, (law, pick) in picks.items():
         by = [mean_of(found[law][t], pick) for t in tables]
         mean = average(by)
-        cells = [f"{mean['coverage_0.5']:.2f}", f"{mean['coverage_0.9']:.2f}", f"{mean['width']:.3f}"]
-        cells += [f"{mean['log_density']:.2f}", *(f"{s['coverage_0.9']:.2f}" for s in by)]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        cells = [*in_short(mean), *(f"{s['coverage_0.9']:.2f}" for s in by)]
+        lines.append("| " + " | ".join([name, *cells]) + " |")
     own = found["skaling"]
     steps = {
         name: average([own[t]["cuts"][name]["drifts"][released] for t in tables if name in own[t]["cuts"]])
@@ -391,7 +387,7 @@ def as_released() -> list[str]:
         "",
         "By cut, as released, 90% bands hold "
         + ", ".join(f"{s['coverage_0.9']:.2f} at {name}" for name, s in steps.items())
-        + ": they are too narrow near the data. With a drift",
+        + ". With a drift",
         f"chosen for each of all {len(usable)} usable tables on the others, 90% bands hold {mean['coverage_0.9']:.2f} and 50% bands "
         f"{mean['coverage_0.5']:.2f}, log density {mean['log_density']:.2f};",
         "90% held of " + ", ".join(f"{t} {every[t]['coverage_0.9']:.2f}" for t in named) + ".",
@@ -402,6 +398,15 @@ def _flat(scores: dict[str, Any]) -> dict[str, float]:
     return {k: v for k, v in scores.items() if k != "stretched"} | {
         f"stretched {k}": v for k, v in scores.get("stretched", {}).items()
     }
+
+
+def in_short(mean: dict[str, float]) -> list[str]:
+    """Cells: 50% held, 90% held, width and log density."""
+    return [
+        *(f"{mean[f'coverage_{p}']:.2f}" for p in (0.5, 0.9)),
+        f"{mean['width']:.3f}",
+        f"{mean['log_density']:.2f}",
+    ]
 
 
 def row(name: str, count: str, spread: str, scores: dict[str, dict[str, float]]) -> str:
@@ -424,6 +429,8 @@ def main() -> None:
     parser.add_argument("--laws", default="skaling,chinchilla,peer")
     parser.add_argument("--page", action="store_true")
     args = parser.parse_args()
+    if args.only in FRESH and not args.fresh:
+        parser.error(f"{args.only} is a fresh table: name its folder with --fresh")
     for law in [] if args.page else args.laws.split(","):
         for table in [args.only] if args.only else FRESH if args.fresh else TABLES:
             path = RESULTS / f"extrapolation_{table}_{law}.json"

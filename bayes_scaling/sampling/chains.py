@@ -227,14 +227,14 @@ class _Run:
         Gives the map, the chains' states, how many draws it took, and whether the coordinates serve.
         """
         geometry = self.parts.geometry
-        heaviest = self.found[0].at if self.found else None
-        rounding = _on_device(geometry.find(self.data, heaviest))
-        starts = shared_out(self.found, self.chains, self.rng) if self.found else [None] * self.chains
-        self.several = len({id(mode) for mode in starts}) > 1
+        first = self.found[0] if self.found else None
+        rounding = _on_device(geometry.find(self.data, first.at if first else None))
+        starts = shared_out(self.found, self.chains, self.rng) if self.found else [first] * self.chains
         positions = [
-            self._start(rounding) if mode is None or mode.at is heaviest else self._start_at(mode, rounding)
+            self._start(rounding) if mode is None or mode is first else self._start_at(mode, rounding)
             for mode in starts
         ]
+        self.several = any(mode is not first for mode in starts)
         step, target, done, window = 0.5, TARGET_ACCEPTANCE, 0, 2 * CHUNK
         while True:
             states = [initial_state(geometry, x, step, rounding, self.data) for x in positions]
