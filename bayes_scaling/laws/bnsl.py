@@ -28,13 +28,18 @@ def _break(log_x: Any, change: Any, place: Any, width: Any) -> Any:
 
 
 def _straight(
-    *, E: Any, A: Any, c0: Any, c1: Any, d1: Any, f1: Any, **rest: Any
+    *, E: Any, A: Any, c0: Any, c1: Any, d1: Any, f1: Any, **second: Any
 ) -> tuple[dict[str, Any], Any]:
-    """From the floor's share, the loss and its slope at the reference point, and the change of that slope."""
+    """From the floor's share, the loss and its slope at the reference point, and the changes of that slope."""
     excess = softplus(E)  # minus the log of the excess's share
-    change = c1 * exp(excess)
-    slopes = {"c0": c0 * exp(excess) - change * sigmoid(-d1 * exp(-f1)), "c1": change}
-    return {"E": A - softplus(-E), "A": A - excess, **slopes, "d1": d1, "f1": f1, **rest}, 2 * excess
+    changes = {"c1": c1 * exp(excess)}
+    turned = changes["c1"] * sigmoid(-d1 * exp(-f1))  # by how much of a change before the reference
+    if second:
+        changes["c2"] = second["c2"] * exp(excess)
+        turned = turned + changes["c2"] * sigmoid(-(d1 + softplus(second["g"])) * exp(-second["f2"]))
+    slopes = {"c0": c0 * exp(excess) - turned} | changes
+    straight = {"E": A - softplus(-E), "A": A - excess, "d1": d1, "f1": f1} | second | slopes
+    return straight, len(slopes) * excess
 
 
 @law(
@@ -57,6 +62,7 @@ def bnsl1(D, *, E, A, c0, c1, d1, f1):
 @law(
     formula="bnsl1 with a second break at d2 = d1 g, to slope -(c0 + c1 + c2)",
     cite="Caballero et al. 2023, arXiv:2210.14891, equation 1 with two breaks",
+    straight=_straight,
     E=_FLOOR,
     A=_AMPLITUDE,
     c0=_SLOPE,

@@ -3,7 +3,9 @@
 A covariate is an input like any other: a column of positive numbers, in multiples of its geometric mean.
 """
 
-from bayes_scaling.elementwise import exp
+from typing import Any
+
+from bayes_scaling.elementwise import exp, softplus
 from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR
 from bayes_scaling.laws.core import law
 from bayes_scaling.priors import LogNormal, Normal
@@ -34,9 +36,42 @@ def covariate(N, D, x, *, E, A, B, alpha, beta, E_x, A_x, B_x, alpha_x, beta_x):
     return E * x**E_x + n_term + B * x**B_x * D ** -(beta * x**beta_x)
 
 
+def _split(total: Any, logit: Any) -> tuple[Any, Any]:
+    """Logs of the rest and of a part, from the log of their sum and the logit of the share; the Jacobian is 1."""
+    return total - softplus(logit), total - softplus(-logit)
+
+
+def _straight_sparsity(
+    *, E: Any, A: Any, B: Any, alpha: Any, beta: Any, F: Any, phi: Any, G: Any, delta: Any, gamma: Any
+) -> tuple[dict[str, Any], Any]:
+    """From the loss at the reference point, the shares of its terms, and its slopes along N, D and the active share.
+
+    Of the last, delta is the part that depends on N; gamma is in multiples of alpha.
+    """
+    E, A = _split(E, A)
+    E, B = _split(E, B)
+    E, F = _split(E, F)
+    A, G = _split(A, G)
+    alpha = alpha - A - softplus(gamma + G - A)
+    straight = {
+        "E": E,
+        "A": A,
+        "B": B,
+        "alpha": alpha,
+        "beta": beta - B,
+        "F": F,
+        "phi": (phi - delta) * exp(-F),
+        "G": G,
+        "delta": delta * exp(-G),
+        "gamma": alpha + gamma,
+    }
+    return straight, -(F + G)
+
+
 @law(
     formula="E + A N^-alpha + B D^-beta + F a^-phi + G a^-delta N^-gamma, a = active_share = 1 - sparsity",
     cite="Abnar et al. 2025, arXiv:2501.12370, equation 6; N are total parameters",
+    straight=_straight_sparsity,
     E=_FLOOR,
     A=_AMPLITUDE,
     B=_AMPLITUDE,
