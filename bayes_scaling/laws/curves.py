@@ -43,6 +43,17 @@ def _straight_floor(*, E: Any, A: Any, alpha: Any) -> tuple[dict[str, Any], Any]
     return {"E": E, "A": A, "alpha": alpha - excess}, 0.0
 
 
+def _straight_hestness(*, E: Any, A: Any, alpha: Any, G: Any, s: Any) -> tuple[dict[str, Any], Any]:
+    """From the floor's share, the loss and its slope at the reference, and the log of how far G is above the power law.
+
+    The Jacobian is 1.
+    """
+    excess = A - softplus(E)
+    flat = softplus(-exp(s) * G)  # minus the log of the slope's share that the plateau leaves
+    top = excess + G + exp(-s) * flat
+    return {"E": A - softplus(-E), "A": top - G, "alpha": alpha + softplus(E) + flat, "G": top, "s": s}, 0.0
+
+
 def _straight_m3(*, A: Any, alpha: Any, g: Any) -> tuple[dict[str, Any], Any]:
     """From the slope at the reference on logarithmic axes."""
     return {"A": A, "alpha": alpha + softplus(g), "g": g}, 0.0
@@ -112,6 +123,7 @@ def log_linear(D, *, A, b):
 @law(
     formula="E + A D^-alpha [1 + (A D^-alpha / G)^s]^(-1/s)",
     cite="the three regions of Hestness et al. 2017, arXiv:1712.00409, figure 6, joined smoothly",
+    straight=_straight_hestness,
     meanings={"G": "loss of random guessing above E"},
     E=_FLOOR,
     A=_AMPLITUDE,
