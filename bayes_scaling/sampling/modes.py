@@ -49,8 +49,8 @@ def modes(density: Density, n: int) -> list[Mode]:
     found: list[Mode] = []
     for start in (np.zeros(n), *starts):
         at = climb(density, start, np.arange(n))
-        if np.isfinite(density(at)[0]) and not any(mode.holds(at) for mode in found):
-            found.append(_laplace(density, at))
+        if not any(mode.holds(at) for mode in found) and (mode := _laplace(density, at)):
+            found.append(mode)
     return sorted(found, key=lambda mode: -mode.mass)
 
 
@@ -87,14 +87,22 @@ def climb(density: Density, start: np.ndarray, free: np.ndarray) -> np.ndarray:
 
 def root_of_covariance(density: Density, at: np.ndarray, free: np.ndarray) -> np.ndarray:
     """Root of the inverse curvature along some coordinates: unit directions times their standard deviations."""
-    values, vectors = np.linalg.eigh(-_hessian(density, at, free))
+    return _root(_hessian(density, at, free))
+
+
+def _root(hessian: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(-hessian)
     # The prior alone has curvature 1; less than a quarter of it means that the quadratic is no guide here.
     return vectors / np.sqrt(np.maximum(values, 0.25))
 
 
-def _laplace(density: Density, at: np.ndarray) -> Mode:
-    root = root_of_covariance(density, at, np.arange(len(at)))
-    return Mode(at, root, float(density(at)[0]) + float(np.linalg.slogdet(root)[1]))
+def _laplace(density: Density, at: np.ndarray) -> Mode | None:
+    """The mode at the end of a climb; None where the climb ended because a law overflows beside it."""
+    value, hessian = density(at)[0], _hessian(density, at, np.arange(len(at)))
+    if not (np.isfinite(value) and np.all(np.isfinite(hessian))):
+        return None
+    root = _root(hessian)
+    return Mode(at, root, float(value) + float(np.linalg.slogdet(root)[1]))
 
 
 def _hessian(density: Density, at: np.ndarray, free: np.ndarray) -> np.ndarray:

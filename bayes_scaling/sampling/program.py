@@ -107,9 +107,12 @@ def _to_jax(inputs: list[Any], outputs: list[Any]) -> Callable[..., Any]:
     from pytensor.gradient import DisconnectedGrad
     from pytensor.graph.fg import FunctionGraph
     from pytensor.link.jax.dispatch import jax_funcify
+    from pytensor.scalar import Softplus
 
     # What a law holds constant stays so: PyTensor would take the mark away, and knows no JAX twin of it.
     jax_funcify.register(DisconnectedGrad, lambda op, **_: jax.lax.stop_gradient)
+    # PyTensor's own twin has no gradient above 709, where a branch that is not taken overflows.
+    jax_funcify.register(Softplus, lambda op, **_: jax.nn.softplus)
     graph = FunctionGraph(inputs=inputs, outputs=outputs, clone=True)
     JAX.excluding("local_view_op").optimizer.rewrite(graph)
     return jax_funcify(graph)
