@@ -60,19 +60,14 @@ def _straight_m3(*, A: Any, alpha: Any, g: Any) -> tuple[dict[str, Any], Any]:
 
 
 def _straight_m4(*, E: Any, A: Any, alpha: Any, G: Any, delta: Any) -> tuple[dict[str, Any], Any]:
-    """From the loss of guessing, E + G, of which the loss at the reference is a share, of which the floor is one.
-
-    Their logits are told one by one, as is the slope at the reference on logarithmic axes; only delta stays.
-    """
-    loss = G - softplus(-A)
-    excess = loss - softplus(E)
-    z = A - softplus(E)  # as in the law, at the reference
-    log_slope = log(sigmoid(-z) + exp(delta) * sigmoid(z))
+    """From the floor's share, the loss and its slope at the reference, and how far G is above that loss (a logit)."""
+    excess = A - softplus(E)
+    log_slope = log(sigmoid(G) + exp(delta) * sigmoid(-G))
     straight = {
-        "E": loss - softplus(-E),
-        "A": excess + exp(delta) * softplus(z),
-        "alpha": alpha + softplus(E) + softplus(z) + log_slope,
-        "G": excess + softplus(-z),
+        "E": A - softplus(-E),
+        "A": excess + exp(delta) * softplus(-G),
+        "alpha": alpha + softplus(E) + softplus(-G) + log_slope,
+        "G": excess + softplus(G),
         "delta": delta,
     }
     return straight, log_slope
