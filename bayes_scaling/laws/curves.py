@@ -44,14 +44,13 @@ def _straight_floor(*, E: Any, A: Any, alpha: Any) -> tuple[dict[str, Any], Any]
 
 
 def _straight_hestness(*, E: Any, A: Any, alpha: Any, G: Any, s: Any) -> tuple[dict[str, Any], Any]:
-    """From the floor's share, the loss and its slope at the reference, and the log of how far G is above the power law.
+    """From the floor's share and the loss at the reference, and the log of how far G is above the power law there.
 
-    The Jacobian is 1.
+    The Jacobian is 1. On the plateau the slope at the reference says nothing, so that alpha stays.
     """
     excess = A - softplus(E)
-    flat = softplus(-exp(s) * G)  # minus the log of the slope's share that the plateau leaves
-    top = excess + G + exp(-s) * flat
-    return {"E": A - softplus(-E), "A": top - G, "alpha": alpha + softplus(E) + flat, "G": top, "s": s}, 0.0
+    top = excess + G + exp(-s) * softplus(-exp(s) * G)
+    return {"E": A - softplus(-E), "A": top - G, "alpha": alpha, "G": top, "s": s}, 0.0
 
 
 def _straight_m3(*, A: Any, alpha: Any, g: Any) -> tuple[dict[str, Any], Any]:
