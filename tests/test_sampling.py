@@ -2,19 +2,22 @@
 
 from itertools import pairwise
 
+import jax
 import numpy as np
 import pandas as pd
+import pytensor.tensor as pt
 import pytest
 from helpers import simulated_runs, table_of
 from scipy.special import gammaln
 
 import bayes_scaling as bs
 from bayes_scaling import LogNormal, Noise
+from bayes_scaling.elementwise import softplus
 from bayes_scaling.model import model_data, structure
 from bayes_scaling.noise import single_log_likelihood
 from bayes_scaling.sampling import sample
 from bayes_scaling.sampling.modes import Mode, climb, modes, shared_out
-from bayes_scaling.sampling.program import program
+from bayes_scaling.sampling.program import _to_jax, program
 from bayes_scaling.sampling.rounding import Geometry
 
 CHINCHILLA = bs.LAWS["chinchilla"]
@@ -174,6 +177,12 @@ def test_the_geometry_is_that_of_the_structure(single_fit):
     assert Geometry(program(single_fit.structure), follow=False).layout.n == 7
 
 
+def test_softplus_of_a_law_keeps_its_gradient_however_far_out():
+    x = pt.scalar("x")
+    compiled = _to_jax([x], [softplus(x)])
+    assert jax.grad(lambda x: compiled(x)[0])(800.0) == 1.0
+
+
 def test_the_search_for_the_mode_turns_back_where_a_gradient_overflows():
     """As M4's did, at an exponent of 700, on one of 72 curves."""
 
@@ -210,6 +219,13 @@ def test_a_faint_mode_starts_no_chain_and_draws_no_number():
     rng = np.random.default_rng(0)
     assert shared_out([one, faint], 4, rng) == [one] * 4
     assert rng.uniform() == np.random.default_rng(0).uniform()
+
+
+def test_a_climb_that_ends_beside_an_overflow_is_no_mode():
+    def spike(x):
+        return -0.5 * x @ x, np.where(x == 0, 0.0, np.nan)
+
+    assert modes(spike, 1) == []
 
 
 @pytest.mark.filterwarnings("ignore::bayes_scaling.DoubtfulFitWarning")  # R-hat of 1.01 after so few draws

@@ -8,6 +8,7 @@ from typing import Any
 from bayes_scaling.elementwise import exp, softplus
 from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR
 from bayes_scaling.laws.core import law
+from bayes_scaling.laws.curves import split
 from bayes_scaling.priors import LogNormal, Normal
 
 _DRIFT = Normal(0.0, 0.3, between=0.1)
@@ -36,11 +37,6 @@ def covariate(N, D, x, *, E, A, B, alpha, beta, E_x, A_x, B_x, alpha_x, beta_x):
     return E * x**E_x + n_term + B * x**B_x * D ** -(beta * x**beta_x)
 
 
-def _split(total: Any, logit: Any) -> tuple[Any, Any]:
-    """Logs of the rest and of a part, from the log of their sum and the logit of the share; the Jacobian is 1."""
-    return total - softplus(logit), total - softplus(-logit)
-
-
 def _straight_sparsity(
     *, E: Any, A: Any, B: Any, alpha: Any, beta: Any, F: Any, phi: Any, G: Any, delta: Any, gamma: Any
 ) -> tuple[dict[str, Any], Any]:
@@ -48,10 +44,10 @@ def _straight_sparsity(
 
     Of the last, delta is the part that depends on N; gamma is in multiples of alpha.
     """
-    E, A = _split(E, A)
-    E, B = _split(E, B)
-    E, F = _split(E, F)
-    A, G = _split(A, G)
+    E, A = split(E, A)
+    E, B = split(E, B)
+    E, F = split(E, F)
+    A, G = split(A, G)
     alpha = alpha - A - softplus(gamma + G - A)
     straight = {
         "E": E,

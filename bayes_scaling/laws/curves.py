@@ -27,20 +27,18 @@ def _gpt4_constants(reference: Any, *, A: Any, alpha: Any, **_: Any) -> dict[str
     return {"A_1": A * reference["flops"] ** alpha}
 
 
-def _share(E: Any, A: Any) -> tuple[Any, Any, Any]:
-    """Logs of a floor and of an excess over it, from the logit of the floor's share and the log of their sum.
+def split(total: Any, logit: Any) -> tuple[Any, Any]:
+    """Logs of the rest and of a part, from the log of their sum and the logit of the part's share; the Jacobian is 1.
 
-    Also the log of the excess's share. A loss at the reference point is told well where its floor is not told at all;
-    the Jacobian is 1.
+    A loss at the reference point is told well where its floor is not told at all.
     """
-    floor, excess = -softplus(-E), -softplus(E)
-    return A + floor, A + excess, excess
+    return total - softplus(logit), total - softplus(-logit)
 
 
 def _straight_floor(*, E: Any, A: Any, alpha: Any) -> tuple[dict[str, Any], Any]:
     """From the floor's share, the loss and its slope on logarithmic axes, all at the reference point."""
-    E, A, excess = _share(E, A)
-    return {"E": E, "A": A, "alpha": alpha - excess}, 0.0
+    excess, floor = split(A, E)
+    return {"E": floor, "A": excess, "alpha": alpha + softplus(E)}, 0.0
 
 
 def _straight_hestness(*, E: Any, A: Any, alpha: Any, G: Any, s: Any) -> tuple[dict[str, Any], Any]:
@@ -48,9 +46,9 @@ def _straight_hestness(*, E: Any, A: Any, alpha: Any, G: Any, s: Any) -> tuple[d
 
     The Jacobian is 1. On the plateau the slope at the reference says nothing, so that alpha stays.
     """
-    excess = A - softplus(E)
+    excess, floor = split(A, E)
     top = excess + G + exp(-s) * softplus(-exp(s) * G)
-    return {"E": A - softplus(-E), "A": top - G, "alpha": alpha, "G": top, "s": s}, 0.0
+    return {"E": floor, "A": top - G, "alpha": alpha, "G": top, "s": s}, 0.0
 
 
 def _straight_m3(*, A: Any, alpha: Any, g: Any) -> tuple[dict[str, Any], Any]:
@@ -60,10 +58,10 @@ def _straight_m3(*, A: Any, alpha: Any, g: Any) -> tuple[dict[str, Any], Any]:
 
 def _straight_m4(*, E: Any, A: Any, alpha: Any, G: Any, delta: Any) -> tuple[dict[str, Any], Any]:
     """From the floor's share, the loss and its slope at the reference, and how far G is above that loss (a logit)."""
-    excess = A - softplus(E)
+    excess, floor = split(A, E)
     log_slope = log(sigmoid(G) + exp(delta) * sigmoid(-G))
     straight = {
-        "E": A - softplus(-E),
+        "E": floor,
         "A": excess + exp(delta) * softplus(-G),
         "alpha": alpha + softplus(E) + softplus(-G) + log_slope,
         "G": excess + softplus(G),
