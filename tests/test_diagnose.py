@@ -144,7 +144,7 @@ def one_d(truth):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulInputWarning)
         runs = bs.load_runs(table(truth | {"beta": 1e-9}, n=12).assign(tokens=1e10), name="one D")
-    return quiet_fit(runs, "chinchilla", draws=250, chains=2, seed=1)
+    return quiet_fit(runs, "chinchilla", draws=1000, seed=1)
 
 
 class TestWhatTheDataTell:
