@@ -89,14 +89,14 @@ def structure(runs: "Runs", law: Law, noise: Noise, pooling: Any = None) -> Stru
     """The structure of a model of these runs."""
     groups = len(runs.groups)
     pools = resolve_pooling(law, groups, pooling)
-    if noise.discrepancy:
-        _check_curve(runs, law)
-        return Structure(law, noise, pools, groups, len(runs), groups, False)  # each group is one curve
     if law.outcome == "share":
         _check_share(runs, law, noise)
         return Structure(
             law, noise, pools, groups, len(runs), len(runs), False, counted=runs.items is not None
         )
+    if noise.discrepancy:
+        _check_curve(runs, law)
+        return Structure(law, noise, pools, groups, len(runs), groups, False)  # each group is one curve
     clusters = int(runs.clusters.max()) + 1
     along = _has_trajectories(runs, noise)
     return Structure(law, noise, pools, groups, len(runs), clusters, clusters < len(runs), along)
@@ -130,10 +130,9 @@ def _check_share(runs: "Runs", law: Law, noise: Noise) -> None:
         raise InputError(
             f"{runs.name} has a share of 1; name the column that counts test items (items='...')"
         )
-    if noise.slope_in:
-        raise InputError(
-            f"noise {noise.slope_in!r} is of losses; law {law.name!r} gives a share of test items"
-        )
+    of_losses = noise.slope_in or ("undertuned" if noise.excess else "curve" if noise.discrepancy else None)
+    if of_losses:
+        raise InputError(f"noise {of_losses!r} is of losses; law {law.name!r} gives a share of test items")
 
 
 def model_data(runs: "Runs", law: Law, noise: Noise) -> dict[str, np.ndarray]:

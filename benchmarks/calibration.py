@@ -21,6 +21,7 @@ import pandas as pd
 import bayes_scaling as bs
 from bayes_scaling.allocate import closed_form
 from bayes_scaling.laws import get_law
+from bayes_scaling.pooling import OFFSETS, structures
 from bayes_scaling.request import request
 from bayes_scaling.simulate import Simulation, from_prior
 
@@ -70,7 +71,23 @@ amounts of data do not tell them."""
 
 OTHER_LAWS = {name: (200, {"law": name}) for name in bs.LAWS if name not in ALIKE | CURVES}
 
-CELLS = ALIKE | CROSSED | CURVES | OTHER_LAWS
+PRODUCT = "product"
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "law": (
+        "chinchilla", "skaling", "kaplan", "equal_exponents", "rosenfeld", "gadre", "farseer", "precision",
+        "kaplan_steps", "power_law", "power_floor", "log_linear", "m3", "gpt4", "task_of_loss", "task_of_compute",
+        "task_of_loss_exponential",
+    ),
+    "noise": (None, "flops", "params", "tokens", "undertuned", "curve"),
+    "pooling": (None, "partial", "none", "complete", "offsets differ"),
+    "seeds": (1, 2),
+    "checkpoints": (1, 2),
+    "measured": (False, True),
+}  # fmt: skip
+"""Each simulation of the cell `PRODUCT` asks for a model of its own, drawn from these; what is not offered is drawn
+again. Left out are laws whose form stands here under another name, and those whose pooled fits take minutes."""
+
+CELLS = ALIKE | CROSSED | CURVES | OTHER_LAWS | {PRODUCT: (200, {})}
 """Beyond `ALIKE` each cell has seeds of its own."""
 
 OTHERS = {
@@ -81,7 +98,7 @@ OTHERS = {
 """Ranges of the other inputs; of unique tokens, as a share of the tokens."""
 
 
-def design(pooling: str | None, seeds: int, checkpoints: int) -> pd.DataFrame:
+def design(pooling: Any, seeds: int, checkpoints: int) -> pd.DataFrame:
     """Six sizes by four amounts of data, by group and seed; checkpoints at half, a quarter ... of a run's data.
 
     What else laws take is spread over its usual range, each column in an order of its own.
@@ -89,7 +106,7 @@ def design(pooling: str | None, seeds: int, checkpoints: int) -> pd.DataFrame:
     sizes, amounts = np.geomspace(2e7, 2e9, 6), np.geomspace(1e9, 1e11, 4)
     rows = [
         {"params": n, "tokens": d / 2**c, "flops": 6 * n * d / 2**c, "loss": 1.0, "group": g, "seed": s}
-        | ({"trajectory": f"{n:.0f} {d:.0f}"} if checkpoints > 1 else {})
+        | ({"trajectory": f"{n:.0f} {d:.0f} {s}"} if checkpoints > 1 else {})
         for g in (("a", "b") if pooling else ("all",))
         for n in sizes
         for d in amounts
@@ -111,7 +128,7 @@ def design(pooling: str | None, seeds: int, checkpoints: int) -> pd.DataFrame:
 def asked(
     law: str,
     noise: str | None = None,
-    pooling: str | None = None,
+    pooling: Any = None,
     seeds: int = 1,
     checkpoints: int = 1,
     measured: bool = False,
@@ -128,6 +145,22 @@ def asked(
         warnings.simplefilter("ignore", bs.DoubtfulInputWarning)
         runs = bs.load_runs(table, name="design", inputs=list(inputs))
     return request(runs, law, noise=noise, pooling=pooling)
+
+
+def one_of_the_product(number: int) -> tuple[dict[str, Any], Any]:
+    """What the simulation of this number chooses of laws, noises and poolings, and its request."""
+    rng = np.random.default_rng([crc32(PRODUCT.encode()), number])
+    while True:
+        chosen = {name: options[rng.integers(len(options))] for name, options in CHOICES.items()}
+        law, options = get_law(chosen["law"]), dict(chosen)
+        if law.columns == ("tokens",):  # of which the design has four values only
+            options["law"] = f"{law.name}:flops"
+        if chosen["pooling"] == OFFSETS:
+            options["pooling"] = structures(law).get(OFFSETS, "partial")
+        try:
+            return chosen, asked(**options)
+        except bs.InputError:
+            continue
 
 
 def beyond(runs: Any, law: Any, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -166,14 +199,26 @@ def ranked(simulation: Simulation, fit: Any) -> dict[str, int]:
     return {name: int((draws[name][kept] < first[name]).sum()) for name in draws}
 
 
-def some(cell: str, wanted: Any, done: int) -> Iterator[dict[str, Any]]:
+def some(cell: str, done: int) -> Iterator[dict[str, Any]]:
     """The ranks and the health of the next simulations, the same wherever the last writing was."""
+    if cell == PRODUCT:
+        for number in range(done, done + SAVED):
+            chosen, wanted = one_of_the_product(number)
+            simulation = next(from_prior(wanted, 1, seed=number))
+            for record in refitted(wanted, {str(number): simulation}, seed=number):
+                yield {"chosen": chosen} | record
+        return
+    wanted = asked(**CELLS[cell][1])
     start = done - done % CHUNK
     seed = start + (1000 if cell in ALIKE else crc32(cell.encode()))
     drawn = islice(from_prior(wanted, CHUNK, seed=seed), done - start, done - start + SAVED)
-    simulations = {str(done + i): s for i, s in enumerate(drawn)}
+    yield from refitted(wanted, {str(done + i): s for i, s in enumerate(drawn)}, seed=start)
+
+
+def refitted(wanted: Any, simulations: dict[str, Simulation], seed: int) -> Iterator[dict[str, Any]]:
+    """Simulations fitted by the model that they were drawn from: the ranks of the truths, and the health of the fits."""
     tables = {name: s.runs for name, s in simulations.items()}
-    options = {"noise": wanted.noise, "pooling": dict(wanted.structure.pooling), "seed": start}
+    options = {"noise": wanted.noise, "pooling": dict(wanted.structure.pooling), "seed": seed}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
         for outcome in bs.fit_many(tables, wanted.law, draws=500, **options):
@@ -263,12 +308,11 @@ def main() -> None:
     parser.add_argument("--page", action="store_true")
     args = parser.parse_args()
     for cell in [] if args.page else [args.only] if args.only else CELLS:
-        count, options = CELLS[cell]
+        count, _ = CELLS[cell]
         path = RESULTS / f"calibration_{cell}.json"
         records = json.loads(path.read_text()) if path.exists() else []
-        wanted = asked(**options)
         while len(records) < count:
-            records += some(cell, wanted, len(records))
+            records += some(cell, len(records))
             path.write_text(json.dumps(records))
             print(f"{cell}: {len(records)} of {count}", flush=True)
     (RESULTS / "calibration.md").write_text(page())

@@ -78,9 +78,10 @@ class TestTables:
         with pytest.raises(InputError, match="name the column that counts test items"):
             bs.fit(load(table), "task_of_loss")
 
-    def test_a_noise_of_losses_is_refused(self):
-        with pytest.raises(InputError, match="gives a share of test items"):
-            bs.fit(load(tasks()), "task_of_loss", noise="flops")
+    @pytest.mark.parametrize("noise", ["flops", "curve", "undertuned"])
+    def test_a_noise_of_losses_is_refused(self, noise):
+        with pytest.raises(InputError, match=f"noise '{noise}' is of losses; .* gives a share of test items"):
+            bs.fit(load(tasks()), "task_of_loss", noise=noise)
 
 
 @pytest.fixture(scope="module")
