@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayes_scaling.fit import Fit
+    from bayes_scaling.noise import Noise
     from bayes_scaling.runs import Runs
 
 R_HAT, ESS, E_BFMI = 1.01, 400, 0.3
@@ -112,7 +113,7 @@ def diagnose(fit: "Fit") -> Diagnosis:
         failures.append(f"E-BFMI is {e_bfmi:.2f} (at least {E_BFMI} wanted): the tails were explored slowly")
     doubts = [
         *fit.runs.doubts,
-        *doubts_about(fit.runs, fit.law),
+        *doubts_about(fit.runs, fit.law, fit.noise),
         *_told_by_prior(fit),
         *hanging(fit),
         *_misfit(fit),
@@ -137,8 +138,8 @@ def _e_bfmi(energy: np.ndarray, change: np.ndarray) -> np.ndarray:
     return np.nanmean(change**2, axis=1) / np.var(energy, axis=1)
 
 
-def doubts_about(runs: "Runs", law: Law) -> list[str]:
-    """What a table cannot tell about a law's parameters, before anything is sampled."""
+def doubts_about(runs: "Runs", law: Law, noise: "Noise") -> list[str]:
+    """What a table cannot tell about a law's parameters, or a noise about its rows, before anything is sampled."""
     doubts = []
     if runs.n_configurations < len(law.parameters):
         doubts.append(
@@ -166,6 +167,15 @@ def doubts_about(runs: "Runs", law: Law) -> list[str]:
     for group, size in sizes.items():
         if size == 1 and len(sizes) > 1:
             doubts.append(f"group {group!r} has one run: its parameters come from the other groups")
+    if "trajectory" in runs.table and (noise.excess or law.outcome == "share"):
+        what = "noise 'undertuned'" if noise.excess else f"law {law.name!r}"
+        rows = runs.table["trajectory"].notna().to_numpy()
+        trajectories = len(set(runs.clusters[rows]))
+        if trajectories < rows.sum():
+            doubts.append(
+                f"{what} takes {rows.sum()} checkpoints of {trajectories} trajectories for runs of their own: "
+                "bands will be too narrow; keep the last checkpoint of each"
+            )
     return doubts
 
 

@@ -339,7 +339,7 @@ def fit(
         max_warmup=max_warmup,
         seed=seed,
     )
-    for doubt in doubts_about(asked.runs, asked.law):
+    for doubt in doubts_about(asked.runs, asked.law, asked.noise):
         warnings.warn(doubt, DoubtfulFitWarning, stacklevel=2)
     with shown(progress, asked.law.name) as report:
         # JAX, PyMC and xarray load here, when something is sampled, and not on import.

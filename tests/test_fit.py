@@ -14,6 +14,7 @@ from helpers import quiet_fit, simulated_runs, table
 import bayes_scaling as bs
 from bayes_scaling import DoubtfulFitWarning, InputError, LogNormal, Noise, Normal
 from bayes_scaling.diagnose import doubts_about
+from bayes_scaling.noise import as_noise
 
 
 def refuses(message):
@@ -250,12 +251,27 @@ class TestDoubts:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", bs.DoubtfulInputWarning)
             runs = bs.load_runs(change(self.rows()))
-        assert doubts_about(runs, bs.LAWS["chinchilla"]) == [message]
+        assert doubts_about(runs, bs.LAWS["chinchilla"], Noise()) == [message]
         with pytest.raises(DoubtfulFitWarning, match=f"^{re.escape(message)}$"):
             bs.fit(runs, "chinchilla")
 
     def test_a_table_without_flaws_is_not(self):
-        assert doubts_about(bs.load_runs(self.rows()), bs.LAWS["chinchilla"]) == []
+        assert doubts_about(bs.load_runs(self.rows()), bs.LAWS["chinchilla"], Noise()) == []
+
+    @pytest.mark.parametrize(
+        ("law", "noise", "what"),
+        [
+            ("power_floor", "undertuned", "noise 'undertuned' takes"),
+            ("task_of_compute", None, "law 'task_of_compute' takes"),
+            ("power_floor", None, None),
+            ("power_floor", "curve", None),
+        ],
+    )
+    def test_checkpoints_that_count_as_runs_are_warned_of(self, law, noise, what):
+        rows = self.rows(trajectory=["a"] * 5 + ["b"] * 5 + [None] * 2)
+        runs = bs.load_runs(rows.assign(loss=rows["loss"] / 10, flops=6 * rows["params"] * rows["tokens"]))
+        said = doubts_about(runs, bs.LAWS[law], as_noise(noise))
+        assert [doubt.split(" 10 checkpoints of 2 trajectories")[0] for doubt in said] == [what] * bool(what)
 
 
 class TestFitting:
