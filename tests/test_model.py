@@ -13,8 +13,8 @@ from bayes_scaling import InputError, Noise
 from bayes_scaling.model import build_model, model_data, resolve_pooling, structure
 from bayes_scaling.noise import as_noise
 from bayes_scaling.sampling.engine import engine, hierarchical, prior_draws
+from bayes_scaling.sampling.geometry import Geometry
 from bayes_scaling.sampling.program import program
-from bayes_scaling.sampling.rounding import Geometry
 
 CHINCHILLA = bs.LAWS["chinchilla"]
 

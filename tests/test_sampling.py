@@ -16,9 +16,9 @@ from bayes_scaling.elementwise import softplus
 from bayes_scaling.model import model_data, structure
 from bayes_scaling.noise import single_log_likelihood
 from bayes_scaling.sampling import sample
+from bayes_scaling.sampling.geometry import Geometry
 from bayes_scaling.sampling.modes import Mode, climb, modes, shared_out
 from bayes_scaling.sampling.program import _to_jax, program
-from bayes_scaling.sampling.rounding import Geometry
 
 CHINCHILLA = bs.LAWS["chinchilla"]
 

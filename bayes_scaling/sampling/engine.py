@@ -7,9 +7,10 @@ import jax
 import numpy as np
 
 from bayes_scaling.model import Structure
+from bayes_scaling.sampling.geometry import Geometry
 from bayes_scaling.sampling.nuts import make_chunk
 from bayes_scaling.sampling.program import program
-from bayes_scaling.sampling.rounding import Data, Geometry, Rounding
+from bayes_scaling.sampling.rounding import Data, Rounding
 
 CHUNK = 50
 """Draws per call of the compiled chain: progress is shown, and the warm-up decided, between calls."""
