@@ -245,6 +245,38 @@ def uniform(ranks: np.ndarray, simulations: int = 2000) -> float:
     return float((np.sum(null >= excursion(ranks)) + 1) / (simulations + 1))
 
 
+def by_quantity(fits: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """The ranks of each quantity that a quarter of the fits have; of other models also one of each, drawn at random."""
+    every = [r["ranks"] for r in fits]
+    names = dict.fromkeys(name for ranks in every for name in ranks)
+    found = {name: np.array([ranks[name] for ranks in every if name in ranks]) for name in names}
+    kept = {name: ranks for name, ranks in found.items() if len(ranks) >= len(every) / 4}
+    if len(kept) < len(found):
+        rng = np.random.default_rng(0)
+        kept["one of all, at random"] = np.array([rng.choice(list(ranks.values())) for ranks in every])
+    return kept
+
+
+def health_by_choice(fits: list[dict[str, Any]]) -> list[str]:
+    """How fits with each law, noise and pooling went, and how often intervals of a quantity at random held."""
+    rng = np.random.default_rng(0)
+    one = np.array([rng.choice(list(r["ranks"].values())) for r in fits])
+    table = pd.DataFrame([r["chosen"] | {"r_hat": r["r_hat"] <= 1.01, "ok": r["ok"]} for r in fits]).assign(
+        held=(one >= 5) & (one <= 94)
+    )
+    lines = [
+        "| choice | simulations | R-hat at most 1.01 | diagnosis passed | 90% held, one quantity of each |",
+        "|---|---|---|---|---|",
+    ]
+    for name in CHOICES:
+        for value, rows in table.groupby(name, dropna=False):
+            share = rows[["r_hat", "ok", "held"]].mean()
+            lines.append(
+                f"| {name} {value} | {len(rows)} | {share['r_hat']:.0%} | {share['ok']:.0%} | {share['held']:.0%} |"
+            )
+    return lines
+
+
 def page() -> str:
     """All cells, a table each."""
     lines = [
@@ -277,7 +309,7 @@ def page() -> str:
             continue
         records = json.loads(path.read_text())
         fits = [r for r in records if "ranks" in r]
-        names = list(fits[0]["ranks"])
+        ranks = by_quantity(fits)
         good = np.mean([r["r_hat"] <= 1.01 for r in fits])
         lines += ["", f"## {cell}: {len(fits)} simulations", ""]
         lines += [
@@ -287,12 +319,13 @@ def page() -> str:
             "| quantity | p | 90% held | mean rank (49.5) |",
             "|---|---|---|---|",
         ]
-        for name in names:
-            ranks = np.array([r["ranks"][name] for r in fits])
-            held = np.mean((ranks >= 5) & (ranks <= 94))
-            p = uniform(ranks)
+        for name, values in ranks.items():
+            of = "" if len(values) == len(fits) else f" ({len(values)} simulations)"
+            held, p = np.mean((values >= 5) & (values <= 94)), uniform(values)
             summary.append(p)
-            lines.append(f"| {name} | {p:.3f} | {held:.1%} | {ranks.mean():.1f} |")
+            lines.append(f"| {name}{of} | {p:.3f} | {held:.1%} | {values.mean():.1f} |")
+        if cell == PRODUCT:
+            lines += ["", *health_by_choice(fits)]
     if summary:
         worst, few = min(summary), sum(p < 0.05 for p in summary)
         lines += [
