@@ -1,6 +1,7 @@
 """Data flow one way through the rooms of the package, and so do imports."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,12 @@ def test_few_rooms_know_the_heavy_libraries(path):
 def test_the_package_page_imports_no_room():
     found = [module for _, module in imports(ast.parse((HOME / "__init__.py").read_text()))]
     assert [module for module in found if module.startswith("bayes_scaling")] == []
+
+
+def test_newcomers_are_told_of_every_room_in_this_order():
+    table = (HOME.parent / "CONTRIBUTING.md").read_text().partition("| room |")[2].partition("\n\n")[0]
+    named = [name for row in table.splitlines()[2:] for name in re.findall(r"\w+", row.split("|")[1])]
+    assert named == [room for room in ORDER if room != "__init__"]
 
 
 def test_every_exception_to_the_order_is_in_use():
