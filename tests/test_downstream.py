@@ -116,6 +116,14 @@ class TestFit:
             again.predict(val_loss=2.0).new_run, task_fit.predict(val_loss=2.0).new_run
         )
 
+    def test_groups_that_share_nothing_are_fitted_each_alone(self, task_fit):
+        both = pd.concat([tasks().assign(group="a"), tasks(seed=2).assign(group="b")])
+        fit = quiet_fit(load(both), "task_of_loss", pooling="none", seed=1, draws=250)
+        at, alone = [2.3, 2.8, 3.3], task_fit.predict(val_loss=[2.3, 2.8, 3.3]).interval(0.9, "mean")
+        np.testing.assert_allclose(
+            fit.predict(val_loss=at, group="a").interval(0.9, "mean"), alone, atol=0.01
+        )
+
     def test_shares_without_items_are_fitted_as_they_are(self):
         fit = instant_fit(load(tasks().drop(columns="items")), "task_of_loss")
         assert not fit.structure.counted
