@@ -3,7 +3,8 @@
     python benchmarks/calibration.py [--only CELL] [--page]
 
 Each cell (a law, a noise, a pooling) writes benchmarks/results/calibration_<cell>.json after every ten simulations,
-and goes on where it stopped. The page benchmarks/results/calibration.md is written from these files alone.
+and goes on where it stopped. The page benchmarks/results/calibration.md and its picture are made from these files alone
+(`calibration_page`).
 """
 
 import argparse
@@ -17,6 +18,7 @@ from zlib import crc32
 
 import numpy as np
 import pandas as pd
+from calibration_page import PRODUCT, RANKS, write
 
 import bayes_scaling as bs
 from bayes_scaling.allocate import closed_form
@@ -29,9 +31,6 @@ RESULTS = Path(__file__).parent / "results"
 COMMAND = "python benchmarks/calibration.py"
 CHUNK, SAVED = 100, 10
 """Simulations that are drawn with one seed, and that are fitted before the next writing."""
-RANKS = 99
-"""Draws, evenly spaced, among which a truth is ranked: 100 ranks are equally likely."""
-
 ALIKE: dict[str, tuple[int, dict[str, Any]]] = {
     "skaling": (1000, {"law": "skaling"}),
     "chinchilla": (200, {"law": "chinchilla"}),
@@ -71,7 +70,6 @@ amounts of data do not tell them."""
 
 OTHER_LAWS = {name: (200, {"law": name}) for name in bs.LAWS if name not in ALIKE | CURVES}
 
-PRODUCT = "product"
 CHOICES: dict[str, tuple[Any, ...]] = {
     "law": (
         "chinchilla", "skaling", "kaplan", "equal_exponents", "rosenfeld", "gadre", "farseer", "precision",
@@ -232,116 +230,6 @@ def refitted(wanted: Any, simulations: dict[str, Simulation], seed: int) -> Iter
             }  # fmt: skip
 
 
-def uniform(ranks: np.ndarray, simulations: int = 2000) -> float:
-    """p-value of uniform ranks by the largest excursion of their ECDF, in pointwise standard deviations."""
-    z = (np.arange(1, RANKS + 1)) / (RANKS + 1)
-
-    def excursion(r: np.ndarray) -> np.ndarray:
-        below = (r[..., None] < np.arange(1, RANKS + 1)).mean(-2)
-        return np.max(np.abs(below - z) / np.sqrt(z * (1 - z) / r.shape[-1]), axis=-1)
-
-    rng = np.random.default_rng(0)
-    null = np.array([excursion(rng.integers(RANKS + 1, size=ranks.size)) for _ in range(simulations)])
-    return float((np.sum(null >= excursion(ranks)) + 1) / (simulations + 1))
-
-
-def by_quantity(fits: list[dict[str, Any]]) -> dict[str, np.ndarray]:
-    """The ranks of each quantity that a quarter of the fits have; of other models also one of each, drawn at random."""
-    every = [r["ranks"] for r in fits]
-    names = dict.fromkeys(name for ranks in every for name in ranks)
-    found = {name: np.array([ranks[name] for ranks in every if name in ranks]) for name in names}
-    kept = {name: ranks for name, ranks in found.items() if len(ranks) >= len(every) / 4}
-    if len(kept) < len(found):
-        rng = np.random.default_rng(0)
-        kept["one of all, at random"] = np.array([rng.choice(list(ranks.values())) for ranks in every])
-    return kept
-
-
-def health_by_choice(fits: list[dict[str, Any]]) -> list[str]:
-    """How fits with each law, noise and pooling went, and how often intervals of a quantity at random held."""
-    rng = np.random.default_rng(0)
-    one = np.array([rng.choice(list(r["ranks"].values())) for r in fits])
-    table = pd.DataFrame([r["chosen"] | {"r_hat": r["r_hat"] <= 1.01, "ok": r["ok"]} for r in fits]).assign(
-        held=(one >= 5) & (one <= 94)
-    )
-    lines = [
-        "| choice | simulations | R-hat at most 1.01 | diagnosis passed | 90% held, one quantity of each |",
-        "|---|---|---|---|---|",
-    ]
-    for name in CHOICES:
-        for value, rows in table.groupby(name, dropna=False):
-            share = rows[["r_hat", "ok", "held"]].mean()
-            lines.append(
-                f"| {name} {value} | {len(rows)} | {share['r_hat']:.0%} | {share['ok']:.0%} | {share['held']:.0%} |"
-            )
-    return lines
-
-
-def page() -> str:
-    """All cells, a table each."""
-    lines = [
-        "# Calibration by simulation",
-        "",
-        f"Made by `{COMMAND}`; bayes-scaling {bs.__version__}. Parameters are drawn from the prior, 24 runs (two groups of 24,",
-        "two seeds, two or three checkpoints of each, losses measured to between .2% and 5%, where said) are drawn with them, and",
-        "the truth is ranked among 99 draws of the posterior. Fits have 500 draws x 4 chains.",
-        "",
-        "`p` is the probability of so large an excursion of the ranks' ECDF, were they uniform: with as many quantities as",
-        "here a few below .05 are expected, and none below .001. Coverage is that of 90% intervals. The first cells, up to",
-        "task_of_compute, draw prior and noise with the same seeds: a parameter with one prior, as sigma, goes together between",
-        "them, and one excursion shows in all. Other cells have seeds of their own.",
-        "",
-        "The last cell, product, is of all that is offered together: each of its simulations draws a law, a noise, a pooling,",
-        "seeds, checkpoints and measurement error at random, and is fitted by the model that it was drawn from. Laws with cells",
-        "of minutes a simulation are left out of it, and laws whose form stands in it under another name.",
-        "",
-        "hestness, m4, bnsl1 and bnsl2 are read against compute: the four amounts of data of the design do not tell them.",
-        "They and sparsity are sampled in coordinates of their own (`straight`), and their chains start in every mode that holds",
-        "mass, as do those of muennighoff and covariate. Before, 8 of 200 truths of hestness lay below all draws of E (2 expected;",
-        "p = .003), because all four chains agreed in a lesser mode. step_law, farseer, precision, power_floor and m3 were drawn",
-        "before there was a search for modes; in 60 simulations each of the last four it found nothing. Laws of two power terms are",
-        "not searched: nothing was found in 60 simulations each of skaling, chinchilla and kaplan (2 of rosenfeld, by up to 2.5",
-        "nats). The nine parameters of bnsl2 are not told by 24 runs: chains stay in several modes, four of them weigh these",
-        "coarsely, and its intervals hold somewhat less than they say (c1: p = .004); the diagnosis says so in 95% of its fits.",
-        "",
-        "chinchilla-flops-seeds was meant to end at 200, and went on to 1,000 because lack_of_fit had p = .004 there. What remains",
-        "is at its lower end: 21 truths lie below all draws where 10 are expected, most likely because draws of that tail are",
-        "correlated (tail ESS of about 300 in 2,000 draws of one such fit). In 18 fits with a small lack_of_fit a random-walk",
-        "Metropolis sampler with a likelihood of its own put the same probability below the truth as NUTS, .099 on average.",
-    ]
-    summary = []
-    for cell in CELLS:
-        path = RESULTS / f"calibration_{cell}.json"
-        if not path.exists():
-            continue
-        records = json.loads(path.read_text())
-        fits = [r for r in records if "ranks" in r]
-        ranks = by_quantity(fits)
-        good = np.mean([r["r_hat"] <= 1.01 for r in fits])
-        lines += ["", f"## {cell}: {len(fits)} simulations", ""]
-        lines += [
-            f"R-hat at most 1.01 in {good:.1%}, worst {max(r['r_hat'] for r in fits):.3f}; diagnosis passed in "
-            f"{np.mean([r['ok'] for r in fits]):.1%}; {sum('error' in r for r in records)} could not be fitted.",
-            "",
-            "| quantity | p | 90% held | mean rank (49.5) |",
-            "|---|---|---|---|",
-        ]
-        for name, values in ranks.items():
-            of = "" if len(values) == len(fits) else f" ({len(values)} simulations)"
-            held, p = np.mean((values >= 5) & (values <= 94)), uniform(values)
-            summary.append(p)
-            lines.append(f"| {name}{of} | {p:.3f} | {held:.1%} | {values.mean():.1f} |")
-        if cell == PRODUCT:
-            lines += ["", *health_by_choice(fits)]
-    if summary:
-        worst, few = min(summary), sum(p < 0.05 for p in summary)
-        lines += [
-            "",
-            f"Over all {len(summary)} quantities: {few} below .05 ({0.05 * len(summary):.0f} expected), the smallest {worst:.4f}.",
-        ]
-    return "\n".join(lines) + "\n"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=CELLS)
@@ -355,7 +243,7 @@ def main() -> None:
             records += some(cell, len(records))
             path.write_text(json.dumps(records))
             print(f"{cell}: {len(records)} of {count}", flush=True)
-    (RESULTS / "calibration.md").write_text(page())
+    write(RESULTS, tuple(CELLS), COMMAND)
 
 
 if __name__ == "__main__":
