@@ -57,6 +57,10 @@ These cells draw priors and noise with the same seeds, so that they differ in th
 CROSSED: dict[str, tuple[int, dict[str, Any]]] = {
     "skaling-measured": (200, {"law": "skaling", "measured": True}),
     "chinchilla-flops-seeds": (1000, {"law": "chinchilla", "noise": "flops", "seeds": 2}),
+    "chinchilla-flops-seeds-checkpoints-measured": (
+        200,
+        {"law": "chinchilla", "noise": "flops", "seeds": 2, "checkpoints": 2, "measured": True},
+    ),
     "skaling-none-tokens-checkpoints": (
         200,
         {"law": "skaling", "noise": "tokens", "pooling": "none", "checkpoints": 2},
