@@ -61,6 +61,7 @@ CROSSED: dict[str, tuple[int, dict[str, Any]]] = {
         200,
         {"law": "chinchilla", "noise": "flops", "seeds": 2, "checkpoints": 2, "measured": True},
     ),
+    "power_law-seeds-checkpoints": (200, {"law": "power_law:flops", "seeds": 2, "checkpoints": 2}),
     "skaling-none-tokens-checkpoints": (
         200,
         {"law": "skaling", "noise": "tokens", "pooling": "none", "checkpoints": 2},
