@@ -31,6 +31,7 @@ RESULTS = Path(__file__).parent / "results"
 COMMAND = "python benchmarks/calibration.py"
 CHUNK, SAVED = 100, 10
 """Simulations that are drawn with one seed, and that are fitted before the next writing."""
+
 ALIKE: dict[str, tuple[int, dict[str, Any]]] = {
     "skaling": (1000, {"law": "skaling"}),
     "chinchilla": (200, {"law": "chinchilla"}),
