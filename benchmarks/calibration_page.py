@@ -148,7 +148,7 @@ def write(folder: Path, names: tuple[str, ...], command: str) -> None:
         "of minutes a simulation are left out of it, and laws whose form stands in it under another name. One quantity of each fit,",
         "drawn at random, is uniform. Intervals of sigma hold only 83.5% there (90% +- 2.1% expected; p = .066), 22 of the 33 misses",
         "with checkpoints. Two cells with both replicates and checkpoints, drawn because of it, hold 91% (chinchilla, with a slope",
-        "and measurement error too) and 89% (power_law). One fit of the 200 took half an hour and did not converge (R-hat 3.2, which",
+        "and measurement error too) and 89% (power_law). One fit of the 200 took over 20 minutes and did not converge (R-hat 3.2, which",
         "its diagnosis said): log_linear with a discrepancy along the curve, pooled over two groups.",
         "",
         "hestness, m4, bnsl1 and bnsl2 are read against compute: the four amounts of data of the design do not tell them.",
