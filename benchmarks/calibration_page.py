@@ -70,17 +70,19 @@ def by_quantity(fits: list[dict[str, Any]]) -> dict[str, np.ndarray]:
 
 def health_by_choice(fits: list[dict[str, Any]]) -> list[str]:
     """How fits with each law, noise and pooling went."""
-    table = pd.DataFrame([r["chosen"] | {"good": r["r_hat"] <= 1.01, "ok": r["ok"]} for r in fits])
+    table = pd.DataFrame([r["chosen"] | {"good": r["r_hat"] <= 1.01, "ok": r["ok"]} for r in fits]).fillna(
+        "default"
+    )
     lines = ["| choice | simulations | R-hat at most 1.01 | diagnosis passed |", "|---|---|---|---|"]
     for name in fits[0]["chosen"]:
-        for value, rows in table.fillna("default").groupby(name):
+        for value, rows in table.groupby(name):
             good, ok = rows["good"].mean(), rows["ok"].mean()
             lines.append(f"| {name}: {value} | {len(rows)} | {good:.0%} | {ok:.0%} |")
     return lines
 
 
 @styled
-def picture(cells: dict[str, dict[str, np.ndarray]], path: Path) -> None:
+def picture(cells: dict[str, dict[str, np.ndarray]], p_values: list[float], path: Path) -> None:
     """ECDFs of the ranks of the default law and of the product, and the p-values of all quantities."""
     _, axes = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
     for ax, cell, title in zip(
@@ -106,7 +108,7 @@ def picture(cells: dict[str, dict[str, np.ndarray]], path: Path) -> None:
         ax.set_ylabel("ECDF less the uniform one (pointwise sd)")
         ax.axhline(0, color=INK, lw=0.8)
         ax.legend(loc="lower right")
-    p = np.sort([uniform(values) for ranks in cells.values() for values in ranks.values()])
+    p = np.sort(p_values)
     order = np.arange(1, p.size + 1)
     band = beta.ppf([[0.05], [0.95]], order, p.size + 1 - order)
     expected = order / (p.size + 1)
@@ -199,4 +201,4 @@ def write(folder: Path, names: tuple[str, ...], command: str) -> None:
         if name == PRODUCT:
             lines += ["", *health_by_choice(fits[name])]
     (folder / "calibration.md").write_text("\n".join(lines) + "\n")
-    picture(ranks, folder / "calibration.png")
+    picture(ranks, flat, folder / "calibration.png")

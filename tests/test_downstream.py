@@ -119,7 +119,8 @@ class TestFit:
     def test_groups_that_share_nothing_are_fitted_each_alone(self, task_fit):
         both = pd.concat([tasks().assign(group="a"), tasks(seed=2).assign(group="b")])
         fit = quiet_fit(load(both), "task_of_loss", pooling="none", seed=1, draws=250)
-        at, alone = [2.3, 2.8, 3.3], task_fit.predict(val_loss=[2.3, 2.8, 3.3]).interval(0.9, "mean")
+        at = [2.3, 2.8, 3.3]
+        alone = task_fit.predict(val_loss=at).interval(0.9, "mean")
         np.testing.assert_allclose(
             fit.predict(val_loss=at, group="a").interval(0.9, "mean"), alone, atol=0.01
         )
