@@ -2,6 +2,6 @@
 
 import sys
 
-from bayes_scaling.cli import main
+from bayes_scaling.cli.main import main
 
 sys.exit(main())

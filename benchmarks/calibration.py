@@ -21,11 +21,11 @@ import pandas as pd
 from calibration_page import PRODUCT, RANKS, write
 
 import bayes_scaling as bs
-from bayes_scaling.allocate import closed_form
+from bayes_scaling.evaluation.compare_pooling import OFFSETS, structures
+from bayes_scaling.evaluation.simulate import Simulation, from_prior
+from bayes_scaling.inference.spec import request
 from bayes_scaling.laws import get_law
-from bayes_scaling.pooling import OFFSETS, structures
-from bayes_scaling.request import request
-from bayes_scaling.simulate import Simulation, from_prior
+from bayes_scaling.planning.allocate import closed_form
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "python benchmarks/calibration.py"

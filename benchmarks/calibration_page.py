@@ -11,8 +11,8 @@ import pandas as pd
 from scipy.stats import beta
 
 import bayes_scaling as bs
-from bayes_scaling.pictures import save_picture
-from bayes_scaling.plot.style import COLOURS, GREY, INK, styled
+from bayes_scaling.reporting.image_files import save_picture
+from bayes_scaling.reporting.plot.style import COLOURS, GREY, INK, styled
 
 RANKS = 99
 """Draws, evenly spaced, among which a truth is ranked: 100 ranks are equally likely."""

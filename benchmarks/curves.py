@@ -25,7 +25,7 @@ import pandas as pd
 from scipy.special import logsumexp
 
 import bayes_scaling as bs
-from bayes_scaling.backtest import Ahead
+from bayes_scaling.evaluation.backtest import Ahead
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/curves.py --work curves-work"

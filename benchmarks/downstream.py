@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 import bayes_scaling as bs
-from bayes_scaling.backtest import of_draws
+from bayes_scaling.evaluation.backtest import of_draws
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/downstream.py --work downstream-work"

@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 import bayes_scaling as bs
-from bayes_scaling.backtest import FEWEST, Ahead, _masks, of_draws
-from bayes_scaling.baselines import huber_bootstrap, laplace
+from bayes_scaling.evaluation.backtest import FEWEST, Ahead, _masks, of_draws
+from bayes_scaling.evaluation.baselines import huber_bootstrap, laplace
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/extrapolation.py --work extrapolation-work"
@@ -127,7 +127,7 @@ def one(table: str, runs: Any, law: str, work: Path) -> dict[str, Any]:
             record["cuts"][outcome.name] = {
                 "fitted": len(train), "held_out": len(test), "r_hat": diagnosis.r_hat, "ok": diagnosis.ok,
                 "ess_bulk": diagnosis.ess_bulk, "divergences": diagnosis.divergences,
-                "misfit_said": [s for s in diagnosis.doubts if "misses the runs" in s or "has reached" in s],
+                "misfit_said": [s for s in diagnosis.warnings if "misses the runs" in s or "has reached" in s],
                 "decades": float(ahead.decades.max()), "median_error": float(np.median(errors)),
                 "drifts": {key(drift): scored(ahead.scores(drift)) for drift in DRIFTS},
                 "Huber bootstrap": scored(

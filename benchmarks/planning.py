@@ -18,11 +18,11 @@ import pandas as pd
 from real_tables import CHAINS, DRAWS, MACHINE, RESULTS, SEED, fitted, health_line, quantiles
 
 import bayes_scaling as bs
-from bayes_scaling.outlook import Outlook
-from bayes_scaling.pooling import judged, structures
-from bayes_scaling.risk import chances
-from bayes_scaling.text import aligned, answer_rows, approaches_rows, blocks, design_rows
-from bayes_scaling.units import format_flops, format_quantity
+from bayes_scaling.data.units import format_flops, format_quantity
+from bayes_scaling.evaluation.compare_pooling import judged, structures
+from bayes_scaling.planning.loss_surface import Outlook
+from bayes_scaling.planning.risk import chances
+from bayes_scaling.reporting.tables import aligned, answer_rows, approaches_rows, blocks, design_rows
 
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/planning.py"
 DOCS = Path(__file__).parents[1] / "docs"
@@ -102,7 +102,7 @@ def worked() -> dict[str, Any]:
         row = found.table().iloc[0]
         answers[label] = {
             "request": {k: str(v) for k, v in request.items()},
-            "text": blocks(answer_rows(found.table(), 0.9)), "doubts": found.doubts, "seconds": time.perf_counter() - began,
+            "text": blocks(answer_rows(found.table(), 0.9)), "doubts": found.warnings, "seconds": time.perf_counter() - began,
             **{k: [float(row[f"{k} 90% lower"]), float(row[k]), float(row[f"{k} 90% upper"])]
                for k in ("flops", "params", "tokens", "tokens_per_param", "mean", "drifted", "new_run")},
             "beyond": float(row["decades beyond"]), "answered": float(row["answered"]),
@@ -134,7 +134,7 @@ def worked() -> dict[str, Any]:
     }
     return {
         "fits": health, "answers": answers, "gain": gain, "by_law": others, "repeats": scarce,
-        "impossible": {k: v.doubts for k, v in impossible.items()},
+        "impossible": {k: v.warnings for k, v in impossible.items()},
     }  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def serving() -> dict[str, Any]:
     return {
         "fits": [record], "seconds": seconds, "like": like.table().to_dict("records"),
         "total": total.table().to_dict("records"), "sentences": like.sentences(),
-        "doubts": [*like.doubts, *total.doubts],
+        "doubts": [*like.warnings, *total.warnings],
     }  # fmt: skip
 
 
@@ -183,7 +183,7 @@ def groups() -> dict[str, Any]:
     draw("planning_doublings.png", bs.plot.doublings(epoch.exponents("70B", "1.4T")))
     return {
         "fits": [record], "seconds": seconds, "table": found.table().to_dict("records"),
-        "sentences": found.sentences(), "doubts": found.doubts,
+        "sentences": found.sentences(), "doubts": found.warnings,
         "exponents": exponents.table().to_dict("records"),
         "epoch_exponents": epoch.exponents("70B", "1.4T").table().to_dict("records"),
         "weights": {name: quantiles(w, 0.9) for name, w in weights.items()},
@@ -234,7 +234,7 @@ SECTIONS = {
 
 
 def draw(name: str, axes: Any) -> None:
-    from bayes_scaling.pictures import save_picture
+    from bayes_scaling.reporting.image_files import save_picture
 
     save_picture(axes, DOCS / name)
 

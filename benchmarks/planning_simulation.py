@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 import bayes_scaling as bs
-from bayes_scaling.candidates import profile_of_cost
-from bayes_scaling.isoflop import PROFILES, isoflop_runs, optimum, profile_options
-from bayes_scaling.many import fit_many
-from bayes_scaling.pictures import save_picture
+from bayes_scaling.evaluation.isoflop import PROFILES, isoflop_runs, optimum, profile_options
+from bayes_scaling.inference.sample_many import fit_many
+from bayes_scaling.planning.design.candidates import profile_of_cost
+from bayes_scaling.reporting.image_files import save_picture
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/planning_simulation.py"
@@ -69,7 +69,7 @@ def approaches() -> dict[str, Any]:
         "table": found.table().to_dict("records"),
         "differences": found.differences().to_dict("records"),
         "verdict": found.verdict(),
-        "doubts": list(found.doubts),
+        "doubts": list(found.warnings),
         "points": found.points.to_dict("records"),
         "r_hat": {name: made.diagnose().r_hat for name, made in found.fits.items()},
         "tau": float(np.median(found.fits["isoFLOP asymmetric"].posterior["m_tau"])),

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 import bayes_scaling as bs
-from bayes_scaling.predict import new_run_scale
+from bayes_scaling.forecast.predict import new_run_scale
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/real_tables.py"
@@ -42,7 +42,7 @@ def health(fit: Any) -> dict[str, Any]:
     d = fit.diagnose()
     return {
         "r_hat": d.r_hat, "ess_bulk": d.ess_bulk, "ess_tail": d.ess_tail, "divergences": d.divergences,
-        "e_bfmi": d.e_bfmi, "ok": d.ok, "failures": list(d.failures), "doubts": list(d.doubts),
+        "e_bfmi": d.e_bfmi, "ok": d.ok, "failures": list(d.failures), "doubts": list(d.warnings),
         "draws": fit.provenance["draws"], "seconds": fit.provenance["seconds"], "runs": len(fit.runs),
     }  # fmt: skip
 
@@ -341,7 +341,7 @@ def targets() -> dict[str, Any]:
         runs = load()
         fit, record = fitted(name, runs)
         out["fits"].append(record)
-        out["tables"][name] = {"described": repr(runs), "extent": runs.extent, "doubts": list(runs.doubts)}
+        out["tables"][name] = {"described": repr(runs), "extent": runs.extent, "doubts": list(runs.warnings)}
         for label in runs.groups:
             forecast = fit.predict("100B", "2T", group=label, drift=False)
             out["loss"].append({

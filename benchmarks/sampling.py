@@ -55,7 +55,7 @@ def health(draws: dict[str, np.ndarray]) -> dict[str, Any]:
 def ours(table: str, seed: int) -> dict[str, Any]:
     """The package's sampler; log of A and B at N = D = 1 beside its own quantities."""
     import bayes_scaling as bs
-    from bayes_scaling.request import request
+    from bayes_scaling.inference.spec import request
     from bayes_scaling.sampling import sample
 
     runs = bs.datasets.external(table)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 import bayes_scaling as bs
-from bayes_scaling.plot.style import COLOURS, GREY, INK, MARKERS, STYLE
+from bayes_scaling.reporting.plot.style import COLOURS, GREY, INK, MARKERS, STYLE
 
 draws = int(os.environ.get("BAYES_SCALING_DRAWS", 1000))  # kept per chain, four chains
 plt.rcParams.update(STYLE)

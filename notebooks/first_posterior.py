@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 
 import bayes_scaling as bs
-from bayes_scaling.plot.style import COLOURS, MARKERS, STYLE
-from bayes_scaling.units import format_quantity
+from bayes_scaling.data.units import format_quantity
+from bayes_scaling.reporting.plot.style import COLOURS, MARKERS, STYLE
 
 draws = int(os.environ.get("BAYES_SCALING_DRAWS", 1000))  # kept per chain, four chains
 plt.rcParams.update(STYLE)
@@ -226,7 +226,7 @@ for what in ("params", "tokens", "tokens_per_param"):
     low, middle, high = (format_quantity(x, 2) for x in plan.interval(what, 0.9).to_numpy()[0])
     print(f"optimal {what}: {middle}, 90% between {low} and {high}")
 print(f"the budget is {float(plan.decades_beyond[0]):.1f} powers of ten beyond the largest run")
-for doubt in plan.doubts:
+for doubt in plan.warnings:
     print(doubt)
 
 # %%

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 import bayes_scaling as bs
-from bayes_scaling.plot.style import COLOURS, GREY, INK, MARKERS, STYLE, log_axis, mark_beyond
-from bayes_scaling.units import format_quantity
+from bayes_scaling.data.units import format_quantity
+from bayes_scaling.reporting.plot.style import COLOURS, GREY, INK, MARKERS, STYLE, log_axis, mark_beyond
 
 draws = int(os.environ.get("BAYES_SCALING_DRAWS", 1000))  # kept per chain, four chains
 plt.rcParams.update(STYLE)
@@ -74,7 +74,7 @@ for name in families:
     diagnosis = fits[name].diagnose()
     verdict = "converged" if diagnosis.ok else "NOT converged"
     print(f"{name}: {verdict}, R-hat {diagnosis.r_hat:.3f}, {diagnosis.divergences} divergences")
-    for sentence in (*diagnosis.failures, *diagnosis.doubts):
+    for sentence in (*diagnosis.failures, *diagnosis.warnings):
         print(f"  - {sentence}")
 
 # %% [markdown]

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import bayes_scaling as bs
-from bayes_scaling.plot.style import STYLE
+from bayes_scaling.reporting.plot.style import STYLE
 
 draws = int(os.environ.get("BAYES_SCALING_DRAWS", 1000))  # kept per chain, four chains
 plt.rcParams.update(STYLE)

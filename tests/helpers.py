@@ -66,7 +66,8 @@ def table_of(law, parameters, n=60, sigma=0.005, seed=20):
 
 def instant_fit(runs, law, chains=2, draws=30, **options):
     """`bs.fit` whose draws come from around the priors' medians: all but the sampling is real."""
-    from bayes_scaling import sampling
+    from bayes_scaling.sampling import sample as room
+    from bayes_scaling.sampling.chains import Draws
 
     def around_the_medians(structure, shape, seed):
         rng = np.random.default_rng(seed)
@@ -77,12 +78,13 @@ def instant_fit(runs, law, chains=2, draws=30, **options):
             for n, p in priors.items()
         }
 
-    def sample(structure, data, *, seed, **_):
+    def sample(job):
+        structure, seed = job.structure, job.sampler.seed
         shape, rng = (chains, draws), np.random.default_rng(seed)
         stats = {name: rng.random(shape) for name in ("energy", "lp", "acceptance_rate", "step_size")}
         stats["energy_change"] = np.diff(stats["energy"], axis=1, prepend=np.nan)
         stats |= {"diverging": np.zeros(shape, bool), "n_steps": np.ones(shape, int)}
-        return sampling.Draws(
+        return Draws(
             parameters=around_the_medians(structure, shape, seed),
             log_likelihood=rng.normal(size=(*shape, structure.n_clusters)),
             thin=1,
@@ -91,5 +93,5 @@ def instant_fit(runs, law, chains=2, draws=30, **options):
             warmup=0,
         )
 
-    with mock.patch.object(sampling, "sample", sample):
+    with mock.patch.object(room, "sample", sample):
         return quiet_fit(runs, law, **options)

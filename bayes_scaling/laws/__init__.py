@@ -1,8 +1,8 @@
 """The catalogue of law families, one file per lineage."""
 
+from bayes_scaling.laws.base import LAWS, Law, get_law, law
 from bayes_scaling.laws.bnsl import bnsl1, bnsl2
 from bayes_scaling.laws.chinchilla import chinchilla, equal_exponents, farseer, gadre, rosenfeld, skaling
-from bayes_scaling.laws.core import LAWS, Law, get_law, law
 from bayes_scaling.laws.covariates import covariate, precision, sparsity
 from bayes_scaling.laws.curves import gpt4, hestness, log_linear, m3, m4, power_floor, power_law
 from bayes_scaling.laws.downstream import task_of_compute, task_of_loss, task_of_loss_exponential

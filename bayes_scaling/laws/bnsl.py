@@ -9,9 +9,9 @@ far outside of the data overflows.
 
 from typing import Any
 
-from bayes_scaling.elementwise import exp, log, sigmoid, softplus
-from bayes_scaling.laws.core import law
-from bayes_scaling.priors import LogNormal, Normal
+from bayes_scaling.laws.base import law
+from bayes_scaling.laws.elementwise import exp, log, sigmoid, softplus
+from bayes_scaling.laws.priors import LogNormal, Normal
 
 _FLOOR = LogNormal(0.5, 1.3, between=0.5)
 _AMPLITUDE = LogNormal(0.7, 1.3, between=0.5)

@@ -6,9 +6,9 @@ nats lost there to finite N and finite D.
 
 from typing import Any
 
-from bayes_scaling.elementwise import exp
-from bayes_scaling.laws.core import law
-from bayes_scaling.priors import LogNormal, Normal
+from bayes_scaling.laws.base import law
+from bayes_scaling.laws.elementwise import exp
+from bayes_scaling.laws.priors import LogNormal, Normal
 
 # Measured on published fits: floors of 1.6 to 2.1 nats per token (less for small or easy corpora), exponents
 # of .2 to .5 that corpora nearly share, and amplitudes at the reference of .1 to 1 nats.

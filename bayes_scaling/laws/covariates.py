@@ -5,11 +5,11 @@ A covariate is an input like any other: a column of positive numbers, in multipl
 
 from typing import Any
 
-from bayes_scaling.elementwise import exp, softplus
+from bayes_scaling.laws.base import law
 from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR
-from bayes_scaling.laws.core import law
 from bayes_scaling.laws.curves import split
-from bayes_scaling.priors import LogNormal, Normal
+from bayes_scaling.laws.elementwise import exp, softplus
+from bayes_scaling.laws.priors import LogNormal, Normal
 
 _DRIFT = Normal(0.0, 0.3, between=0.1)
 

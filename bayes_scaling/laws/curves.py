@@ -6,9 +6,9 @@ another column. D is a multiple of the reference point, so an amplitude is what 
 
 from typing import Any
 
-from bayes_scaling.elementwise import exp, held, log, maximum, minimum, sigmoid, softplus
-from bayes_scaling.laws.core import law
-from bayes_scaling.priors import LogNormal
+from bayes_scaling.laws.base import law
+from bayes_scaling.laws.elementwise import exp, held, log, maximum, minimum, sigmoid, softplus
+from bayes_scaling.laws.priors import LogNormal
 
 # Wide, because a curve may be the loss of a language model or the error rate of a classifier.
 _FLOOR = LogNormal(0.7, 1.3, between=0.5)
@@ -201,6 +201,6 @@ def _halley(z: Any, target: Any, delta: Any) -> Any:
 def gpt4(C, *, E, A, alpha):
     """Final loss against training compute: a power law and an irreducible loss.
 
-    The report measures bits per word; `bayes_scaling.units.nats_per_token` brings bits per word or byte here.
+    The report measures bits per word; `bayes_scaling.data.units.nats_per_token` brings bits per word or byte here.
     """
     return E + A * C**-alpha

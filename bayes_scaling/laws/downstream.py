@@ -7,9 +7,9 @@ Losses enter as ``val_loss``; like any input it is a multiple of the reference p
 
 from typing import Any
 
-from bayes_scaling.elementwise import exp, expm1, log, sigmoid, softplus
-from bayes_scaling.laws.core import law
-from bayes_scaling.priors import LogitNormal, LogNormal, Normal
+from bayes_scaling.laws.base import law
+from bayes_scaling.laws.elementwise import exp, expm1, log, sigmoid, softplus
+from bayes_scaling.laws.priors import LogitNormal, LogNormal, Normal
 
 _CHANCE = LogitNormal(0.2, 1.0, between=0.5)
 _CEILING = LogitNormal(0.9, 1.0, between=0.3)

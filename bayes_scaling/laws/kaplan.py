@@ -1,14 +1,14 @@
 """The laws of Kaplan et al. 2020: one resource at a time, N and D together, N and training steps.
 
-The paper's parameters are non-embedding ones (`bayes_scaling.architecture` counts both), and its laws have no
+The paper's parameters are non-embedding ones (`bs.architecture` counts both), and its laws have no
 irreducible loss; only the joint law is given one here. What follows from fitted constants (critical batch,
-overfitting, the best use of a budget) are plain functions in `bayes_scaling.batch`.
+overfitting, the best use of a budget) are plain functions in `bayes_scaling.planning.compute.critical_batch`.
 """
 
 from typing import Any
 
-from bayes_scaling.laws.core import law
-from bayes_scaling.priors import LogNormal
+from bayes_scaling.laws.base import law
+from bayes_scaling.laws.priors import LogNormal
 
 PF_DAY = 8.64e19
 """FLOPs of a PF-day, the paper's unit of compute: 1e15 a second for a day."""
@@ -141,6 +141,6 @@ def _step_constants(reference: Any, *, A: Any, alpha: Any, B: Any, alpha_S: Any)
 def kaplan_steps(N, S_min, *, A, alpha, B, alpha_S):
     """Loss against model size and the least number of training steps, on enough data.
 
-    ``bayes_scaling.batch.min_steps`` gives S_min from steps taken at some batch size.
+    ``bayes_scaling.planning.compute.critical_batch.min_steps`` gives S_min from steps taken at some batch size.
     """
     return A * N**-alpha + B * S_min**-alpha_S

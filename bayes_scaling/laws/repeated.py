@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from bayes_scaling.elementwise import expm1, maximum, minimum
+from bayes_scaling.laws.base import law
 from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR, _constants
-from bayes_scaling.laws.core import law
-from bayes_scaling.priors import LogNormal
+from bayes_scaling.laws.elementwise import expm1, maximum, minimum
+from bayes_scaling.laws.priors import LogNormal
 
 
 def worth(unique: Any, repeats: Any, half_life: Any) -> Any:

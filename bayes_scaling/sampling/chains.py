@@ -4,7 +4,7 @@ A run decides (how long to warm up, when to draw again); what it asks for, `Adva
 whatever lanes there are (`lanes`), alone or beside other runs.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bayes_scaling.model import Structure
 from bayes_scaling.sampling.engine import CHUNK, Engine, engine, hierarchical, prior_draws
+from bayes_scaling.sampling.job import Job
 from bayes_scaling.sampling.mixing import worst_r_hat
 from bayes_scaling.sampling.modes import Mode, modes, shared_out
 from bayes_scaling.sampling.nuts import (
@@ -25,7 +25,8 @@ from bayes_scaling.sampling.nuts import (
     averaged,
     initial_state,
 )
-from bayes_scaling.sampling.rounding import Data, Rounding, adapted, affine, inverse_affine
+from bayes_scaling.sampling.progress import Report
+from bayes_scaling.sampling.transport_map import Data, Rounding, adapted, affine, inverse_affine
 
 PLAIN_WARMUP = 6 * CHUNK
 """Draws per chain that the plain map is given to prove itself."""
@@ -38,10 +39,6 @@ LONG_TREE = 10
 
 LOG_LIKELIHOOD_BYTES = 256 * 2**20
 """Log likelihoods are kept for every draw, or for evenly spaced ones where all would take more than this."""
-
-Progress = Callable[[str, int, int], None]
-"""``progress(phase, done, total)``, called between chunks; phases are "plain warm-up", "warm-up", "draws" and,
-where these disagreed, "careful warm-up" and "draws" again."""
 
 
 @dataclass(frozen=True)
@@ -124,19 +121,15 @@ Asked = Generator[Advance | Finish, Any, Any]
 # -- the run -------------------------------------------------------------------------------------------------
 
 
-def run(
-    structure: Structure,
-    data: Mapping[str, np.ndarray],
-    *,
-    draws: int = 1000,
-    chains: int = 4,
-    max_warmup: int = 1500,
-    seed: int = 0,
-    progress: Progress | None = None,
-    score: Mapping[str, np.ndarray] | None = None,
-) -> Generator[Advance | Finish, Any, Draws]:
-    """One posterior, as a generator of work whose return value is `Draws`; arguments as for `sample`."""
-    arrays = {name: jnp.asarray(value) for name, value in data.items()}
+def run(job: Job) -> Generator[Advance | Finish, Any, Draws]:
+    """One posterior, as a generator of work whose return value is `Draws`."""
+    structure, draws, seed, max_warmup = (
+        job.structure,
+        job.sampler.draws,
+        job.sampler.seed,
+        job.sampler.max_warmup,
+    )
+    arrays = {name: jnp.asarray(value) for name, value in job.data.items()}
     # A single group starts on the plain map; where that bends too much, thin directions follow their ridge. A law
     # with straight coordinates needs no ridge to follow.
     straight = structure.law.straight is not None
@@ -145,7 +138,7 @@ def run(
     found = None if simple else _modes(engine(structure, False), arrays)
     for follow in (True,) if hierarchical(structure) else (False,) if straight else (False, True):
         parts = engine(structure, follow)
-        this = _Run(parts, arrays, chains, seed, progress or (lambda *_: None), found)
+        this = _Run(parts, arrays, job.sampler.chains, seed, job.progress or (lambda *_: None), found)
         limit = max_warmup if follow or straight else min(max_warmup, PLAIN_WARMUP)
         rounding, states, warmup, settled = yield from this.warm_up(limit)
         if settled:
@@ -172,7 +165,7 @@ def run(
         kept = _spaced(chunks, spacing, draws)
         parameters = yield from finish(kept.position, rounding, arrays)
 
-    scored = arrays | {name: jnp.asarray(value) for name, value in (score or {}).items()}
+    scored = arrays | {name: jnp.asarray(value) for name, value in job.score.items()}
     thin = -(-kept.energy.size * structure.n_clusters * 8 // LOG_LIKELIHOOD_BYTES)
     log_likelihood = yield from _finished(
         parts.log_likelihood, parts.batch, kept.position[:, ::thin], rounding, arrays, scored
@@ -205,7 +198,7 @@ class _Run:
         data: Data,
         chains: int,
         seed: int,
-        progress: Progress,
+        progress: Report,
         found: list[Mode] | None,
     ):
         self.parts, self.data, self.chains, self.progress = parts, data, chains, progress

@@ -6,11 +6,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from bayes_scaling.model import Structure
-from bayes_scaling.sampling.geometry import Geometry
+from bayes_scaling.model.build import Structure
+from bayes_scaling.sampling.find_map import Geometry
+from bayes_scaling.sampling.jax_model import program
 from bayes_scaling.sampling.nuts import make_chunk
-from bayes_scaling.sampling.program import program
-from bayes_scaling.sampling.rounding import Data, Rounding
+from bayes_scaling.sampling.transport_map import Data, Rounding
 
 CHUNK = 50
 """Draws per call of the compiled chain: progress is shown, and the warm-up decided, between calls."""

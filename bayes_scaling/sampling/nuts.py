@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from blackjax.adaptation.step_size import dual_averaging_adaptation
 
-from bayes_scaling.sampling.geometry import Geometry
-from bayes_scaling.sampling.rounding import Data, Rounding
+from bayes_scaling.sampling.find_map import Geometry
+from bayes_scaling.sampling.transport_map import Data, Rounding
 
 TARGET_ACCEPTANCE, CAREFUL_ACCEPTANCE = 0.9, (0.97, 0.99)
 """What the step is adapted to: at first, and once divergences or disagreement have been seen."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayes_scaling.model import Structure
+from bayes_scaling.model.build import Structure
 
 
 def padded_structure(structure: Structure, *others: Structure) -> Structure:

@@ -19,7 +19,7 @@ from typing import Any
 # One thread each: on models this small two runs side by side are faster than one run on two threads.
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 
-from bayes_scaling.units import format_flops, format_quantity, parse_quantity
+from bayes_scaling.data.units import format_flops, format_quantity, parse_quantity
 from benchmarks.sweep.design import CORPORA, design
 from benchmarks.sweep.training import Run, train
 

@@ -9,7 +9,7 @@ see its corpus more than 1.6 times is left out.
 
 import itertools
 
-from bayes_scaling.units import tokens_for
+from bayes_scaling.data.units import tokens_for
 from benchmarks.sweep.corpora import CHARACTERS
 from benchmarks.sweep.training import TOKENS_PER_STEP, Run, architecture
 

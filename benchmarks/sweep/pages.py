@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 import bayes_scaling as bs
-from bayes_scaling.units import format_flops, format_quantity
+from bayes_scaling.data.units import format_flops, format_quantity
 from benchmarks.sweep import verdicts
 from benchmarks.sweep.verdicts import PROBS
 

@@ -1,0 +1,1 @@
+"""Laws held against runs that they have not seen, against each other, and against known truths."""

@@ -1,0 +1,198 @@
+"""Which parameters really differ between groups: structures of pooling compared by leave-one-out.
+
+"The corpus moves the offset and not the slope" is a statement about structures: that nothing is lost when groups share
+the exponents, and much when they share the rest. Each structure is one fit, in which the named parameters are partially
+pooled and the others shared; noise may always differ. Differences of expected log predictive density are paired by
+configuration, with their standard errors.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayes_scaling.data.runs import Runs, load_runs
+from bayes_scaling.errors import InputError
+from bayes_scaling.evaluation.compare import Comparison, compare
+from bayes_scaling.inference.sample_posterior import sample_posterior
+from bayes_scaling.inference.spec import make_spec
+from bayes_scaling.laws.base import Law, get_law
+from bayes_scaling.sampling.settings import Sampler
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SLOPES = {
+    "alpha", "beta", "alpha_S", "eta", "gamma", "delta", "phi", "c_0", "c_1", "c_2", "k", "p", "q", "r", "h",
+}  # fmt: skip
+"""Parameters that bend a curve; all others move it."""
+
+NONE, ALL, OFFSETS, EXPONENTS = "none differ", "all differ", "offsets differ", "slopes differ"
+
+PRACTICAL = 4.0
+"""A difference of elpd below this is no reason to prefer a structure (Sivula et al. 2020, arXiv:2008.10296)."""
+
+
+@dataclass(frozen=True, eq=False)
+class PoolingComparison:
+    """Structures of pooling, ranked, and what each parameter's own difference is worth.
+
+    Attributes
+    ----------
+    comparison : Comparison
+        Of the structures by name: "none differ", "all differ", "offsets differ", "slopes differ", and for each
+        parameter "only E" and "all but E".
+    parameters : DataFrame
+        Indexed by parameter: kind (offset or slope); needed and its se, the elpd lost by sharing this parameter while
+        all others differ; alone and its se, the elpd won by letting it differ alone; verdict.
+    """
+
+    comparison: Comparison
+    parameters: "pd.DataFrame"
+
+    def difference(self, structure: str, over: str) -> tuple[float, float]:
+        """Elpd of one structure less that of another, and its standard error."""
+        return _difference(self.comparison.pointwise, structure, over)
+
+    @property
+    def verdicts(self) -> list[str]:
+        """What the differences say, one sentence each."""
+        return list(_verdicts(self))
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                *self.verdicts,
+                "",
+                self.parameters.to_string(float_format=lambda x: f"{x:.2f}"),
+                "",
+                str(self.comparison),
+            ]
+        )
+
+
+def structures(law: Law) -> dict[str, dict[str, str]]:
+    """The poolings that are compared: which parameters differ between groups, by name."""
+    names = law.parameters
+    offsets = [name for name in names if name not in SLOPES]
+    slopes = [name for name in names if name in SLOPES]
+    differing = {NONE: [], ALL: list(names)}
+    if offsets and slopes:
+        differing |= {OFFSETS: offsets, EXPONENTS: slopes}
+    if len(names) > 1:
+        differing |= {f"only {name}": [name] for name in names}
+        differing |= {f"all but {name}": [other for other in names if other != name] for name in names}
+    return {
+        key: {name: "partial" if name in chosen else "complete" for name in names} | {"sigma": "partial"}
+        for key, chosen in differing.items()
+    }
+
+
+def compare_pooling(
+    runs: Any,
+    law: str | Law = "chinchilla",
+    *,
+    group: str | None = None,
+    refit: bool = True,
+    progress: Any = False,
+    sampler: Sampler | None = None,
+    **options: Any,
+) -> PoolingComparison:
+    """Which parameters of a law differ between groups.
+
+    Parameters
+    ----------
+    runs : Runs, DataFrame or path
+        With two groups or more.
+    law : str or Law
+    group : str, optional
+        As for `fit`.
+    refit : bool
+        Leave out in truth where importance sampling cannot be trusted.
+    progress : bool or callable
+        As for `fit`.
+    **options
+        As for `make_spec`, but for pooling: noise, priors.
+
+    Returns
+    -------
+    PoolingComparison
+
+    Raises
+    ------
+    InputError
+        For a table of one group.
+    """
+    family = get_law(law)
+    if "pooling" in options:
+        raise InputError("compare_pooling tries poolings of its own; leave pooling out")
+    table = runs if isinstance(runs, Runs) else load_runs(runs, group=group, inputs=family.columns)
+    if len(table.groups) < 2:
+        raise InputError(f"{table.name} has one group; differences between groups need two or more")
+    fits = {
+        name: sample_posterior(
+            make_spec(table, family, pooling=pooling, sampler=sampler, **options), progress
+        )
+        for name, pooling in structures(family).items()
+    }
+    return judged(compare(fits, refit=refit, ahead=False, progress=progress), family)
+
+
+def judged(comparison: Comparison, law: Law) -> PoolingComparison:
+    """What each parameter's own difference is worth, from the compared structures."""
+    import pandas as pd
+
+    rows = []
+    for name in law.parameters if len(law.parameters) > 1 else ():
+        needed, needed_se = _difference(comparison.pointwise, ALL, f"all but {name}")
+        alone, alone_se = _difference(comparison.pointwise, f"only {name}", NONE)
+        rows.append(
+            {
+                "parameter": name, "kind": "slope" if name in SLOPES else "offset",
+                "needed": needed, "needed se": needed_se, "alone": alone, "alone se": alone_se,
+                "verdict": _verdict_of_one(needed, needed_se, alone, alone_se),
+            }
+        )  # fmt: skip
+    return PoolingComparison(
+        comparison, pd.DataFrame(rows).set_index("parameter") if rows else pd.DataFrame()
+    )
+
+
+def _difference(pointwise: Any, structure: str, over: str) -> tuple[float, float]:
+    gap = (pointwise[structure] - pointwise[over]).to_numpy()
+    return float(gap.sum()), float(gap.std(ddof=1) * np.sqrt(len(gap)))
+
+
+def _verdict(gain: float, se: float) -> str:
+    if abs(gain) < max(PRACTICAL, 2 * se):
+        return "no sign that it differs"
+    return "differs" if gain > 0 else "better shared"
+
+
+def _verdict_of_one(needed: float, needed_se: float, alone: float, alone_se: float) -> str:
+    """Of one parameter: where the others take its place, something differs, and it may be this one."""
+    verdict, by_itself = _verdict(needed, needed_se), _verdict(alone, alone_se)
+    if verdict.startswith("no sign") and by_itself == "differs":
+        return "differs, or another in its place"
+    return verdict
+
+
+def _verdicts(found: PoolingComparison) -> Iterator[str]:
+    known: Mapping[str, Any] = found.comparison.fits
+    gain, se = found.difference(ALL, NONE)
+    word = "differ" if _verdict(gain, se) == "differs" else "show no sign of a difference"
+    yield f"The groups {word}: letting all parameters differ is worth {gain:.1f} (se {se:.1f}) of elpd."
+    for shared, kept, structure in (("slopes", "offsets", OFFSETS), ("offsets", "slopes", EXPONENTS)):
+        if structure in known:
+            gain, se = found.difference(ALL, structure)
+            needs = _verdict(gain, se) == "differs"
+            yield (
+                f"With the {kept} free to differ, the groups {'also need' if needs else 'can share the same'} "
+                f"{'different ' if needs else ''}{shared}: letting those differ too is worth {gain:.1f} (se {se:.1f})."
+            )
+    for row in found.parameters.itertuples():
+        yield (
+            f"{row.Index} ({row.kind}): {row.verdict}; sharing it alone costs {row.needed:.1f} (se {row[3]:.1f}), "
+            f"letting it alone differ is worth {row.alone:.1f} (se {row[5]:.1f})."
+        )

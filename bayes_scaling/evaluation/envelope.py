@@ -1,0 +1,118 @@
+"""The envelope of training curves: which model size is best at a budget, and the line through them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayes_scaling.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from bayes_scaling.data.runs import Runs
+
+FEWEST = 3
+"""Model sizes that make a window, and points that make a line."""
+
+TRIES = 20
+"""Draws of noise until as many models share the envelope."""
+
+
+def envelope(
+    runs: "Runs", sigma: "xr.DataArray", window: float, seed: int
+) -> tuple["xr.DataArray", "Callable[[Any], xr.DataArray]", "pd.DataFrame"]:
+    """The exponent, the line and the points of the envelope, one line per draw.
+
+    Each draw adds noise as large as the law's, one value for a whole training curve, and finds the best curve in each
+    window of compute. Windows whose best model is the smallest or the largest that they hold say nothing of an optimum.
+    Each model size counts once, in the middle of the stretch where it is best, and the line is drawn from the posterior
+    of a regression through these points (flat in the line and in the log of its scatter).
+    """
+    import pandas as pd
+    import xarray as xr
+
+    x, log_n = np.log(runs.flops), np.log(runs.params)
+    width = window * np.log(10)
+    edges = x.min() + width * np.arange(int(np.ceil(np.ptp(x) / width + 1e-9)) + 1)
+    centres = (edges[:-1] + edges[1:]) / 2
+    curves = runs.clusters if "trajectory" in runs.table else np.arange(len(runs))
+    count = int(curves.max()) + 1
+    size = np.array([log_n[curves == c].mean() for c in range(count)])
+    loss = np.full((len(centres), count), np.inf)  # of a curve in the middle of a window
+    if "trajectory" in runs.table:
+        for c in range(count):
+            order = np.argsort(x[curves == c])
+            at, y = x[curves == c][order], runs.log_loss[curves == c][order]
+            inside = (centres >= at[0]) & (centres <= at[-1])
+            loss[inside, c] = np.interp(centres[inside], at, y)
+    else:
+        which = np.clip(np.digitize(x, edges) - 1, 0, len(centres) - 1)
+        fall = 0.0
+        for _ in range(3):  # how the envelope falls, so that a later run of a window has no head start
+            loss[which, curves] = runs.log_loss - fall * (x - centres[which])
+            some = np.isfinite(loss).any(1)
+            fall = np.polyfit(centres[some], loss[some].min(1), 1)[0] if some.sum() > 1 else 0.0
+    # One curve alone is best by default; two are not enough to tell an optimum from an edge.
+    full = np.isfinite(loss).sum(1) >= 3
+    loss, centres = loss[full], centres[full]
+    if len(centres) < FEWEST:
+        raise InputError(
+            f"{len(centres)} windows of compute hold three model sizes; an envelope takes {FEWEST}"
+        )
+    there = np.where(np.isfinite(loss), size, np.nan)
+    smallest, largest = np.nanmin(there, axis=1), np.nanmax(there, axis=1)
+    rng = np.random.default_rng([seed, 707])
+    flat = sigma.to_numpy().ravel()
+    a, at_reference = np.empty(len(flat)), np.empty(len(flat))
+    origin = centres.mean()
+    chosen = np.empty((len(flat), len(centres)))
+    for i, scale in enumerate(flat):
+        for _ in range(TRIES):
+            best = size[np.argmin(loss + scale * rng.standard_normal(count), axis=1)]
+            chosen[i] = np.where((best > smallest) & (best < largest), best, np.nan)
+            inside = np.isfinite(chosen[i])
+            sizes, of = np.unique(chosen[i, inside], return_inverse=True)
+            if len(sizes) >= FEWEST:
+                break
+        else:
+            raise InputError(
+                f"{len(sizes)} model sizes make up the envelope (those at its edges left out); a line takes {FEWEST}"
+            )
+        middle = np.bincount(of, centres[inside]) / np.bincount(of)
+        a[i], at_reference[i] = _regressed(middle - origin, sizes, rng)
+    shape = dict(zip(sigma.dims, sigma.shape, strict=True))
+
+    def as_draws(values: np.ndarray) -> "xr.DataArray":
+        return xr.DataArray(values.reshape(tuple(shape.values())), dims=tuple(shape))
+
+    def line(flops: Any) -> "xr.DataArray":
+        beyond = xr.DataArray(np.log(np.atleast_1d(flops)) - origin, dims="point")
+        drawn: Any = np.exp(as_draws(at_reference) + as_draws(a) * beyond)
+        return drawn
+
+    told = np.isfinite(chosen).mean(0) >= 0.5
+    low, middle_n, high = np.nanquantile(chosen[:, told], [0.05, 0.5, 0.95], axis=0)
+    table = pd.DataFrame(
+        {
+            "approach": "envelope",
+            "flops": np.exp(centres[told]),
+            "params": np.exp(middle_n),
+            "lower": np.exp(low),
+            "upper": np.exp(high),
+            "runs": np.isfinite(loss[told]).sum(1),
+        }
+    )
+    return as_draws(a), line, table
+
+
+def _regressed(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
+    """One draw of the slope and intercept of y in x, from the posterior under the usual flat prior."""
+    design = np.stack([x, np.ones_like(x)], axis=1)
+    information = design.T @ design
+    best = np.linalg.solve(information, design.T @ y)
+    freedom = max(len(x) - 2, 1)
+    scatter = np.sqrt(np.sum((y - design @ best) ** 2) / rng.chisquare(freedom))
+    drawn = best + scatter * np.linalg.solve(np.linalg.cholesky(information).T, rng.standard_normal(2))
+    return float(drawn[0]), float(drawn[1])

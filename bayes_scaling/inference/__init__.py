@@ -1,0 +1,1 @@
+"""Posteriors: specified, sampled, saved, diagnosed and summarised."""

@@ -1,0 +1,157 @@
+"""Posterior: a law, the runs that it was fitted to, and the draws; frozen, and all that a verb needs to know."""
+
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayes_scaling.data.runs import Reference, Runs
+from bayes_scaling.errors import InputError
+from bayes_scaling.inference.spec import NEW_GROUP
+from bayes_scaling.laws.base import Law
+from bayes_scaling.model.build import Pooling, Structure, structure
+from bayes_scaling.model.drift import Drift
+from bayes_scaling.model.noise import Noise
+from bayes_scaling.sampling.settings import Sampler
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    import xarray as xr
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Posterior:
+    """A law fitted to a table of runs.
+
+    Attributes
+    ----------
+    law : Law
+        With the priors that were used.
+    runs : Runs
+    noise : Noise
+    pooling : dict of str to {"complete", "partial", "none"}
+        For every parameter of the law and for sigma.
+    tree : xarray.DataTree
+        Groups posterior, sample_stats, log_likelihood, prior, observed_data and constant_data (dims chain,
+        draw, run, group, cluster), with the provenance in its attributes.
+    """
+
+    law: Law
+    runs: Runs
+    noise: Noise
+    pooling: dict[str, Pooling]
+    tree: "xr.DataTree"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.law.name} on {self.runs!r})"
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """How this posterior was made: seed, draws, device, versions, time, and the sampler's own numbers."""
+        return json.loads(self.tree.attrs["provenance"])
+
+    @property
+    def drift(self) -> Drift:
+        """How far forecasts let the truth drift from the law beyond the data."""
+        chosen = self.provenance.get("drift")
+        return Drift.from_dict(chosen) if chosen else Drift.of(self.law)
+
+    def with_drift(self, drift: Drift) -> "Self":
+        """The same posterior, whose forecasts hold another drift: one's own, or that of a back-test of its table."""
+        tree = self.tree.copy()
+        tree.attrs = {"provenance": json.dumps(self.provenance | {"drift": drift.to_dict()})}
+        return replace(self, tree=tree)
+
+    @property
+    def sampler(self) -> Sampler:
+        """The settings that it was sampled with, for refits."""
+        made = self.provenance
+        return Sampler(made["draws"], made["chains"], made["max_warmup"], made["seed"])
+
+    @property
+    def seed(self) -> int:
+        """The seed that it was sampled with, from which every forecast draws."""
+        seed: int = self.provenance["seed"]
+        return seed
+
+    @property
+    def reference(self) -> Reference:
+        """The point that N and D are measured from."""
+        return self.runs.reference
+
+    @property
+    def groups(self) -> list[str]:
+        return self.runs.groups
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether some parameter differs between groups."""
+        return any(kind != "complete" for kind in self.pooling.values())
+
+    @property
+    def structure(self) -> Structure:
+        """What shapes the model, for refits."""
+        return structure(self.runs, self.law, self.noise, self.pooling)
+
+    @cached_property
+    def posterior(self) -> "xr.Dataset":
+        """Draws of every named quantity, dims (chain, draw) and group where it differs between groups."""
+        return self.tree["posterior"].to_dataset()
+
+    @cached_property
+    def prior(self) -> "xr.Dataset":
+        """Prior draws of the same quantities."""
+        return self.tree["prior"].to_dataset()
+
+    @property
+    def one_per_draw(self) -> "xr.DataArray":
+        """Zeros of dims (chain, draw), in the shape of what there is one of for each draw."""
+        return 0.0 * self.posterior["chain"] + 0.0 * self.posterior["draw"]
+
+    def draws(self, group: str | None = None) -> "xr.Dataset":
+        """Draws of the law's and the noise's parameters.
+
+        Parameters
+        ----------
+        group : str, optional
+            A group's label, or ``"new"`` for a group not seen yet (drawn from the population, one for each
+            draw of the posterior). Default: all groups, along the dim ``group``.
+
+        Raises
+        ------
+        InputError
+            For a label that is not a group of this fit.
+        """
+        names = [*self.law.parameters, "sigma", *self.structure.global_priors]
+        everything = self.posterior[names]
+        if group is None or (group in self.groups and not self.hierarchical):
+            return everything
+        if group == NEW_GROUP:
+            return self._new_group(everything)
+        if group not in self.groups:
+            raise InputError(
+                f"no group {group!r} in this fit; its groups are {', '.join(self.groups)}, or 'new'"
+            )
+        return everything.sel(group=group, drop=True)
+
+    def _new_group(self, everything: "xr.Dataset") -> "xr.Dataset":
+        """One group per draw from the population that the draw describes."""
+        rng = np.random.default_rng([self.seed, 101])
+        drawn = everything
+        for name, prior in self.structure.priors.items():
+            if self.pooling[name] == "complete":
+                continue
+            shape = self.one_per_draw
+            normal = shape.copy(data=rng.standard_normal(shape.shape))
+            if self.pooling[name] == "partial":
+                free = (
+                    prior.inverse(self.posterior[f"{name}_population"])
+                    + self.posterior[f"{name}_tau"] * normal
+                )
+            else:
+                free = prior.location + prior.spread * normal
+            drawn = drawn.assign({name: prior.forward(free)})
+        return drawn

@@ -1,0 +1,110 @@
+"""Which answers hang on which prior: how they would move, were a prior's density raised to a power.
+
+Kallioinen et al. 2024, arXiv:2107.14054, scale the prior to p(theta)^a. At a = 1 the derivative of a posterior mean
+with respect to log a is its posterior covariance with log p(theta), so that nothing is refitted or reweighted:
+
+    d mean(q) / d log a = cov(q, log p),     d var(q) / d log a = cov((q - mean(q))^2, log p).
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from bayes_scaling.inference.posterior import Posterior
+    from bayes_scaling.laws.priors import Prior
+
+HANGS = 0.15
+"""A move of the mean by this many posterior sd, or of the sd by this share, when a prior counts twice."""
+
+
+def prior_sensitivity(fit: "Posterior", group: str | None = None) -> "pd.DataFrame":
+    """How far each answer moves when a prior counts twice.
+
+    Parameters
+    ----------
+    fit : Posterior
+    group : str, optional
+        The group whose answers are asked for. Default: the first.
+
+    Returns
+    -------
+    DataFrame
+        Rows: the law's parameters and the constants that papers print, of this group. Columns: the priors of the
+        law's parameters (all that a pooling makes of one: population and groups). Values: the larger of the
+        shift of the mean in posterior sd, and of the relative change of the sd, per doubling of the prior's
+        weight. A quantity that only its prior tells has .35 (its sd would shrink by that share).
+    """
+    return _sensitivity(fit, group or fit.groups[0], _log_priors(fit))
+
+
+def _sensitivity(fit: "Posterior", group: str, log_priors: dict[str, np.ndarray]) -> "pd.DataFrame":
+    """`prior_sensitivity`, given what the priors say of each draw."""
+    import pandas as pd
+
+    answers = fit.draws(group)
+    quantities = {name: prior.inverse(answers[name]) for name, prior in fit.law.priors.items()}
+    if fit.law.constants is not None:
+        parameters = {name: answers[name] for name in fit.law.parameters}
+        quantities |= fit.law.constants(fit.reference, **parameters)
+    flattened = {about: flat(values) for about, values in quantities.items()}
+    table = {
+        name: {about: _moved(values, log_prior) for about, values in flattened.items()}
+        for name, log_prior in log_priors.items()
+    }
+    return pd.DataFrame(table)
+
+
+def prior_sensitive(fit: "Posterior") -> list[str]:
+    """For each prior, a sentence on the answers about other parameters that hang on it."""
+    said = []
+    many, log_priors = "group" in fit.draws().dims, _log_priors(fit)
+    for group in fit.groups if many else fit.groups[:1]:
+        table = _sensitivity(fit, group, log_priors)
+        where = f" of {group}" if many else ""
+        others = table.apply(lambda row: row.drop(row.name, errors="ignore"), axis=1)
+        worst, moved = others.idxmax(axis=1), others.max(axis=1)
+        for prior in table.columns:
+            own = [str(about) for about in table.index if worst[about] == prior and moved[about] > HANGS]
+            if own:
+                hang, move = ("hang", "they move") if len(own) > 1 else ("hangs", "it moves")
+                said.append(
+                    f"{', '.join(own)}{where} {hang} on the prior of {prior}: "
+                    f"counted twice, {move} by up to {moved[own].max():.2f} posterior sd"
+                )
+    return said
+
+
+def flat(values: "xr.DataArray") -> np.ndarray:
+    """Draws as one array."""
+    return values.transpose("chain", "draw", ...).to_numpy().reshape(-1)
+
+
+def _log_priors(fit: "Posterior") -> dict[str, np.ndarray]:
+    """Log density of each prior at each draw, up to a constant; the same whichever group is asked about."""
+    return {name: flat(_log_prior(fit, name, prior)) for name, prior in fit.law.priors.items()}
+
+
+def _log_prior(fit: "Posterior", name: str, prior: "Prior") -> "xr.DataArray":
+    """Log density of what this prior says of the parameter, up to a constant, dims (chain, draw)."""
+    posterior = fit.posterior
+    population = posterior.get(f"{name}_population", posterior[name])
+    z = (prior.inverse(population) - prior.location) / prior.spread
+    log_density = -0.5 * z**2
+    if f"{name}_tau" in posterior:
+        log_density = log_density - 0.5 * (posterior[f"{name}_tau"] / prior.group_spread) ** 2
+    return log_density.sum("group") if "group" in log_density.dims else log_density
+
+
+def _moved(q: np.ndarray, log_prior: np.ndarray) -> float:
+    """The larger of the two moves of a quantity, per doubling."""
+    sd = q.std()
+    if not sd > 0:
+        return 0.0
+    z = (q - q.mean()) / sd
+    centred = log_prior - log_prior.mean()
+    # d sd / sd is half of d var / var.
+    return float(np.log(2) * max(abs(np.mean(z * centred)), abs(np.mean(z**2 * centred)) / 2))

@@ -1,0 +1,247 @@
+"""sample_many(): one law fitted to many tables, together, resumable, here or on a cluster."""
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+from zlib import crc32
+
+import numpy as np
+
+from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
+from bayes_scaling.inference.diagnostics import diagnose
+from bayes_scaling.inference.netcdf import open_posterior, save_posterior
+from bayes_scaling.inference.posterior import Posterior
+from bayes_scaling.inference.sample_posterior import posterior_of
+from bayes_scaling.inference.spec import Spec, make_spec
+from bayes_scaling.laws.base import DEFAULT, Law, get_law
+from bayes_scaling.laws.priors import Prior
+from bayes_scaling.model.build import Pooling, model_data
+from bayes_scaling.model.noise import Noise, as_noise
+from bayes_scaling.sampling.progress import Report, progress_bar
+from bayes_scaling.sampling.settings import Parallel, Sampler
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+@dataclass(frozen=True, eq=False)
+class FitOutcome:
+    """What came of one table of a batch.
+
+    Attributes
+    ----------
+    name : str
+    fit : Posterior or None
+        None where the table could not be fitted.
+    error : str
+        Why it could not; empty where it could.
+    resumed : bool
+        Whether the fit was there already, from a batch that was interrupted.
+    """
+
+    name: str
+    fit: Posterior | None = None
+    error: str = ""
+    resumed: bool = False
+
+
+def sample_many(
+    tables: Mapping[str, Any] | Sequence[str | Path],
+    law: str | Law = DEFAULT,
+    *,
+    group: str | None = None,
+    pooling: Pooling | Mapping[str, Pooling] | None = None,
+    noise: str | Noise | None = None,
+    priors: Mapping[str, Prior] | None = None,
+    sampler: Sampler | None = None,
+    folder: str | Path | None = None,
+    client: "Client | None" = None,
+    at_once: int | None = None,
+    progress: bool | Report = False,
+) -> Iterator[FitOutcome]:
+    """Fit a law to many tables, or to many subsets of one, in as few compiled programs as can be.
+
+    Tables that differ in their rows alone share one program, and are sampled side by side. A table that cannot
+    be fitted is reported, and the rest goes on.
+
+    Parameters
+    ----------
+    tables : mapping of name to Runs, DataFrame or path; or sequence of paths
+        Of paths, the names are those of the files. In a mapping, a function without arguments may stand for a
+        table; it is called when the table is checked.
+    law, group, pooling, noise, priors
+        As for `make_spec`.
+    sampler : Sampler, optional
+        Its seed and a table's name decide the seed of that table's fit: a batch may grow or change its order.
+    folder : path, optional
+        Each fit is saved there as ``<name>.nc`` as soon as it is done. A batch that was interrupted goes on
+        where it stopped: fits that are there, of the same runs and with the same settings, are opened.
+    client : distributed.Client, optional
+        Sample on the workers of a Dask cluster (``pip install 'bayes_scaling[cluster]'``). The fits equal the
+        local ones; those of a worker that is lost run again elsewhere.
+    at_once : int, optional
+        Fits that are worked on at the same time, which bounds the memory. Default: as many as there are cores
+        (32 where chains are vectorised, twice the workers' threads on a cluster).
+    progress : bool or callable
+        Show a progress bar on stderr, or call ``progress("fits", done, total)``.
+
+    Yields
+    ------
+    FitOutcome
+        As they come, those of the folder first. Only what the caller keeps stays in memory.
+
+    Raises
+    ------
+    InputError
+        For a law, pooling, noise or folder that cannot be used with any table.
+
+    Warns
+    -----
+    DoubtfulFitWarning
+        At the end, naming the fits that failed their diagnosis.
+    """
+    named = tables if isinstance(tables, Mapping) else by_stem(tables)
+    get_law(law).with_priors(priors or {})
+    as_noise(noise)
+    home = Path(folder) if folder is not None else None
+    if home is not None:
+        _make(home)
+
+    settings = sampler or Sampler()
+
+    def asked(name: str) -> Spec:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DoubtfulInputWarning)  # the doubts stay with the runs
+            table = named[name]
+            return make_spec(
+                table() if callable(table) else table,
+                law,
+                group=group,
+                pooling=pooling,
+                noise=noise,
+                priors=priors,
+                sampler=replace(settings, seed=_own_seed(settings.seed, name)),
+            )
+
+    return _fits(named, asked, home, settings.parallel, client, at_once, progress)
+
+
+def _own_seed(seed: int, name: str) -> int:
+    return int(np.random.SeedSequence([seed, crc32(name.encode())]).generate_state(1)[0])
+
+
+def _fits(
+    names: Mapping[str, Any],
+    asked: Callable[[str], Spec],
+    folder: Path | None,
+    parallel: Parallel | None,
+    client: "Client | None",
+    at_once: int | None,
+    progress: bool | Report,
+) -> Iterator[FitOutcome]:
+    failed: list[str] = []
+    done = 0
+    with progress_bar(progress) as report:
+
+        def counted(outcome: FitOutcome) -> FitOutcome:
+            nonlocal done
+            done += 1
+            if report:
+                report("fits", done, len(names))
+            if outcome.fit is not None and not diagnose(outcome.fit).ok:
+                failed.append(outcome.name)
+            return outcome
+
+        requests: dict[str, Spec] = {}
+        for name in names:
+            try:
+                wanted = asked(name)
+                there = _resumed(folder, name, wanted)
+            except InputError as error:
+                yield counted(FitOutcome(name, error=str(error)))
+                continue
+            if there is None:
+                requests[name] = wanted
+            else:
+                yield counted(FitOutcome(name, there, resumed=True))
+        for outcome in _sampled(requests, parallel, client, at_once):
+            if folder is not None and outcome.fit is not None:
+                save_posterior(outcome.fit, _file(folder, outcome.name))
+            yield counted(outcome)
+    if failed:
+        shown_names = ", ".join(failed[:5]) + ", ..." * (len(failed) > 5)
+        warnings.warn(
+            f"{len(failed)} of {len(names)} fits failed their diagnosis: {shown_names}",
+            DoubtfulFitWarning,
+            stacklevel=2,
+        )
+
+
+def _sampled(
+    requests: Mapping[str, Spec], parallel: Parallel | None, client: "Client | None", at_once: int | None
+) -> Iterator[FitOutcome]:
+    """The outcome of each request, as they come."""
+    from time import perf_counter
+
+    # JAX and PyMC load when something is sampled, and not on import.
+    from bayes_scaling.sampling.chains import Draws
+    from bayes_scaling.sampling.sample import sample_many as drawn
+
+    began = dict[Any, float]()
+
+    def jobs() -> Iterator[Any]:
+        for name, asked in requests.items():
+            began[name] = perf_counter()
+            yield asked.job(name)
+
+    room = [asked.structure for asked in requests.values()]
+    for key, came in drawn(jobs(), room=room, parallel=parallel, at_once=at_once, client=client):
+        name = str(key)
+        if isinstance(came, Draws):
+            yield FitOutcome(name, posterior_of(requests[name], came, perf_counter() - began[name]))
+        else:
+            yield FitOutcome(name, error=f"{type(came).__name__}: {came}")
+
+
+def by_stem(paths: Sequence[str | Path]) -> dict[str, Path]:
+    """Paths by the names of their files; `InputError` where two have one name."""
+    named: dict[str, Path] = {}
+    for path in map(Path, paths):
+        if path.stem in named:
+            raise InputError(f"{named[path.stem]} and {path} have one name; give a mapping of names to paths")
+        named[path.stem] = path
+    return named
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {error}") from error
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"the folder {folder} is not writable")
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{quote(name, safe=' ')}.nc"
+
+
+def _resumed(folder: Path | None, name: str, asked: Spec) -> Posterior | None:
+    """The fit that a former batch left; `InputError` where the file holds another one."""
+    if folder is None or not (path := _file(folder, name)).exists():
+        return None
+    fit = open_posterior(path)
+    there = fit.provenance
+    differs = [key for key, value in asked.description.items() if there.get(key) != value]
+    if not differs:
+        old, new = model_data(fit.runs, fit.law, fit.noise), asked.job().data
+        differs = [key for key in new if key not in old or not np.array_equal(old[key], new[key])]
+    if differs:
+        raise InputError(
+            f"{path} holds another fit (its {differs[0]} differs) and is kept; choose another folder"
+        )
+    return fit

@@ -1,0 +1,111 @@
+"""What is asked of a fit: runs, law, noise, pooling and sampler, checked and complete before anything is sampled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from bayes_scaling.data.runs import Runs, load_runs
+from bayes_scaling.errors import InputError
+from bayes_scaling.laws.base import DEFAULT, Law, get_law
+from bayes_scaling.laws.priors import Prior
+from bayes_scaling.model.build import Pooling, Structure, model_data, structure
+from bayes_scaling.model.noise import Noise, as_noise
+from bayes_scaling.sampling.settings import Sampler
+
+if TYPE_CHECKING:
+    from bayes_scaling.sampling.sample import Draws, Job
+
+FORMAT = 1
+"""Version of the file format."""
+
+NEW_GROUP = "new"
+"""The group label that stands for one not seen yet."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """All that decides a posterior; see `bayes_scaling.api.fit` for the meaning of each."""
+
+    runs: Runs
+    law: Law
+    noise: Noise
+    pooling: Pooling | Mapping[str, Pooling] | None
+    sampler: Sampler
+
+    @cached_property
+    def structure(self) -> Structure:
+        return structure(self.runs, self.law, self.noise, self.pooling)
+
+    def job(self, key: Any = None, progress: Any = None) -> "Job":
+        """What the sampler is given."""
+        # JAX and PyMC load when something is sampled, and not on import.
+        from bayes_scaling.sampling.sample import Job
+
+        return Job(key, self.structure, model_data(self.runs, self.law, self.noise), self.sampler, progress)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The part of the provenance that is known before sampling, as JSON values."""
+        return {
+            "format": FORMAT,
+            "law": self.law.name,
+            "formula": self.law.formula,
+            "cite": self.law.cite,
+            "priors": {name: prior.to_dict() for name, prior in self.law.priors.items()},
+            "noise": self.noise.to_dict(),
+            "pooling": dict(self.structure.pooling),
+            "reference": self.runs.reference.values,
+            "runs": {
+                "name": self.runs.name,
+                "inputs": list(self.runs.inputs),
+                "doubts": list(self.runs.warnings),
+                "columns": list(map(str, self.runs.table.columns)),
+            },
+            "seed": self.sampler.seed,
+            "draws": self.sampler.draws,
+            "chains": self.sampler.chains,
+            "max_warmup": self.sampler.max_warmup,
+        }
+
+    def provenance(self, sampled: "Draws", seconds: float) -> dict[str, Any]:
+        """How the posterior was made: the specification, and what the sampler did."""
+        return self.description | {
+            "warmup": sampled.warmup,
+            "spacing": sampled.spacing,
+            "device": sampled.device,
+            "seconds": round(seconds, 3),
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": {
+                p: version(p) for p in ("bayes-scaling", "pymc", "pytensor", "jax", "blackjax", "numpy")
+            },
+        }
+
+
+def make_spec(
+    runs: Any,
+    law: str | Law = DEFAULT,
+    *,
+    group: str | None = None,
+    pooling: Pooling | Mapping[str, Pooling] | None = None,
+    noise: str | Noise | None = None,
+    priors: Mapping[str, Prior] | None = None,
+    sampler: Sampler | None = None,
+) -> Spec:
+    """The checked specification; arguments and errors as for `bayes_scaling.api.fit`."""
+    chosen = get_law(law).with_priors(priors or {})
+    if not isinstance(runs, Runs):
+        runs = load_runs(runs, group=group, inputs=chosen.columns)
+    elif group is not None:
+        runs = runs.grouped_by(group)
+    runs = runs.with_inputs(chosen.columns)
+    if NEW_GROUP in runs.groups:
+        raise InputError(
+            f"{runs.name} has a group called {NEW_GROUP!r}, the word for a group not seen yet; "
+            "give it another label"
+        )
+    spec = Spec(runs, chosen, as_noise(noise), pooling, sampler or Sampler())
+    spec.structure  # noqa: B018  (a pooling that cannot be is refused here, and not later)
+    return spec

@@ -1,0 +1,150 @@
+"""Small frozen priors: a location and a spread on the free scale, and the map to the natural one.
+
+Every parameter of every model is a standard normal pushed through ``location + spread * offset`` and then
+`Prior.forward`. That one convention gives the pooled and the hierarchical model, prior draws, and a posterior
+that is round enough to sample.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bayes_scaling.errors import InputError
+from bayes_scaling.laws.elementwise import exp, log, sigmoid
+
+
+class Prior:
+    """A normal distribution on a free scale, and the map from there to the natural scale.
+
+    Attributes
+    ----------
+    location, spread : float
+        Mean and standard deviation on the free scale.
+    group_spread : float
+        Scale of the half-normal prior on tau, the standard deviation between groups, on the free scale.
+    """
+
+    spread: float
+    between: float | None
+
+    @property
+    def location(self) -> float:
+        raise NotImplementedError
+
+    @property
+    def group_spread(self) -> float:
+        return self.spread / 2 if self.between is None else self.between
+
+    def forward(self, free: Any) -> Any:
+        """Free scale to natural scale, for any array type."""
+        raise NotImplementedError
+
+    def inverse(self, natural: Any) -> Any:
+        """Natural scale to free scale, for any array type."""
+        raise NotImplementedError
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a saved file."""
+        return {"family": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
+
+    def _check(self) -> None:
+        for name, value in (("spread", self.spread), ("between", self.group_spread)):
+            if not value > 0:
+                raise InputError(f"a prior's {name} must be positive, not {value!r}")
+
+
+@dataclass(frozen=True)
+class Normal(Prior):
+    """Normal prior for a parameter that may have either sign; the free scale is the natural one.
+
+    ``between`` is the half-normal scale of the sd between groups; half of ``spread`` unless given.
+    """
+
+    mean: float
+    spread: float
+    between: float | None = None
+
+    def __post_init__(self) -> None:
+        self._check()
+
+    @property
+    def location(self) -> float:
+        return self.mean
+
+    def forward(self, free: Any) -> Any:
+        return free
+
+    def inverse(self, natural: Any) -> Any:
+        return natural
+
+
+@dataclass(frozen=True)
+class LogNormal(Prior):
+    """Log-normal prior for a positive parameter; ``spread`` is the sd of its logarithm.
+
+    ``between`` is the half-normal scale of the sd between groups, on the log scale; half of ``spread`` unless
+    given. ``above`` shifts the support to values above that bound (degrees of freedom above 1, say).
+    """
+
+    median: float
+    spread: float
+    between: float | None = None
+    above: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._check()
+        if not self.median > self.above:
+            raise InputError(
+                f"a log-normal prior's median must lie above {self.above:g}, not be {self.median!r}"
+            )
+
+    @property
+    def location(self) -> float:
+        return float(log(self.median - self.above))
+
+    def forward(self, free: Any) -> Any:
+        return exp(free) + self.above if self.above else exp(free)
+
+    def inverse(self, natural: Any) -> Any:
+        return log(natural - self.above)
+
+
+@dataclass(frozen=True)
+class LogitNormal(Prior):
+    """Logit-normal prior for a share between 0 and 1; ``spread`` is the sd of its log odds.
+
+    ``between`` is the half-normal scale of the sd between groups, on the scale of log odds; half of ``spread`` unless
+    given.
+    """
+
+    median: float
+    spread: float
+    between: float | None = None
+
+    def __post_init__(self) -> None:
+        self._check()
+        if not 0 < self.median < 1:
+            raise InputError(
+                f"a logit-normal prior's median must lie between 0 and 1, not be {self.median!r}"
+            )
+
+    @property
+    def location(self) -> float:
+        return float(self.inverse(self.median))
+
+    def forward(self, free: Any) -> Any:
+        return sigmoid(free)
+
+    def inverse(self, natural: Any) -> Any:
+        return log(natural) - log(1 - natural)
+
+
+_FAMILIES: dict[str, type[Prior]] = {"Normal": Normal, "LogNormal": LogNormal, "LogitNormal": LogitNormal}
+
+
+def prior_from_dict(values: dict[str, Any]) -> Prior:
+    """Inverse of `Prior.to_dict`; `InputError` for a family that is not known."""
+    arguments = dict(values)
+    family = arguments.pop("family", None)
+    if family not in _FAMILIES:
+        raise InputError(f"prior family {family!r} is not known; expected one of {', '.join(_FAMILIES)}")
+    return _FAMILIES[family](**arguments)

@@ -1,0 +1,1 @@
+"""What to train next, and what a choice may cost."""

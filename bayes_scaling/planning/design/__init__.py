@@ -1,0 +1,1 @@
+"""Which runs to train next, to know more."""

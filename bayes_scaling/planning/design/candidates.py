@@ -1,0 +1,156 @@
+"""Runs that could be trained next: isoFLOP profiles around the optimum of a fit, or of a prior; or the user's own."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayes_scaling.data.units import format_flops, parse_quantities, parse_quantity
+from bayes_scaling.errors import InputError
+from bayes_scaling.laws.base import Law, get_law
+from bayes_scaling.planning.allocate import allocate, closed_form
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayes_scaling.inference.posterior import Posterior
+
+SIZES, REACH = 7, 6.0
+"""Model sizes of a profile, and how many times smaller and larger than the optimum they go."""
+
+
+def isoflop_grid(
+    budget: Any,
+    law: str | Law = "chinchilla",
+    *,
+    profiles: int = 4,
+    sizes: int = SIZES,
+    span: float = 30.0,
+    tokens_per_param: float = 20.0,
+    prob: float = 0.5,
+    seed: int = 0,
+) -> "pd.DataFrame":
+    """The runs to begin with, before there is any: isoFLOP profiles wide enough for what the prior leaves open.
+
+    Parameters
+    ----------
+    budget : number or str
+        FLOPs that all runs together may cost.
+    law : str or Law
+        Its priors say how far the optimum may lie from the rule of thumb, and how that grows with compute.
+    profiles, sizes : int
+        Profiles, and model sizes in each.
+    span : float
+        How many times more compute a run of the largest profile takes than one of the smallest.
+    tokens_per_param : float
+        The rule of thumb that the prior is centred on, in the middle of the profiles.
+    prob : float
+        Each profile covers the central interval of this probability of N_opt.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        Columns params, tokens and flops, one row per run.
+
+    Raises
+    ------
+    InputError
+        For a law whose optimum has no closed form, fewer than two profiles or three sizes, or a span that is not above
+        1.
+    """
+    import pandas as pd
+
+    chosen, money = get_law(law), parse_quantity(budget, "budget")
+    if chosen.power_terms is None or set(chosen.columns) != {"params", "tokens"}:
+        raise InputError(
+            f"law {chosen.name!r} has no optimum in closed form to take a prior from; name one that has, such as "
+            "'chinchilla'"
+        )
+    if profiles < 2 or sizes < 3 or not span > 1 or not 0 < prob < 1:
+        raise InputError(
+            f"profiles={profiles}, sizes={sizes}, span={span}, prob={prob} make no grid; expected at least 2 profiles "
+            "of 3 sizes, a span above 1 and a probability between 0 and 1"
+        )
+    shares = np.geomspace(1 / span, 1, profiles)
+    flops = money / (sizes * shares.sum()) * shares
+    middle = np.exp(np.log(flops).mean())
+    rng = np.random.default_rng(seed)
+    draws = {
+        n: p.forward(p.location + p.spread * rng.standard_normal(4000)) for n, p in chosen.priors.items()
+    }
+    rows = []
+    for c in flops:
+        away = closed_form(chosen, draws, c / middle)
+        low, high = np.quantile(away, [(1 - prob) / 2, (1 + prob) / 2])
+        rule = np.sqrt(middle / (6 * tokens_per_param))
+        params = rule * np.geomspace(np.exp(low), np.exp(high), sizes)
+        rows.append(pd.DataFrame({"params": params, "tokens": c / (6 * params), "flops": c}))
+    return pd.concat(rows, ignore_index=True)
+
+
+def isoflop_candidates(
+    fit: "Posterior",
+    groups: list[str],
+    top: float,
+    *,
+    per_decade: int = 2,
+    sizes: int = SIZES,
+    reach: float = REACH,
+) -> "pd.DataFrame":
+    """isoFLOP profiles around the median optimum, from the smallest compute of the data up to the dearest run."""
+    import pandas as pd
+
+    low = float(fit.runs.flops.min())
+    if top < low:
+        raise InputError(
+            f"a new run may cost {format_flops(top)} FLOPs at most, and the smallest of {fit.runs.name} costs "
+            f"{format_flops(low)}: what smaller ones would tell rests on the law where nobody looked; raise the "
+            "budget, or give candidates"
+        )
+    budgets = np.geomspace(low, top, max(2, int(np.ceil(per_decade * np.log10(top / low))) + 1))
+    rows = [profile(fit, name, budgets, sizes, reach) for name in groups]
+    return pd.concat(rows, ignore_index=True)
+
+
+def profile(
+    fit: "Posterior", group: str, budgets: np.ndarray, sizes: int = SIZES, reach: float = REACH
+) -> "pd.DataFrame":
+    """Profiles at some budgets, around the median optimum."""
+    import pandas as pd
+
+    best = allocate(fit, budgets, group=group).params
+    best = best.isel(group=0, drop=True) if "group" in best.dims else best
+    middle = best.median(("chain", "draw")).to_numpy()
+    factors = np.geomspace(1 / reach, reach, sizes)
+    params = (middle[:, None] * factors).ravel()
+    flops = np.repeat(budgets, sizes)
+    return pd.DataFrame({"group": group, "params": params, "tokens": flops / (6 * params), "flops": flops})
+
+
+def profile_of_cost(fit: "Posterior", groups: list[str], cost: float, largest: float) -> "pd.DataFrame":
+    """One more isoFLOP profile for each group, at the budget that this cost allows."""
+    import pandas as pd
+
+    each = np.array([min(cost / (SIZES * len(groups)), largest)])
+    return pd.concat([profile(fit, name, each) for name in groups], ignore_index=True)
+
+
+def own_candidates(given: Any, groups: list[str]) -> "pd.DataFrame":
+    """The user's candidates, checked."""
+    import pandas as pd
+
+    frame = pd.DataFrame(given).reset_index(drop=True)
+    for name in ("params", "tokens"):
+        if name not in frame:
+            raise InputError(
+                f"candidates have no column {name!r}; they have {', '.join(map(str, frame.columns))}"
+            )
+    if "group" not in frame and len(groups) > 1:
+        raise InputError("candidates have no column 'group', and there are two groups to tell apart")
+    table = pd.DataFrame(
+        {name: parse_quantities(frame[name].tolist(), name) for name in ("params", "tokens")}
+    )
+    labels = frame["group"].astype(str).tolist() if "group" in frame else groups[0]
+    return table.assign(group=labels, flops=6 * table["params"] * table["tokens"])[
+        ["group", "params", "tokens", "flops"]
+    ]

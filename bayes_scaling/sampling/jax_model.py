@@ -1,0 +1,118 @@
+"""From a PyMC model to JAX functions of (free variables, data), so that a refit on other data compiles nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jax
+import numpy as np
+
+from bayes_scaling.model.build import Structure, build_structure
+
+Free = dict[str, Any]
+"""Values of the free variables: a subset of mean, tau_offset, offset and shared."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """JAX functions of one model structure; data are arguments, so equal structures share what is compiled.
+
+    Attributes
+    ----------
+    shapes : dict of str to tuple
+        Shapes of the free variables, in the model's order.
+    location_and_scale : callable
+        ``(free) -> (mu, scale)``, each of shape (parameters,), so that theta = mu + scale * offset.
+    log_likelihood : callable
+        ``(theta, shared, data) -> (n_clusters,)``; theta has shape (n_groups, parameters).
+    residual_and_variance : callable
+        ``(theta, shared, data) -> (residual, row_variance)``, each of shape (n_rows,).
+    parameters : callable
+        ``(free) -> dict`` of the named quantities of the posterior.
+    """
+
+    structure: Structure
+    shapes: dict[str, tuple[int, ...]]
+    location_and_scale: Callable[[Free], tuple[Any, Any]]
+    log_likelihood: Callable[[Any, Any, Mapping[str, Any]], Any]
+    residual_and_variance: Callable[[Any, Any, Mapping[str, Any]], tuple[Any, Any]]
+    parameters: Callable[[Free], dict[str, Any]]
+
+
+@lru_cache(maxsize=64)
+def program(structure: Structure) -> Program:
+    """The program of a structure, built once a process."""
+    import pytensor.tensor as pt
+    from pytensor.graph.replace import clone_replace
+
+    blank = _blank_data(structure)
+    model = build_structure(structure, blank)
+    free = list(model.value_vars)
+    names = [value.name for value in free]
+    inputs = {name: model[name].type() for name in blank}
+
+    inside = [model[name] for name in ("theta", "mu", "scale", "residual", "row_variance")]
+    named = [v for v in model.deterministics if v not in inside]
+    theta, mu, scale, residual, variance, likelihood, *parameters = model.replace_rvs_by_values(
+        [*inside, *model.potentials, *named]
+    )
+    theta_in, shared = pt.matrix("theta_in"), free[names.index("shared")]
+    data = {model[name]: variable for name, variable in inputs.items()}
+    given_theta = clone_replace([likelihood, residual, variance], replace={theta: theta_in, **data})
+    arguments = [theta_in, shared, *inputs.values()]
+    likelihood_of, residual_of = _to_jax(arguments, given_theta[:1]), _to_jax(arguments, given_theta[1:])
+    without_offset = [value for value in free if value.name != "offset"]
+    scale_of = _to_jax(without_offset, [mu, scale])
+    parameters_of = _to_jax(free, parameters)
+
+    return Program(
+        structure=structure,
+        shapes={name: tuple(int(n) for n in value.shape) for name, value in model.initial_point().items()},
+        location_and_scale=lambda at: scale_of(*(at[v.name] for v in without_offset)),
+        log_likelihood=lambda theta, shared, given: likelihood_of(theta, shared, *(given[n] for n in inputs))[
+            0
+        ],
+        residual_and_variance=lambda theta, shared, given: residual_of(
+            theta, shared, *(given[n] for n in inputs)
+        ),
+        parameters=lambda at: dict(
+            zip((v.name for v in named), parameters_of(*(at[n] for n in names)), strict=True)
+        ),
+    )
+
+
+def _blank_data(s: Structure) -> dict[str, np.ndarray]:
+    """Data of the right names, types and lengths; the values are replaced by arguments."""
+    data = {letter: np.ones(s.n_rows) for letter in s.law.inputs}
+    if s.noise.slope_in:
+        data["noise_covariate"] = np.zeros(s.n_rows)
+    if s.noise.discrepancy:
+        lengths = len(s.noise.discrepancy.lengths)
+        data |= {
+            "rotation": np.zeros((s.n_rows, lengths, s.n_rows)),
+            "spectrum": np.zeros((s.n_rows, lengths)),
+        }
+    if s.along:
+        data |= {"previous": np.arange(s.n_rows, dtype=np.int32), "gap": np.ones(s.n_rows)}
+    outcome = ("share", "items") if s.law.outcome == "share" else ("log_loss", "measurement_variance")
+    data |= {name: np.zeros(s.n_rows) for name in (*outcome, "weight")}
+    data |= {name: np.zeros(s.n_rows, np.int32) for name in ("group_index", "cluster_index")}
+    return data
+
+
+def _to_jax(inputs: list[Any], outputs: list[Any]) -> Callable[..., Any]:
+    """A PyTensor graph as a JAX-traceable function that returns a tuple."""
+    from pytensor.compile.mode import JAX
+    from pytensor.gradient import DisconnectedGrad
+    from pytensor.graph.fg import FunctionGraph
+    from pytensor.link.jax.dispatch import jax_funcify
+    from pytensor.scalar import Softplus
+
+    # What a law holds constant stays so: PyTensor would take the mark away, and knows no JAX twin of it.
+    jax_funcify.register(DisconnectedGrad, lambda op, **_: jax.lax.stop_gradient)
+    # PyTensor's own twin has no gradient above 709, where a branch that is not taken overflows.
+    jax_funcify.register(Softplus, lambda op, **_: jax.nn.softplus)
+    graph = FunctionGraph(inputs=inputs, outputs=outputs, clone=True)
+    JAX.excluding("local_view_op").optimizer.rewrite(graph)
+    return jax_funcify(graph)

@@ -1,0 +1,95 @@
+"""Draws from one posterior, or from many in one compiled program."""
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from bayes_scaling.model.build import Structure
+from bayes_scaling.sampling.cache import use_compilation_cache
+from bayes_scaling.sampling.chains import Draws, run
+from bayes_scaling.sampling.dask import drive_on
+from bayes_scaling.sampling.engine import engine, hierarchical, prior_draws
+from bayes_scaling.sampling.executors import Outcome, lanes
+from bayes_scaling.sampling.job import Job
+from bayes_scaling.sampling.padding import padded_data, padded_structure
+from bayes_scaling.sampling.settings import Parallel
+
+# Posteriors of scaling laws need float64: losses differ in the fourth digit.
+jax.config.update("jax_enable_x64", True)
+use_compilation_cache()
+
+
+def sample(job: Job) -> Draws:
+    """Draws from the posterior of one model."""
+    ((_, outcome),) = sample_many([job], parallel=job.sampler.parallel)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def sample_many(
+    jobs: Iterable[Job],
+    *,
+    room: Iterable[Structure] = (),
+    parallel: Parallel | None = None,
+    at_once: int | None = None,
+    client: Any = None,
+) -> Iterator[Outcome]:
+    """Draws from the posteriors of many models, as they come; a job that fails gives its exception.
+
+    Parameters
+    ----------
+    jobs : iterable of Job
+        Taken as there is place for them.
+    room : iterable of Structure
+        Structures of jobs to come: those that differ in their rows alone share one program.
+    parallel : {"threads", "vectorised"}, optional
+        Chains over CPU threads, or those of many jobs side by side. Default: threads on a CPU, else vectorised.
+    at_once : int, optional
+        Jobs that are worked on at the same time, which bounds the memory.
+    client : distributed.Client, optional
+        Sample on the workers of a Dask cluster.
+    """
+    widest: dict[Structure, Structure] = {}
+    for structure in room:
+        kind = _without_rows(structure)
+        widest[kind] = padded_structure(structure, widest.get(kind, structure))
+    lengths = dict[Hashable, int]()
+
+    def padded() -> Iterator[Job]:
+        for job in jobs:
+            lengths[job.key] = job.structure.n_clusters
+            wide = padded_structure(job.structure, widest.get(_without_rows(job.structure), job.structure))
+            scored = padded_data({**job.data, **job.score}, wide)
+            score = {name: scored[name] for name in job.score}
+            yield replace(job, structure=wide, data=padded_data(job.data, wide), score=score)
+
+    if client is None:
+        over = lanes(parallel)
+        runs = ((job.key, run(job)) for job in padded())
+        outcomes: Iterator[Outcome] = over.drive(runs, at_once)
+    else:
+        outcomes = drive_on(client, padded(), parallel, at_once)
+    # The order in which BLAS adds depends on its threads: with one, one seed gives the same draws on any number.
+    with threadpool_limits(1, "blas"):
+        for key, outcome in outcomes:
+            count = lengths.pop(key)
+            if isinstance(outcome, Draws):
+                kept = outcome.log_likelihood[..., :count]
+                outcome = replace(outcome, log_likelihood=kept, device=outcome.device or over.how)
+            yield key, outcome
+
+
+def draw_prior(structure: Structure, draws: int, seed: int) -> dict[str, np.ndarray]:
+    """Named quantities drawn from the prior of the model, arrays of leading shape (draws,)."""
+    # The prior does not ask how many rows there are: models that differ in them alone share what is compiled.
+    slim = replace(structure, n_rows=1, n_clusters=1)
+    return prior_draws(engine(slim, hierarchical(slim)), draws, seed)
+
+
+def _without_rows(structure: Structure) -> Structure:
+    return replace(structure, n_rows=0, n_clusters=0)

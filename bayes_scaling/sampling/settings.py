@@ -1,0 +1,53 @@
+"""How a posterior is sampled, as one frozen object that travels from the user's call to the chains."""
+
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+from bayes_scaling.errors import InputError
+
+Parallel = Literal["threads", "vectorised"]
+
+
+class SamplerSettings(TypedDict, total=False):
+    """The fields of `Sampler` as keywords, for functions that take them one by one."""
+
+    draws: int
+    chains: int
+    max_warmup: int
+    seed: int
+    parallel: Parallel | None
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Settings of the sampler.
+
+    Attributes
+    ----------
+    draws, chains : int
+        Draws kept per chain, and chains.
+    max_warmup : int
+        The longest warm-up, in draws per chain; it ends by itself when it can.
+    seed : int
+        One seed reproduces a fit.
+    parallel : {"threads", "vectorised"}, optional
+        Chains over CPU threads, or side by side in one program. Default: threads on a CPU, vectorised on a GPU.
+
+    Raises
+    ------
+    InputError
+        For a number that is not positive, or another way to run chains.
+    """
+
+    draws: int = 1000
+    chains: int = 4
+    max_warmup: int = 1500
+    seed: int = 0
+    parallel: Parallel | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("draws", "chains", "max_warmup"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; expected a whole number from 1 on")
+        if self.parallel not in (None, "threads", "vectorised"):
+            raise InputError(f"parallel is {self.parallel!r}; expected 'threads', 'vectorised' or None")

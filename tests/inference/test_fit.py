@@ -1,0 +1,344 @@
+"""Fits as files, and what `fit` says about tables that cannot tell much."""
+
+import dataclasses
+import json
+import os
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import quiet_fit, simulated_runs, table
+
+import bayes_scaling as bs
+from bayes_scaling import DoubtfulFitWarning, InputError, LogNormal, Noise, Normal
+from bayes_scaling.inference.identifiability import unidentified
+from bayes_scaling.model.noise import as_noise
+
+
+def refuses(message):
+    return pytest.raises(InputError, match=f"^{re.escape(message)}$")
+
+
+class TestRoundTrip:
+    @pytest.fixture(params=["single_fit", "pile_fit"])
+    def pair(self, request, tmp_path):
+        fit = request.getfixturevalue(request.param)
+        return fit, bs.open_fit(fit.save(tmp_path / "fit.nc"))
+
+    def test_every_draw_comes_back_bit_for_bit(self, pair):
+        fit, opened = pair
+        assert set(opened.tree.children) == set(fit.tree.children)
+        for name, group in fit.tree.children.items():
+            if name == "constant_data":
+                continue
+            there = opened.tree[name].to_dataset()
+            assert set(there.variables) == set(group.variables)
+            for key, variable in group.variables.items():
+                assert there[key].dims == variable.dims
+                np.testing.assert_array_equal(there[key], variable)
+
+    def test_the_runs_come_back(self, pair):
+        fit, opened = pair
+        pd.testing.assert_frame_equal(opened.runs.table, fit.runs.table, check_dtype=False)
+        assert (opened.runs.name, opened.runs.warnings) == (fit.runs.name, fit.runs.warnings)
+        assert opened.reference == fit.reference
+        np.testing.assert_array_equal(opened.runs.clusters, fit.runs.clusters)
+
+    def test_what_was_fitted_comes_back(self, pair):
+        fit, opened = pair
+        assert (opened.law, opened.noise, opened.pooling) == (fit.law, fit.noise, fit.pooling)
+        assert opened.structure == fit.structure
+        assert opened.provenance == fit.provenance
+
+    def test_answers_are_the_same(self, pair):
+        fit, opened = pair
+        for kind in ("mean", "new_run"):
+            here, there = (f.predict("100B", "2T").draws(kind) for f in (fit, opened))
+            np.testing.assert_array_equal(here, there)
+        np.testing.assert_array_equal(fit.allocate("1e24").params, opened.allocate("1e24").params)
+        np.testing.assert_array_equal(fit.draws("new")["E"], opened.draws("new")["E"])
+        pd.testing.assert_frame_equal(fit.summary(), opened.summary())
+        assert str(fit.diagnose()) == str(opened.diagnose())
+
+
+@pytest.fixture(scope="module")
+def odd_fit(truth):
+    """Priors, noise and columns of the user's own: text, gaps, and names that netCDF would not take."""
+    runs = table(truth, n=12)
+    runs["trajectory"] = ["one"] * 3 + ["two"] * 3 + [None] * 6
+    runs["run"] = [f"run {i}" for i in range(12)]
+    runs["learning rate/peak"] = np.linspace(1e-4, 1e-3, 12)
+    runs["resumed"] = [True, False] * 6
+    return quiet_fit(
+        bs.load_runs(runs, name="odd"),
+        priors={"E": LogNormal(1.9, 0.05, between=0.01)},
+        noise=Noise(slope_in="params", slope=Normal(0.1, 0.05), nu=LogNormal(4.0, 0.1, above=1.0)),
+        draws=20,
+        chains=2,
+        max_warmup=100,
+        seed=7,
+    )
+
+
+class TestWhatIsTheUsersOwn:
+    def test_priors_and_noise_survive(self, odd_fit, tmp_path):
+        opened = bs.open_fit(odd_fit.save(tmp_path / "odd.nc"))
+        assert opened.law.priors["E"] == LogNormal(1.9, 0.05, between=0.01)
+        assert opened.law.priors["A"] == bs.LAWS["chinchilla"].priors["A"]
+        assert opened.noise == odd_fit.noise
+        assert opened.structure == odd_fit.structure
+
+    def test_every_column_survives(self, odd_fit, tmp_path):
+        there = bs.open_fit(odd_fit.save(tmp_path / "odd.nc")).runs.table
+        here = odd_fit.runs.table
+        assert there.columns.tolist() == here.columns.tolist()
+        np.testing.assert_array_equal(there["learning rate/peak"], here["learning rate/peak"])
+        assert there["run"].tolist() == here["run"].tolist()
+
+    def test_runs_of_their_own_do_not_become_one_trajectory(self, odd_fit, tmp_path):
+        opened = bs.open_fit(odd_fit.save(tmp_path / "odd.nc"))
+        assert odd_fit.runs.clusters.max() == 7
+        np.testing.assert_array_equal(opened.runs.clusters, odd_fit.runs.clusters)
+
+
+class TestSaving:
+    def test_leaves_nothing_but_the_file(self, single_fit, tmp_path):
+        assert single_fit.save(tmp_path / "fit.nc") == tmp_path / "fit.nc"
+        assert [p.name for p in tmp_path.iterdir()] == ["fit.nc"]
+
+    def test_takes_a_path_as_text(self, single_fit, tmp_path):
+        single_fit.save(str(tmp_path / "fit.nc"))
+        assert bs.open_fit(str(tmp_path / "fit.nc")).runs.n == 60
+
+    def test_keeps_a_file_that_is_there_byte_for_byte(self, single_fit, tmp_path):
+        path = tmp_path / "fit.nc"
+        path.write_bytes(b"years of work")
+        with refuses(f"{path} exists and is kept; pass force=True (command line: --force) to replace it"):
+            single_fit.save(path)
+        assert path.read_bytes() == b"years of work"
+        assert [p.name for p in tmp_path.iterdir()] == ["fit.nc"]
+
+    def test_replaces_it_at_once_and_never_writes_into_it(self, single_fit, tmp_path):
+        """Whoever holds the old file open, here by another name, keeps the whole of it."""
+        path, held = tmp_path / "fit.nc", tmp_path / "held"
+        path.write_bytes(b"years of work")
+        os.link(path, held)
+        single_fit.save(path, force=True)
+        assert held.read_bytes() == b"years of work"
+
+    def test_replaces_it_when_forced(self, single_fit, tmp_path):
+        path = tmp_path / "fit.nc"
+        path.write_bytes(b"years of work")
+        single_fit.save(path, force=True)
+        assert bs.open_fit(path).runs.n == 60
+        assert [p.name for p in tmp_path.iterdir()] == ["fit.nc"]
+
+    def test_needs_a_folder(self, single_fit, tmp_path):
+        path = tmp_path / "nowhere" / "fit.nc"
+        with refuses(f"cannot write {path}: the folder {path.parent} does not exist"):
+            single_fit.save(path)
+        assert not path.parent.exists()
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    def test_needs_a_folder_that_it_may_write(self, single_fit, tmp_path):
+        folder = tmp_path / "locked"
+        folder.mkdir(mode=0o500)
+        path = folder / "fit.nc"
+        with refuses(f"cannot write {path}: the folder {folder} is not writable"):
+            single_fit.save(path)
+
+    def test_a_write_that_fails_is_one_sentence_and_keeps_the_old_file(self, single_fit, tmp_path):
+        path = tmp_path / ("f" * 250 + ".nc")  # its name is as long as a name may be; that beside it is not
+        path.write_bytes(b"years of work")
+        with pytest.raises(InputError, match=f"^could not write {re.escape(str(path))}: .*too long"):
+            single_fit.save(path, force=True)
+        assert path.read_bytes() == b"years of work"
+        assert list(tmp_path.iterdir()) == [path]
+
+
+class TestOpening:
+    def test_a_file_that_is_not_there(self, tmp_path):
+        with refuses(f"no file {tmp_path / 'fit.nc'}"):
+            bs.open_fit(tmp_path / "fit.nc")
+
+    @pytest.mark.parametrize(
+        "content", [b"", np.random.default_rng(0).bytes(5000)], ids=["empty", "random bytes"]
+    )
+    def test_a_file_that_is_no_netcdf(self, tmp_path, content):
+        path = tmp_path / "fit.nc"
+        path.write_bytes(content)
+        with pytest.raises(InputError) as caught:
+            bs.open_fit(path)
+        assert str(caught.value).startswith(f"{path} cannot be read as a netCDF file (")
+        assert str(caught.value).endswith("); is it damaged?")
+
+    def test_a_file_cut_short(self, single_fit, tmp_path):
+        path = single_fit.save(tmp_path / "fit.nc")
+        path.write_bytes(path.read_bytes()[:20_000])
+        with pytest.raises(InputError, match=f"^{re.escape(str(path))} cannot be read as a netCDF file"):
+            bs.open_fit(path)
+
+    def test_a_netcdf_file_of_another_program(self, tmp_path):
+        import xarray as xr
+
+        path = tmp_path / "weather.nc"
+        xr.Dataset({"rain": ("day", [1.0, 2.0])}).to_netcdf(path, engine="h5netcdf")
+        with refuses(f"{path} was not written by bayes_scaling: it holds no provenance"):
+            bs.open_fit(path)
+
+    def rewritten(self, fit, path, **changes):
+        tree = fit.tree.copy()
+        tree.attrs["provenance"] = json.dumps(fit.provenance | changes)
+        tree.to_netcdf(path, engine="h5netcdf")
+        return path
+
+    def test_a_file_of_a_later_version(self, single_fit, tmp_path):
+        path = self.rewritten(single_fit, tmp_path / "fit.nc", format=99)
+        with refuses(f"{path} has file format 99; this version reads up to 1: upgrade bayes_scaling"):
+            bs.open_fit(path)
+
+    def test_a_law_that_is_not_in_the_catalogue(self, single_fit, tmp_path):
+        path = self.rewritten(single_fit, tmp_path / "fit.nc", law="my_law")
+        laws = ", ".join(sorted(bs.LAWS))
+        with refuses(
+            f"{path}: unknown law 'my_law': the laws are {laws}; define it with @law before opening the file"
+        ):
+            bs.open_fit(path)
+
+
+FLAWS = {
+    "few": (
+        lambda rows: rows.iloc[:4],
+        "4 configurations for the 5 parameters of law 'chinchilla': "
+        "what they do not tell comes from the priors",
+    ),
+    "one D": (
+        lambda rows: rows.assign(tokens=3e11),
+        "all runs share one value of tokens (300B): B and beta are told only by the prior",
+    ),
+    "one N": (
+        lambda rows: rows.assign(params=1e9),
+        "all runs share one value of params (1B): A and alpha are told only by the prior",
+    ),
+    "collinear": (
+        lambda rows: rows.assign(tokens=20 * rows["params"]),
+        "params and tokens move together (correlation 1.00 of their logarithms): "
+        "their terms are told apart only by the prior",
+    ),
+    "lonely group": (
+        lambda rows: rows.assign(group=["a"] * 11 + ["b"]),
+        "group 'b' has one run: its parameters come from the other groups",
+    ),
+}
+"""What makes a table unfit to tell, and the sentence about it."""
+
+
+class TestDoubts:
+    """Each table has one flaw; it is told of before anything is sampled, so here it ends the fit."""
+
+    def rows(self, **columns):
+        rng = np.random.default_rng(3)
+        n = {"params": 10 ** rng.uniform(8, 10, 12), "tokens": 10 ** rng.uniform(9, 11, 12)} | columns
+        rows = pd.DataFrame(n)
+        rows["loss"] = 1.7 + 0.4 * (rows["params"] / 1e9) ** -0.3 + 0.3 * (rows["tokens"] / 1e10) ** -0.3
+        return rows
+
+    @pytest.mark.parametrize("flaw", FLAWS)
+    def test_a_table_that_cannot_tell_is_warned_of(self, flaw):
+        change, message = FLAWS[flaw]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", bs.DoubtfulInputWarning)
+            runs = bs.load_runs(change(self.rows()))
+        assert unidentified(runs, bs.LAWS["chinchilla"], Noise()) == [message]
+        with pytest.raises(DoubtfulFitWarning, match=f"^{re.escape(message)}$"):
+            bs.fit(runs, "chinchilla")
+
+    def test_a_table_without_flaws_is_not(self):
+        assert unidentified(bs.load_runs(self.rows()), bs.LAWS["chinchilla"], Noise()) == []
+
+    @pytest.mark.parametrize(
+        ("law", "noise", "what"),
+        [
+            ("power_floor", "undertuned", "noise 'undertuned' takes"),
+            ("task_of_compute", None, "law 'task_of_compute' takes"),
+            ("power_floor", None, None),
+            ("power_floor", "curve", None),
+        ],
+    )
+    def test_checkpoints_that_count_as_runs_are_warned_of(self, law, noise, what):
+        rows = self.rows(trajectory=["a"] * 5 + ["b"] * 5 + [None] * 2)
+        runs = bs.load_runs(rows.assign(loss=rows["loss"] / 10, flops=6 * rows["params"] * rows["tokens"]))
+        said = unidentified(runs, bs.LAWS[law], as_noise(noise))
+        assert [doubt.split(" 10 checkpoints of 2 trajectories")[0] for doubt in said] == [what] * bool(what)
+
+
+class TestFitting:
+    def test_chains_that_have_not_converged_are_warned_of(self, single_fit):
+        with pytest.warns(DoubtfulFitWarning) as caught:
+            bs.fit(single_fit.runs, draws=10, chains=2, max_warmup=100, seed=1)
+        said = [str(warning.message) for warning in caught]
+        assert any(
+            re.fullmatch(r"\w+ has only \d+ effective draws \(at least 400 wanted\): draw more", s)
+            for s in said
+        )
+        assert all(warning.filename == __file__ for warning in caught), "the warning points at the caller"
+
+    def test_a_group_is_a_column(self, single_fit):
+        message = (
+            "cannot group simulated by 'corpus': there is no such column; choose one of params, tokens, loss."
+        )
+        with refuses(message):
+            bs.fit(single_fit.runs, group="corpus")
+
+    def test_no_group_may_be_called_new(self, truth):
+        runs = table(truth, n=12).assign(group=["old", "new"] * 6)
+        with refuses(
+            "the table has a group called 'new', the word for a group not seen yet; give it another label"
+        ):
+            bs.fit(runs, "chinchilla")
+
+    @pytest.mark.parametrize("name", ["draws", "chains", "max_warmup"])
+    def test_less_than_one_draw_is_refused(self, single_fit, name):
+        with refuses(f"{name} is 0; expected a whole number from 1 on"):
+            bs.fit(single_fit.runs, **{name: 0})
+
+    def test_an_unknown_law_noise_or_prior_is_refused(self, single_fit):
+        laws = ", ".join(sorted(bs.LAWS))
+        with refuses(f"unknown law 'kaplam': did you mean 'kaplan'? the laws are {laws}"):
+            bs.fit(single_fit.runs, law="kaplam")
+        with refuses(
+            "unknown noise 'loud'; expected 'constant', 'curve', 'flops', 'params', 'tokens', 'undertuned' or a Noise"
+        ):
+            bs.fit(single_fit.runs, noise="loud")
+        with refuses("law 'chinchilla' has no parameter 'k'; its parameters are E, A, B, alpha, beta"):
+            bs.fit(single_fit.runs, "chinchilla", priors={"k": LogNormal(1.0, 1.0)})
+
+    def test_provenance_says_how_to_do_it_again(self, single_fit):
+        p = single_fit.provenance
+        assert (p["law"], p["seed"], p["draws"], p["chains"]) == ("chinchilla", 3, 250, 4)
+        assert p["versions"]["bayes-scaling"] == bs.__version__
+
+    def test_a_fit_shows_itself_in_a_line(self, single_fit):
+        assert repr(single_fit) == f"Fit(chinchilla on {single_fit.runs!r})"
+
+    def test_another_column_can_be_the_group(self, truth):
+        runs = table(truth, n=12).assign(corpus=["a"] * 11 + ["b"])
+        with pytest.raises(DoubtfulFitWarning, match="group 'b' has one run"):
+            bs.fit(runs, group="corpus")
+
+    def test_a_pooled_fit_answers_for_each_of_its_groups(self, single_fit, truth):
+        """Complete pooling leaves the posterior of a single group, whatever the groups of the table."""
+        runs = bs.load_runs(table(truth).assign(group=["a", "b", "c"] * 20))
+        pooled = dataclasses.replace(single_fit, runs=runs)
+        assert not pooled.hierarchical
+        here, there = pooled.predict(1e9, 1e10, group="b").mean, single_fit.predict(1e9, 1e10).mean
+        np.testing.assert_array_equal(here, there)
+        with refuses("no group 'd' in this fit; its groups are a, b, c, or 'new'"):
+            pooled.predict(1e9, 1e10, group="d")
+
+
+def test_runs_from_a_frame_and_from_runs_are_the_same(truth):
+    one, other = bs.load_runs(table(truth)), simulated_runs(truth)
+    np.testing.assert_array_equal(one.loss, other.loss)

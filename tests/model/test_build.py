@@ -1,0 +1,193 @@
+"""The PyMC model, and that what is sampled is that model."""
+
+import re
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import bayes_scaling as bs
+from bayes_scaling import InputError, Noise
+from bayes_scaling.model.build import build_model, model_data, resolve_pooling, structure
+from bayes_scaling.model.noise import as_noise
+from bayes_scaling.sampling.engine import engine, hierarchical, prior_draws
+from bayes_scaling.sampling.find_map import Geometry
+from bayes_scaling.sampling.jax_model import program
+
+CHINCHILLA = bs.LAWS["chinchilla"]
+
+
+def from_prior(shape, draws):
+    return prior_draws(engine(shape, hierarchical(shape)), draws, 3)
+
+
+def small_table(groups, *, replicates=1, loss_se=False, checkpoints=1):
+    """Six configurations in each group, each trained once or more often, and looked at once or more often."""
+    rng = np.random.default_rng(5)
+    rows = []
+    for group in groups:
+        for _ in range(6):
+            n, d = 10 ** rng.uniform(7.5, 9.5), 10 ** rng.uniform(9, 11)
+            loss = 1.7 + 0.4 * (n / 5e8) ** -0.33 + 0.3 * (d / 1e10) ** -0.3
+            for seed in range(replicates):
+                for at in range(checkpoints):
+                    noise = np.exp(0.01 * rng.standard_normal())
+                    row = {"group": group, "params": n, "tokens": d * 2**at, "loss": loss * noise}
+                    rows.append(row | {"seed": seed, "trajectory": f"{n:g}, {seed}"})
+    table = pd.DataFrame(rows)
+    if checkpoints == 1:
+        table = table.drop(columns="trajectory")
+    if loss_se:
+        table["loss_se"] = rng.uniform(0.001, 0.02, len(table))
+    return bs.load_runs(table, name="small")
+
+
+MIXED = {"E": "none", "A": "complete", "sigma": "complete", "beta": "none"}
+
+CASES = {
+    "one group": (["a"], {}, None, None),
+    "one group, slope, replicates": (["a"], {"replicates": 3}, "flops", None),
+    "complete": (["a", "b"], {}, None, "complete"),
+    "none": (["a", "b"], {}, None, "none"),
+    "partial": (["a", "b", "c"], {}, None, "partial"),
+    "trajectories": (["a"], {"checkpoints": 3, "loss_se": True}, None, None),
+    "trajectories, partial": (["a", "b"], {"checkpoints": 3}, None, "partial"),
+    "undertuned, replicates": (["a"], {"replicates": 2}, "undertuned", None),
+    "mixed, slope, replicates, measured": (["a", "b"], {"replicates": 2, "loss_se": True}, "tokens", MIXED),
+}
+
+
+def flat(free):
+    return jax.numpy.concatenate([free[name].ravel() for name in sorted(free)])
+
+
+def assert_same_density(runs, law, noise, pooling, follow):
+    """In round coordinates: log p(free(xi)) + log |d free / d xi|, the latter differentiated."""
+    geometry = Geometry(program(structure(runs, law, noise, pooling)), follow=follow)
+    data = model_data(runs, law, noise)
+    rounding = geometry.find(data)
+    of_model = build_model(runs, law, noise, pooling).compile_logp(mode="FAST_COMPILE")
+    to_free = jax.jit(lambda xi: geometry.to_free(xi, rounding, data))
+    jacobian = jax.jit(jax.jacfwd(lambda xi: flat(geometry.to_free(xi, rounding, data))))
+    log_density = jax.jit(lambda xi: geometry.log_density(xi, rounding, data))
+    for seed in range(4):
+        xi = np.random.default_rng(seed).standard_normal(geometry.layout.n)
+        free = {name: np.asarray(value) for name, value in to_free(xi).items()}
+        sign, log_det = np.linalg.slogdet(jacobian(xi))
+        assert sign != 0
+        assert float(log_density(xi)) == pytest.approx(float(of_model(free)) + log_det, rel=1e-9, abs=1e-8)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_density_that_is_sampled_is_that_of_the_pymc_model(case):
+    groups, table, noise, pooling = CASES[case]
+    assert_same_density(small_table(groups, **table), CHINCHILLA, as_noise(noise), pooling, follow=True)
+
+
+@pytest.mark.parametrize("law", ["power_floor", "gpt4:tokens"])
+def test_so_it_is_along_a_curve_whose_law_is_as_wide_as_its_discrepancy(law):
+    """With a law's straight coordinates, and without."""
+    table = small_table(["a"]).table[["tokens", "loss"]]
+    runs = bs.load_runs(table, inputs="tokens", name="curve")
+    family = bs.laws.get_law(law)
+    assert (family.straight is None) == (law != "power_floor")
+    assert_same_density(runs, family, as_noise("curve"), None, follow=False)
+
+
+class TestNames:
+    def shapes(self, runs, noise=None, pooling=None):
+        drawn = from_prior(structure(runs, CHINCHILLA, noise or Noise(), pooling), 3)
+        return {name: values.shape[1:] for name, values in drawn.items()}
+
+    def test_one_group_has_scalars_and_no_population(self):
+        expected = dict.fromkeys(("E", "A", "B", "alpha", "beta", "sigma", "nu"), ())
+        assert self.shapes(small_table(["a"])) == expected
+
+    def test_groups_have_a_population_where_they_are_partially_pooled(self):
+        by_group = dict.fromkeys(("E", "B", "alpha", "beta"), (2,))
+        shared = ("A", "sigma", "nu", "B_population", "B_tau", "alpha_population", "alpha_tau")
+        assert self.shapes(small_table(["a", "b"]), pooling=MIXED) == by_group | dict.fromkeys(shared, ())
+
+    def test_the_layers_of_noise_appear_where_data_can_tell_them(self):
+        many = self.shapes(small_table(["a"], replicates=3), as_noise("flops"))
+        assert many.keys() - self.shapes(small_table(["a"])).keys() == {"lack_of_fit", "slope"}
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Prior draws of a model that pools its parameters in several ways."""
+    pooling = {"E": "complete", "B": "none"}
+    return from_prior(structure(small_table(["a", "b"]), CHINCHILLA, Noise(), pooling), 20_000)
+
+
+class TestPriorDraws:
+    def assert_distributed(self, draws, distribution):
+        assert stats.kstest(draws, distribution.cdf).pvalue > 0.001
+
+    def test_tau_is_half_normal(self, drawn):
+        scale = CHINCHILLA.priors["A"].group_spread
+        self.assert_distributed(drawn["A_tau"], stats.halfnorm(scale=scale))
+
+    def test_a_pooled_parameter_has_its_prior(self, drawn):
+        prior = CHINCHILLA.priors["E"]
+        self.assert_distributed(np.log(drawn["E"]), stats.norm(np.log(prior.median), prior.spread))
+
+    def test_a_population_has_its_prior(self, drawn):
+        prior = CHINCHILLA.priors["alpha"]
+        self.assert_distributed(
+            np.log(drawn["alpha_population"]), stats.norm(np.log(prior.median), prior.spread)
+        )
+
+    def test_groups_scatter_around_their_population_by_tau(self, drawn):
+        z = np.log(drawn["A"] / drawn["A_population"][:, None]) / drawn["A_tau"][:, None]
+        self.assert_distributed(z[:, 0], stats.norm())
+        self.assert_distributed(z[:, 1], stats.norm())
+        assert abs(np.corrcoef(z.T)[0, 1]) < 0.03
+
+    def test_the_degrees_of_freedom_stay_above_one(self, drawn):
+        prior = Noise().nu
+        self.assert_distributed(np.log(drawn["nu"] - 1), stats.norm(np.log(6.0), prior.spread))
+
+    def test_without_pooling_every_group_has_the_whole_prior_to_itself(self, drawn):
+        free = np.log(drawn["B"])
+        prior = CHINCHILLA.priors["B"]
+        self.assert_distributed(free[:, 0], stats.norm(np.log(prior.median), prior.spread))
+        assert abs(np.corrcoef(free.T)[0, 1]) < 0.03
+
+
+class TestPooling:
+    def test_default_is_partial_where_there_are_groups(self):
+        assert set(dict(resolve_pooling(CHINCHILLA, 2, None)).values()) == {"partial"}
+        assert set(dict(resolve_pooling(CHINCHILLA, 1, None)).values()) == {"complete"}
+
+    def test_one_parameter_can_be_chosen(self):
+        chosen = dict(resolve_pooling(CHINCHILLA, 3, {"E": "none"}))
+        assert chosen == dict.fromkeys(("E", "A", "B", "alpha", "beta", "sigma"), "partial") | {"E": "none"}
+
+    def test_a_single_group_has_nothing_to_pool(self):
+        assert set(dict(resolve_pooling(CHINCHILLA, 1, "none")).values()) == {"complete"}
+
+    @pytest.mark.parametrize(
+        ("pooling", "message"),
+        [
+            (
+                {"gamma": "partial"},
+                "pooling names 'gamma', which law 'chinchilla' does not have; "
+                "it has E, A, B, alpha, beta, sigma",
+            ),
+            ({"E": "full"}, "pooling of 'E' is 'full'; expected one of complete, partial, none"),
+            ("full", "pooling of 'E' is 'full'; expected one of complete, partial, none"),
+        ],
+    )
+    def test_what_cannot_be_is_refused(self, pooling, message):
+        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+            resolve_pooling(CHINCHILLA, 2, pooling)
+
+
+def test_tables_of_one_shape_share_a_structure():
+    one, other = (small_table(groups) for groups in (["a", "b"], ["c", "d"]))
+    assert structure(one, CHINCHILLA, Noise()) == structure(other, CHINCHILLA, Noise())
+    assert hash(structure(one, CHINCHILLA, Noise())) == hash(structure(other, CHINCHILLA, Noise()))
+    assert structure(one, CHINCHILLA, Noise()) != structure(small_table(["a"]), CHINCHILLA, Noise())

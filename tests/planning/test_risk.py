@@ -1,0 +1,104 @@
+"""Regret, the valley, and the chance of a target."""
+
+import re
+
+import numpy as np
+import pytest
+
+from bayes_scaling import InputError, kaplan_split, rule_of_thumb
+from bayes_scaling.planning.loss_surface import Outlook
+from bayes_scaling.planning.risk import chances
+
+
+def test_nobody_beats_a_draws_own_optimum(single_fit):
+    found = single_fit.risk(["1e21", "1e24"])
+    assert float(found.regret.min()) > -1e-12
+    assert set(found.regret["choice"].to_numpy()) == {
+        "median N_opt", "least expected loss", "least 90% quantile", "20 tokens per parameter", "Kaplan et al. 2020",
+    }  # fmt: skip
+
+
+def test_the_regret_of_a_given_model_is_what_the_law_says(single_fit):
+    found = single_fit.risk(params="70B", tokens="1.4T")
+    assert float(found.flops[0]) == pytest.approx(5.88e23)
+    look = Outlook(single_fit)
+    by_hand = look.law(7e10, 1.4e12) - look.law(*look.split(5.88e23))
+    np.testing.assert_allclose(found.regret.sel(choice="as given").squeeze("point"), by_hand, atol=1e-12)
+
+
+def test_the_choices_are_best_at_what_they_are_named_after(single_fit):
+    found = single_fit.risk("1e25")
+    expected, upper = found.expected.squeeze("point"), found.quantile.squeeze("point")
+    for loss, name in ((expected, "least expected loss"), (upper, "least 90% quantile")):
+        assert float(loss.sel(choice=name)) <= float(loss.min()) * (1 + 1e-8)
+    # Drift grows with N beyond the data's own, so that caution and the median are not the same.
+    params = found.choices["params"].squeeze("point")
+    assert float(params.sel(choice="least 90% quantile")) != float(params.sel(choice="median N_opt"))
+
+
+def test_the_ends_of_the_valley_cost_a_tenth_of_a_percent(single_fit):
+    found = single_fit.risk("1e22")
+    look = Outlook(single_fit)
+    least = look.law(*look.split(1e22))
+    for end in ("lower", "upper"):
+        n = found.valley.sel(end=end).squeeze("point")
+        np.testing.assert_allclose(look.law(n, 1e22 / (6 * n)) / least, 1.001, rtol=1e-6)
+    low, high = (float(found.safe[end][0]) for end in ("lower", "upper"))
+    assert low < float(found.choices["params"].sel(choice="median N_opt")[0]) < high
+
+
+def test_regret_does_not_know_the_drift_and_quantiles_do(single_fit):
+    drifting, still = (single_fit.risk("1e26", drift=drift) for drift in (0.05, False))
+    np.testing.assert_allclose(
+        drifting.regret.sel(choice="median N_opt"), still.regret.sel(choice="median N_opt")
+    )
+    wide, narrow = (
+        float(found.quantile.isel(point=0).sel(choice="median N_opt"))
+        - float(found.expected.isel(point=0).sel(choice="median N_opt"))
+        for found in (drifting, still)
+    )
+    assert wide > 2 * narrow
+
+
+def test_chances_rise_with_the_budget_where_drift_is_left_out(single_fit):
+    found = chances(single_fit, 2.05, np.geomspace(1e20, 1e27, 8), drift=False)
+    assert (np.diff(found) >= 0).all()
+    assert float(found[0]) < 0.01
+    assert float(found[-1]) > 0.99
+    one = single_fit.risk("1e22", target=2.05, drift=False).prob_target.sel(choice="median N_opt")
+    at = chances(single_fit, 2.05, "1e22", drift=False)
+    assert float(one[0]) == pytest.approx(float(at[0]), abs=1e-12)
+
+
+def test_rules(single_fit):
+    n, d = rule_of_thumb(1.2e22)
+    assert (n, d) == (pytest.approx(1e10), pytest.approx(2e11))
+    n, d = kaplan_split(8.64e19)
+    assert n == pytest.approx(1.3e9)
+    assert 6 * n * d == pytest.approx(8.64e19)
+
+
+def test_its_table_and_sentences_name_the_choices(pile_fit):
+    found = pile_fit.risk(["1e22", "1e23"], target=2.0)
+    table = found.table(0.8)
+    assert len(table) == 5 * 2 * 3
+    assert {"regret 80% lower", "prob target", "group"} <= set(table)
+    lines = found.sentences()
+    assert len(lines) == 6 * 2 * 3
+    assert "within 0.1% of the least expected loss" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "a risk needs a budget: flops, or params and tokens"),
+        (
+            {"flops": 1e22, "params": 1e9, "tokens": 1e9},
+            "1B parameters on 1B tokens take 6e18 FLOPs, not 1e22",
+        ),
+        ({"flops": 1e22, "level": 90}, "the level of a quantile lies between 0 and 1; got 90"),
+    ],
+)
+def test_requests_that_make_no_sense(single_fit, options, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        single_fit.risk(**options)

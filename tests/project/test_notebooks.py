@@ -1,0 +1,56 @@
+"""The notebooks: every source runs, and its executed copy holds the same cells."""
+
+import runpy
+import warnings
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+import bayes_scaling as bs
+
+jupytext = pytest.importorskip("jupytext")
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NAMES = ("first_posterior", "extrapolation_risk", "law_families", "plan_a_run")
+
+
+@pytest.fixture
+def aside():
+    """What a notebook changes for the whole process, put back: pictures, their style, and the catalogue of laws."""
+    import matplotlib.pyplot as plt
+
+    laws = dict(bs.LAWS)
+    with matplotlib.rc_context():
+        plt.switch_backend("agg")
+        yield
+        plt.close("all")
+    bs.LAWS.clear()
+    bs.LAWS.update(laws)
+
+
+def test_all_are_here():
+    sources = {path.stem for path in FOLDER.glob("*.py")} - {"execute"}
+    assert sources == set(NAMES) == {path.stem for path in FOLDER.glob("*.ipynb")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_source_runs(name, aside, monkeypatch, capsys):
+    monkeypatch.setenv("BAYES_SCALING_DRAWS", "100")
+    with warnings.catch_warnings():
+        # Posteriors are short on purpose.
+        warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
+        runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_executed_copy_belongs_to_its_source(name):
+    copy = FOLDER / f"{name}.ipynb"
+    source, executed = (jupytext.read(path).cells for path in (copy.with_suffix(".py"), copy))
+    rerun = f"run: python notebooks/execute.py {name}"
+    assert [(c.cell_type, c.source) for c in executed] == [(c.cell_type, c.source) for c in source], rerun
+    code = [cell for cell in executed if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), rerun
+    assert not any(output.output_type == "error" for cell in code for output in cell.outputs)
+    assert copy.stat().st_size < 600_000

@@ -1,0 +1,150 @@
+"""The report: one page that holds the answers, says what they leave out, and needs nothing else."""
+
+import dataclasses
+import re
+
+import pytest
+
+import bayes_scaling as bs
+from bayes_scaling.data.units import format_quantity
+
+
+@pytest.fixture(scope="module")
+def page(pile_fit):
+    return bs.report(pile_fit)
+
+
+@pytest.fixture(scope="module")
+def single_page(single_fit):
+    return bs.report(single_fit)
+
+
+@pytest.fixture(scope="module")
+def compute_fit(single_fit):
+    """A fit of a law of compute alone, with the draws of another."""
+    names = ("E", "A", "alpha")
+    law = bs.Law(
+        "compute",
+        lambda C, *, E, A, alpha: E + A * C**-alpha,
+        {name: single_fit.law.priors[name] for name in names},
+        "E + A C^-alpha",
+        "a test",
+    )
+    pooling = {name: single_fit.pooling[name] for name in (*names, "sigma")}
+    return dataclasses.replace(single_fit, law=law, pooling=pooling)
+
+
+def text_of(page):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def test_holds_every_answer(page, pile_fit):
+    text = text_of(page)
+    loss = pile_fit.predict("100B", "2T")
+    for kind in ("mean", "new_run"):
+        for number in loss.interval(0.9, kind).to_numpy()[:, 0, [0, 2]].ravel():
+            assert f"{number:.3f}" in text
+    plan = pile_fit.allocate(["1e24", "1e25", "1e26"])
+    for what in ("params", "tokens"):
+        for number in plan.interval(what).to_numpy().ravel():
+            assert format_quantity(number) in text
+
+
+def test_starts_with_a_sentence_that_answers(page, single_fit, pile_fit):
+    forecast = pile_fit.predict("100B", "2T")
+    law, run = (
+        forecast.interval(0.9, kind).sel(group="pythia").to_numpy()[0] for kind in ("mean", "new_run")
+    )
+    sentence = (
+        f"A 100B-parameter model trained on 2T tokens: loss {law[1]:.3f}, "
+        f"90% of new runs within [{run[0]:.3f}, {run[2]:.3f}]; in decades beyond the data: 1.7 of compute"
+    )
+    assert sentence in text_of(page)
+    inside = bs.report(single_fit, targets=[(single_fit.reference["params"], single_fit.reference["tokens"])])
+    assert "within the range of the data" in text_of(inside)
+
+
+def test_says_how_much_a_wrong_size_costs(page, pile_fit):
+    found = pile_fit.risk(["1e24", "1e25", "1e26"], group="pythia")
+    low, high = (format_quantity(float(found.safe[end][0])) for end in ("lower", "upper"))
+    assert f"every N from {low} to {high} is within 0.1% of the least expected loss" in text_of(page)
+
+
+def test_says_what_the_bands_leave_out(page):
+    assert "None of them holds a change of recipe" in text_of(page)
+
+
+def test_needs_no_network_and_no_scripts(page):
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "<script" not in page
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+    assert not re.search(r"@import|url\(", page)
+
+
+def test_every_picture_has_words(page):
+    pictures = re.findall(r"<img [^>]*>", page)
+    assert len(pictures) == 7
+    assert all(re.search(r'alt="[^"]{20,}"', picture) for picture in pictures)
+
+
+@pytest.mark.parametrize("failures", [(), ("the chains disagree about <E>",)])
+def test_a_failed_fit_says_so_before_anything_else(single_fit, monkeypatch, failures):
+    found = dataclasses.replace(single_fit.diagnose(), failures=failures)
+    monkeypatch.setattr(bs.Fit, "diagnose", lambda self: found)
+    body = bs.report(single_fit).partition("<body>")[2].lstrip()
+    assert body.startswith('<div class="banner"') == bool(failures)
+    assert all(sentence.replace("<E>", "&lt;E&gt;") in body for sentence in failures)
+
+
+def test_another_probability_is_in_every_heading(single_fit):
+    text = text_of(bs.report(single_fit, prob=0.5))
+    assert "50% of new runs" in text
+    assert "90%" not in text
+
+
+def test_names_from_the_table_cannot_inject_markup(single_fit):
+    hostile = dataclasses.replace(single_fit.runs, name="<script>alert(1)</script>")
+    page = bs.report(dataclasses.replace(single_fit, runs=hostile))
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_a_law_of_compute_alone_is_forecast_at_the_budgets(compute_fit):
+    text = text_of(bs.report(compute_fit, budgets=["1e24"]))
+    middle = compute_fit.predict(flops="1e24").interval(0.9, "mean").sel(bound="median").item()
+    assert f"1e24 FLOPs of training: loss {middle:.3f}" in text
+    assert "best spent on" not in text
+
+
+def test_one_group_alone(pile_fit):
+    page = text_of(bs.report(pile_fit, group="cerebras", budgets=["1e24"]))
+
+    def best(group):
+        low, middle, high = map(
+            format_quantity, pile_fit.allocate("1e24", group=group).interval("params").to_numpy()[0]
+        )
+        return f"1e24 FLOPs are best spent on {middle} parameters (90%: {low} to {high})"
+
+    assert best("cerebras") in page
+    assert best("pythia") not in page
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")
+def test_with_a_comparison(pile_fit):
+    rival = dataclasses.replace(pile_fit)
+    comparison = bs.compare({"chinchilla": pile_fit, "again": rival}, refit=False, ahead=False)
+    text = text_of(bs.report(pile_fit, comparison=comparison, budgets=()))
+    assert "Laws compared" in text
+    assert "Laws mixed by these weights. A 100B-parameter model" in text
+
+
+def test_a_file_is_kept_unless_forced_and_the_page_is_the_same_each_time(tmp_path, single_fit, single_page):
+    path = tmp_path / "report.html"
+    path.write_text("mine")
+    with pytest.raises(bs.InputError, match="exists"):
+        bs.report(single_fit, path)
+    assert path.read_text() == "mine"
+    assert bs.report(single_fit, path, force=True) == path
+    assert path.read_text(encoding="utf-8") == single_page
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,214 @@
+"""Pictures: drawn where they are told to, with units and probabilities, and marked beyond the data."""
+
+import dataclasses
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import bayes_scaling as bs
+from bayes_scaling.evaluation.compare import Comparison
+
+matplotlib.use("agg")
+
+ON_AXES = {
+    "extrapolation": lambda fit, ax: bs.plot.extrapolation(fit, prob=0.8, ax=ax),
+    "loss_band": lambda fit, ax: bs.plot.loss_band(fit, "1B", prob=0.8, ax=ax),
+    "isoloss": lambda fit, ax: bs.plot.isoloss(fit, prob=0.8, ax=ax),
+    "residuals": lambda fit, ax: bs.plot.residuals(fit, prob=0.8, ax=ax),
+}
+ON_FIGURES = {
+    "allocation": lambda fit, figure: bs.plot.allocation(fit, prob=0.8, figure=figure),
+    "posterior": lambda fit, figure: bs.plot.posterior(fit, prob=0.8, figure=figure),
+}
+
+
+@pytest.fixture(params=["pile_fit", "single_fit"])
+def fit(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def comparison(pile_fit):
+    """Two laws, one of which importance sampling cannot judge."""
+    rows = {
+        "chinchilla": {
+            "elpd": 51.6,
+            "elpd_diff": 0.0,
+            "dse": 0.0,
+            "weight": 0.71,
+            "worst_k": 0.5,
+            "refits": 0,
+        },
+        "kaplan": {"elpd": 49.1, "elpd_diff": -2.5, "dse": 1.2, "weight": 0.29, "worst_k": 0.93, "refits": 0},
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return Comparison({"chinchilla": pile_fit}, table, *(pd.DataFrame() for _ in range(3)))
+
+
+@pytest.fixture(scope="module")
+def compute_fit(single_fit):
+    """A fit of a law of compute alone, with the draws of another."""
+    names = ("E", "A", "alpha")
+    law = bs.Law(
+        "compute",
+        lambda C, *, E, A, alpha: E + A * C**-alpha,
+        {name: single_fit.law.priors[name] for name in names},
+        "E + A C^-alpha",
+        "a test",
+    )
+    pooling = {name: single_fit.pooling[name] for name in (*names, "sigma")}
+    return dataclasses.replace(single_fit, law=law, pooling=pooling)
+
+
+def legend_of(drawn):
+    return [text.get_text() for text in drawn.get_legend().get_texts()]
+
+
+def title_of(ax):
+    return ax.get_title(loc="left")
+
+
+def dashed(ax):
+    """The line whose dashes say 'beyond the data'."""
+    return next(line for line in ax.lines if line.get_linestyle() == "--" and len(line.get_xdata()) > 2)
+
+
+def solid(ax):
+    return next(line for line in ax.lines if line.get_linestyle() == "-" and len(line.get_xdata()) > 2)
+
+
+@pytest.mark.parametrize("name", ON_AXES)
+def test_draws_on_the_axes_given_and_leaves_pyplot_alone(fit, name):
+    import matplotlib.pyplot as plt
+
+    ax, settings, figures = Figure().subplots(), dict(matplotlib.rcParams), plt.get_fignums()
+    assert ON_AXES[name](fit, ax) is ax
+    assert plt.get_fignums() == figures
+    assert dict(matplotlib.rcParams) == settings
+    ax.figure.draw_without_rendering()
+
+
+@pytest.mark.parametrize("name", ON_FIGURES)
+def test_draws_on_the_figure_given_or_a_part_of_it(fit, name):
+    part = Figure(layout="constrained").subfigures(1, 2)[0]
+    panels = ON_FIGURES[name](fit, part)
+    assert all(ax.figure is part for ax in panels)
+
+
+def test_makes_a_figure_when_none_is_given(single_fit):
+    import matplotlib.pyplot as plt
+
+    ax = bs.plot.residuals(single_fit)
+    assert plt.fignum_exists(ax.figure.number)
+    plt.close(ax.figure)
+
+
+@pytest.mark.parametrize("name", ON_AXES)
+def test_legend_carries_the_probability(fit, name):
+    ax = ON_AXES[name](fit, Figure().subplots())
+    assert any(label.startswith("80% band") for label in legend_of(ax))
+
+
+def test_axes_carry_units(pile_fit):
+    drawn = {name: draw(pile_fit, Figure().subplots()) for name, draw in ON_AXES.items()}
+    n, d = bs.plot.allocation(pile_fit, figure=Figure())
+    loss, compute = "loss (nats per token)", "training compute C (FLOPs)"
+    size, data = "model size N (parameters)", "training data D (tokens)"
+    labels = {name: (ax.get_xlabel(), ax.get_ylabel()) for name, ax in drawn.items()}
+    assert labels == {
+        "extrapolation": (compute, loss),
+        "loss_band": (data, loss),
+        "isoloss": (size, data),
+        "residuals": (size, "loss minus law (% of loss)"),
+    }
+    assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in (n, d)] == [(compute, size), (compute, data)]
+
+
+def test_ticks_are_written_as_people_write_them(pile_fit):
+    ax = bs.plot.residuals(pile_fit, "params", ax=Figure().subplots())
+    assert {"100M", "1B", "10B"} <= {tick.get_text() for tick in ax.get_xticklabels()}
+
+
+def test_beyond_the_data_is_dashed_and_hatched_and_meets_the_rest(fit):
+    ax = bs.plot.extrapolation(fit, ax=Figure().subplots())
+    end = fit.runs.flops.max()
+    inside, beyond = (np.asarray(line.get_xdata(), float) for line in (solid(ax), dashed(ax)))
+    assert np.nanmax(inside) == pytest.approx(end)
+    assert np.nanmin(beyond) == pytest.approx(end)
+    assert np.nanmax(beyond) >= 1e3 * end
+    assert any(band.get_hatch() for band in ax.collections)
+    assert any("data end here" in text.get_text() for text in ax.texts)
+
+
+def test_nothing_is_marked_where_the_axis_ends_within_the_data(single_fit):
+    middle = np.sqrt(np.prod(single_fit.runs.extent["flops"]))
+    ax = bs.plot.extrapolation(single_fit, to=middle, ax=Figure().subplots())
+    assert not any("beyond" in label for label in legend_of(ax))
+
+
+def test_extrapolation_draws_the_forecast_of_the_median_plan(pile_fit):
+    ax = bs.plot.extrapolation(pile_fit, to="1e25", group="pythia", ax=Figure().subplots())
+    plan = float(pile_fit.allocate("1e25", group="pythia").interval("params").sel(bound="median").item())
+    forecast = pile_fit.predict(plan, 1e25 / (6 * plan), group="pythia")
+    assert dashed(ax).get_ydata()[-1] == pytest.approx(forecast.mean.median().item())
+
+
+def test_extrapolation_of_one_group_or_several(pile_fit):
+    one = bs.plot.extrapolation(pile_fit, group="cerebras", ax=Figure().subplots())
+    assert "cerebras" in title_of(one)
+    several = bs.plot.extrapolation(pile_fit, group=pile_fit.groups, ax=Figure().subplots())
+    assert set(pile_fit.groups) <= set(legend_of(several))
+    assert title_of(bs.plot.extrapolation(pile_fit, group="new", ax=Figure().subplots())).endswith("(new)")
+
+
+def test_a_law_of_one_input_is_drawn_along_it(compute_fit):
+    ax = bs.plot.extrapolation(compute_fit, to="1e24", ax=Figure().subplots())
+    assert dashed(ax).get_ydata()[-1] == pytest.approx(compute_fit.predict(flops="1e24").mean.median().item())
+
+
+def test_a_size_that_nobody_trained_is_all_beyond_the_data(pile_fit):
+    ax = bs.plot.loss_band(pile_fit, "100B", ax=Figure().subplots())
+    assert any("all of this is beyond the data" in text.get_text() for text in ax.texts)
+    assert "law, median" not in legend_of(ax)
+
+
+def test_loss_band_refuses_an_axis_that_the_law_does_not_have(pile_fit):
+    with pytest.raises(bs.InputError, match="along"):
+        bs.plot.loss_band(pile_fit, "1B", along="flops")
+
+
+def test_allocation_draws_the_medians_of_the_budget(pile_fit):
+    n, d = bs.plot.allocation(pile_fit, to="1e25", group="pythia", figure=Figure())
+    best = pile_fit.allocate("1e25", group="pythia")
+    for ax, what in ((n, "params"), (d, "tokens")):
+        assert dashed(ax).get_ydata()[-1] == pytest.approx(
+            best.interval(what).sel(bound="median").item(), rel=1e-9
+        )
+
+
+def test_posterior_has_a_panel_for_each_parameter(fit):
+    panels = bs.plot.posterior(fit, figure=Figure(layout="constrained"))
+    assert [title_of(ax) for ax in panels] == [*fit.law.parameters, "sigma", "nu"]
+
+
+def test_residuals_ring_the_runs_outside_of_their_band(pile_fit):
+    ax = bs.plot.residuals(pile_fit, prob=0.5, ax=Figure().subplots())
+    rings = sum(len(drawn.get_offsets()) for drawn in ax.collections if not len(drawn.get_facecolor()))
+    assert title_of(ax) == f"Residuals: {rings} of 23 runs outside of their 50% band"
+
+
+def test_comparison_prints_weights_and_flags_what_cannot_be_trusted(comparison):
+    ax = bs.plot.comparison(comparison, ax=Figure().subplots())
+    texts = [text.get_text() for text in ax.texts]
+    assert texts == ["weight 0.71", "weight 0.29", "⚠ Pareto-k 0.93, not trusted: refit"]
+    assert "nats" in ax.get_xlabel()
+
+
+def test_groups_keep_their_looks_over_pictures(pile_fit):
+    from bayes_scaling.reporting.plot.style import look
+
+    looks = [look(pile_fit, group) for group in pile_fit.groups]
+    assert len({each["color"] for each in looks}) == len({each["marker"] for each in looks}) == 3
