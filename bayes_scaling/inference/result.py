@@ -1,103 +1,155 @@
-"""The contract of every result: the answer in sentences, then a table, intervals, warnings and a picture."""
+"""The contract of every result: the answer in sentences, what to know before believing it, and the numbers behind it.
 
+A result is a frozen dataclass (``@dataclass(frozen=True, eq=False, repr=False)``: the representation comes from here)
+that keeps its draws. It names the quantities that can be asked for, the most important first, and says sentences, a
+table and warnings; bounds, medians, JSON and representations follow from those. What code of the package needs with all
+dims kept, it takes from `draws` by way of `bayes_scaling.inference.intervals`.
+"""
+
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import numpy as np
 
 from bayes_scaling.errors import InputError
+from bayes_scaling.inference.intervals import Interval, equal_tailed, median
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from matplotlib.axes import Axes
 
+    type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
+
 LONGEST = 25
 """Lines of a representation, at most."""
 
-_PICTURES: dict[type, Callable[..., "Axes"]] = {}
+_PLOTS: dict[type, Callable[..., "Axes"]] = {}
 
 
-class Interval(NamedTuple):
-    """The two ends of an equal-tailed interval, dims as those of the quantity without chain and draw."""
+def plot_of(*results: type) -> Callable[[Callable[..., "Axes"]], Callable[..., "Axes"]]:
+    """Makes a function of ``(result, ax=None)`` the plot of these results: the plots lie in a folder below."""
 
-    lower: "xr.DataArray"
-    upper: "xr.DataArray"
+    def register(plot: Callable[..., "Axes"]) -> Callable[..., "Axes"]:
+        _PLOTS.update(dict.fromkeys(results, plot))
+        return plot
 
-
-def draws_with(picture: Callable[..., "Axes"], *results: type) -> None:
-    """Says which function ``picture(result, ax=None)`` draws these results; the pictures' own folder calls it."""
-    for result in results:
-        _PICTURES[result] = picture
+    return register
 
 
 class Result(ABC):
-    """What a verb answers. Quantities keep their draws; a table or an interval is made when it is asked for."""
+    """What a verb answers."""
 
-    warnings: Sequence[str]
-    """What must be said with the answer, one sentence each, without a full stop."""
+    quantities: ClassVar[tuple[str, ...]] = ()
+    """What `draws`, `interval` and `median` can be asked for; the first is their default."""
+
+    if TYPE_CHECKING:  # a field, a property or a class attribute of each result
+
+        @property
+        def warnings(self) -> Sequence[str]:
+            """What to know before believing the answer, one sentence each, without a full stop."""
 
     @abstractmethod
     def sentences(self, prob: float = 0.9) -> list[str]:
-        """The answer, one sentence for each question, the most important first."""
+        """The answer, one sentence for each question, the most important first, without full stops."""
 
     @abstractmethod
     def table(self, prob: float = 0.9) -> "pd.DataFrame":
-        """The numbers behind the sentences; names of interval columns carry their probability."""
+        """The numbers behind the sentences; interval columns as in `intervals.columns`, an index named."""
+
+    def draws(self, what: str | None = None) -> "xr.DataArray":
+        """Draws of a quantity, dims (chain, draw, ...).
+
+        Raises
+        ------
+        InputError
+            For a quantity that is not there, or a result without draws.
+        """
+        if not self.quantities:
+            raise InputError(f"a {type(self).__name__} has no draws to take an interval of; see its table()")
+        name = what or self.quantities[0]
+        if name not in self.quantities:
+            raise InputError(
+                f"a {type(self).__name__} has no quantity {what!r}; it has {', '.join(self.quantities)}"
+            )
+        return cast("xr.DataArray", getattr(self, name))
 
     def interval(self, prob: float = 0.9, what: str | None = None) -> Interval:
-        """The ends of the equal-tailed interval of a quantity; the most important one by default.
+        """The two bounds of the equal-tailed interval of a quantity.
+
+        Dims of length one are dropped: for one group and one point, ``float(low)`` is the number.
 
         Raises
         ------
         InputError
-            For a probability outside of 0 to 1, a quantity that is not there, or a result that has no draws.
+            For a probability that does not lie between 0 and 1, or a quantity without draws.
         """
-        raise InputError(f"a {type(self).__name__} has no draws to take an interval of; see its table()")
+        lower, upper = equal_tailed(self.draws(what), prob)
+        return Interval(lower.squeeze(), upper.squeeze())
+
+    def median(self, what: str | None = None) -> "xr.DataArray":
+        """The median of a quantity, dims as those of a bound of `interval`; errors as there."""
+        return median(self.draws(what)).squeeze()
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """The picture of this result, on given axes or on a figure of its own.
+        """The plot of this result, on given axes or on a figure of its own.
 
         Raises
         ------
         InputError
-            If no picture of such results is known.
+            If such results have no plot.
         """
         for kind in type(self).__mro__:
-            if kind in _PICTURES:
-                return _PICTURES[kind](self, ax=ax)
-        raise InputError(f"no picture of a {type(self).__name__} is known: import bayes_scaling.api first")
+            if kind in _PLOTS:
+                return _PLOTS[kind](self, ax=ax)
+        raise InputError(f"a {type(self).__name__} has no plot; see its table()")
 
-    def to_dict(self, prob: float = 0.9) -> dict[str, Any]:
+    def to_dict(self, prob: float = 0.9) -> "dict[str, Json]":
         """Sentences, warnings and the table's rows, as JSON values; NaN and infinity are None."""
-        rows = self.table(prob).reset_index(drop=True)
-        return {
-            "sentences": self.sentences(prob),
-            "warnings": list(self.warnings),
-            "table": [{str(k): _plain(v) for k, v in row.items()} for row in rows.to_dict("records")],
-        }
+        rows = _labelled(self.table(prob)).to_dict("records")
+        document = as_json({"sentences": self.sentences(prob), "warnings": self.warnings, "table": rows})
+        return cast("dict[str, Json]", document)
 
     def __repr__(self) -> str:
-        said = [f"{sentence.removesuffix('.')}." for sentence in self.sentences()]
-        said += [f"Warning: {sentence.removesuffix('.')}." for sentence in self.warnings]
-        table = self.table().to_string(index=False, float_format=lambda x: f"{x:.4g}").splitlines()
+        said = [f"{sentence}." for sentence in self.sentences()]
+        said += [f"Warning: {sentence}." for sentence in self.warnings]
+        if len(said) > LONGEST - 4:
+            said = [*said[: LONGEST - 5], f"... {len(said) - LONGEST + 5} more sentences"]
+        table = _labelled(self.table()).to_string(index=False, float_format=_four).splitlines()
         room = LONGEST - len(said) - 1
-        if room < 2:
-            return "\n".join(said[:LONGEST])
-        cut = [*table[: room - 1], f"... {len(table) - room + 1} more rows"] if len(table) > room else table
-        return "\n".join([*said, "", *cut])
+        if len(table) > room:
+            table = [*table[: room - 1], f"... {len(table) - room + 1} more rows"]
+        return "\n".join([*said, "", *table])
 
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        said = "".join(f"<p>{escape(s.removesuffix('.'))}.</p>" for s in self.sentences())
-        said += "".join(f"<p><b>Warning:</b> {escape(s.removesuffix('.'))}.</p>" for s in self.warnings)
-        table = self.table().to_html(index=False, max_rows=LONGEST, float_format=lambda x: f"{x:.4g}")
-        return said + table
+        said = "".join(f"<p>{escape(sentence)}.</p>" for sentence in self.sentences())
+        said += "".join(f"<p><b>Warning:</b> {escape(sentence)}.</p>" for sentence in self.warnings)
+        table = _labelled(self.table())
+        return said + str(table.to_html(index=False, max_rows=LONGEST, float_format=_four))
 
 
-def _plain(value: Any) -> Any:
-    """A cell as a JSON value."""
-    value = value.item() if hasattr(value, "item") else value
-    return None if isinstance(value, float) and value - value != 0 else value
+def as_json(value: Any) -> "Json":
+    """A value of Python, NumPy or pandas as JSON has it; NaN and infinity are None."""
+    if isinstance(value, Mapping):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int) else str(value)
+
+
+def _labelled(table: "pd.DataFrame") -> "pd.DataFrame":
+    """A table whose labels are columns, for where an index would not be shown."""
+    return table if table.index.name is None and table.index.nlevels == 1 else table.reset_index()
+
+
+def _four(x: float) -> str:
+    return f"{x:.4g}"
