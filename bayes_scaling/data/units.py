@@ -2,11 +2,18 @@
 
 import math
 import re
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from bayes_scaling.data.arrays import Array, Computed
 from bayes_scaling.errors import InputError
+
+Quantity = float | str
+"""One positive quantity: a number, or text such as ``"70B"``."""
+
+Quantities = Quantity | Sequence[Quantity] | np.ndarray
+"""One or more of them."""
 
 _SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12, "p": 1e15}  # no E: it reads as an exponent
 # A comma only where it separates thousands: "1,5" is a decimal comma somewhere, and must not become 15.
@@ -16,7 +23,7 @@ _QUANTITY = re.compile(
 )
 
 
-def parse_quantity(value: Any, what: str = "value") -> float:
+def parse_quantity(value: Quantity, what: str = "value") -> float:
     """Read one positive quantity.
 
     Parameters
@@ -55,7 +62,7 @@ def parse_quantity(value: Any, what: str = "value") -> float:
     return number
 
 
-def parse_quantities(value: Any, what: str = "value") -> np.ndarray:
+def parse_quantities(value: Quantities, what: str = "value") -> np.ndarray:
     """Read one or more positive quantities.
 
     Parameters
@@ -75,7 +82,7 @@ def parse_quantities(value: Any, what: str = "value") -> np.ndarray:
     InputError
         If there is none, or one is not a positive finite number; the message gives its position.
     """
-    if isinstance(value, str) or np.isscalar(value):
+    if isinstance(value, (str, int, float, np.number)):
         return np.asarray(parse_quantity(value, what))
     try:
         cells = np.asarray(value)
@@ -90,7 +97,7 @@ def parse_quantities(value: Any, what: str = "value") -> np.ndarray:
     parsed = np.empty(cells.shape)
     for position in np.ndindex(cells.shape):
         label = ", ".join(str(i) for i in position)
-        parsed[position] = parse_quantity(cells[position], f"{what}[{label}]")
+        parsed[position] = parse_quantity(cells.item(position), f"{what}[{label}]")
     return parsed
 
 
@@ -147,7 +154,7 @@ def format_flops(x: float, digits: int = 3) -> str:
     return _scientific(x, digits) if math.isfinite(x) and x != 0 else f"{x:g}"
 
 
-def training_flops(params: Any, tokens: Any) -> Any:
+def training_flops(params: Array, tokens: Array) -> Computed:
     """FLOPs to train a dense transformer, C = 6ND (Kaplan et al. 2020, section 2.1).
 
     Parameters
@@ -163,7 +170,7 @@ def training_flops(params: Any, tokens: Any) -> Any:
     return 6.0 * params * tokens  # 6.0 first: 6 N D overflows 64-bit integers
 
 
-def tokens_for(flops: Any, params: Any) -> Any:
+def tokens_for(flops: Array, params: Array) -> Computed:
     """Tokens D = C / (6N) that a budget of `flops` buys a model of `params` parameters.
 
     Parameters
@@ -179,7 +186,7 @@ def tokens_for(flops: Any, params: Any) -> Any:
     return flops / (6.0 * params)
 
 
-def params_for(flops: Any, tokens: Any) -> Any:
+def params_for(flops: Array, tokens: Array) -> Computed:
     """Parameters N = C / (6D) of the model that a budget of `flops` trains on `tokens` tokens.
 
     Parameters
@@ -195,7 +202,7 @@ def params_for(flops: Any, tokens: Any) -> Any:
     return flops / (6.0 * tokens)
 
 
-def nats_per_token(bits: Any, units_per_token: Any) -> Any:
+def nats_per_token(bits: Array, units_per_token: Array) -> Computed:
     """Loss in nats per token from bits per byte or per word.
 
     Parameters
@@ -212,7 +219,7 @@ def nats_per_token(bits: Any, units_per_token: Any) -> Any:
     return bits * units_per_token * math.log(2.0)
 
 
-def bits_per_unit(nats: Any, units_per_token: Any) -> Any:
+def bits_per_unit(nats: Array, units_per_token: Array) -> Computed:
     """Inverse of `nats_per_token`: bits per byte or per word from nats per token.
 
     Parameters

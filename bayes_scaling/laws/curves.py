@@ -7,7 +7,7 @@ another column. D is a multiple of the reference point, so an amplitude is what 
 from typing import Any
 
 from bayes_scaling.laws.base import law
-from bayes_scaling.laws.elementwise import exp, held, log, maximum, minimum, sigmoid, softplus
+from bayes_scaling.laws.elementwise import exp, log, maximum, minimum, sigmoid, softplus, stop_gradient
 from bayes_scaling.laws.priors import LogNormal
 
 # Wide, because a curve may be the loss of a language model or the error rate of a classifier.
@@ -171,7 +171,7 @@ def m4(D, *, E, A, alpha, G, delta):
     root. Only the last one passes gradients, for a step from the root has the root's first and second derivatives.
     """
     target = log(A / G) - alpha * log(D)
-    fixed, power = held(target), held(delta)
+    fixed, power = stop_gradient(target), stop_gradient(delta)
     z = minimum(fixed, 0.0) + maximum(fixed, 0.0) / maximum(power, 1e-3)
     for _ in range(HALLEY_STEPS - 1):
         z = _halley(z, fixed, power)

@@ -5,12 +5,28 @@ all of them as it stands; functions are looked up here in the library that the a
 """
 
 import importlib
-from typing import Any
+from types import ModuleType
+
+from bayes_scaling.data.arrays import Array, Computed
+
+__all__ = [
+    "Array",
+    "Computed",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "maximum",
+    "minimum",
+    "sigmoid",
+    "softplus",
+    "stop_gradient",
+]
 
 _NAMESPACES = {"pytensor": "pytensor.tensor", "jax": "jax.numpy", "jaxlib": "jax.numpy"}
 
 
-def _library(*arguments: Any) -> Any:
+def _library(*arguments: Array) -> ModuleType:
     """The library of these arguments; NumPy for those that are plain numbers."""
     for x in arguments:
         if found := _NAMESPACES.get(type(x).__module__.partition(".")[0]):
@@ -19,52 +35,66 @@ def _library(*arguments: Any) -> Any:
     return importlib.import_module("numpy")
 
 
-def exp(x: Any) -> Any:
+def _call(function: str, *arguments: Array) -> Computed:
+    return getattr(_library(*arguments), function)(*arguments)
+
+
+def exp[A: Array](x: A) -> A:
     """e to the power of x."""
-    return _library(x).exp(x)
+    found: A = _call("exp", x)
+    return found
 
 
-def log(x: Any) -> Any:
+def log[A: Array](x: A) -> A:
     """Natural logarithm of x."""
-    return _library(x).log(x)
+    found: A = _call("log", x)
+    return found
 
 
-def log1p(x: Any) -> Any:
+def log1p[A: Array](x: A) -> A:
     """log(1 + x), exact for small x."""
-    return _library(x).log1p(x)
+    found: A = _call("log1p", x)
+    return found
 
 
-def expm1(x: Any) -> Any:
+def expm1[A: Array](x: A) -> A:
     """e^x - 1, exact for small x."""
-    return _library(x).expm1(x)
+    found: A = _call("expm1", x)
+    return found
 
 
-def softplus(x: Any) -> Any:
+def softplus[A: Array](x: A) -> A:
     """log(1 + e^x), for any x without overflow."""
     library = _library(x)
-    return library.softplus(x) if hasattr(library, "softplus") else library.logaddexp(0.0, x)
+    found: A = library.softplus(x) if hasattr(library, "softplus") else library.logaddexp(0.0, x)
+    return found
 
 
-def sigmoid(x: Any) -> Any:
+def sigmoid[A: Array](x: A) -> A:
     """1 / (1 + e^-x), for any x without overflow."""
     return exp(-softplus(-x))
 
 
-def held(x: Any) -> Any:
+def stop_gradient[A: Array](x: A) -> A:
     """x as a constant: no gradient passes through it."""
+    found: A
     match type(x).__module__.partition(".")[0]:
         case "pytensor":
-            return importlib.import_module("pytensor.gradient").disconnected_grad(x)
+            found = importlib.import_module("pytensor.gradient").disconnected_grad(x)
         case "jax" | "jaxlib":
-            return importlib.import_module("jax").lax.stop_gradient(x)
-    return x
+            found = importlib.import_module("jax").lax.stop_gradient(x)
+        case _:
+            found = x
+    return found
 
 
-def minimum(x: Any, y: Any) -> Any:
+def minimum[A: Array](x: A, y: A | float) -> A:
     """The smaller of x and y."""
-    return _library(x, y).minimum(x, y)
+    found: A = _call("minimum", x, y)
+    return found
 
 
-def maximum(x: Any, y: Any) -> Any:
+def maximum[A: Array](x: A, y: A | float) -> A:
     """The larger of x and y."""
-    return _library(x, y).maximum(x, y)
+    found: A = _call("maximum", x, y)
+    return found

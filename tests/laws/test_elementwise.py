@@ -103,18 +103,18 @@ class TestWhatNumpyHasNot:
             for arguments in ((x, 1.0), (1.0, x)):
                 np.testing.assert_array_equal(values_of(getattr(elementwise, name)(*arguments)), expected)
 
-    def test_held_is_the_same_value(self, kind):
-        got = values_of(elementwise.held(as_array(kind, self.X)))
+    def test_stop_gradient_is_the_same_value(self, kind):
+        got = values_of(elementwise.stop_gradient(as_array(kind, self.X)))
         np.testing.assert_array_equal(got, self.first(kind, np.array(self.X)))
 
 
-def test_no_gradient_passes_through_what_is_held():
+def test_no_gradient_passes_through_a_constant():
     import jax
     import pytensor
     import pytensor.tensor as pt
 
     def product(x):
-        return x * elementwise.held(x)
+        return x * elementwise.stop_gradient(x)
 
     assert jax.grad(product)(3.0) == 3.0
     x = pt.dscalar("x")
