@@ -7,10 +7,11 @@ answer the bound is NaN.
 >>> low, high = equal_tailed(draws, 0.9)       # dims of the draws without chain and draw, none dropped
 >>> low, middle, high = quantiles(draws, tails(0.9))
 >>> columns("loss", draws, 0.9)                # of a table: "loss", "loss 90% lower", "loss 90% upper"
+>>> long_table({"flops": flops} | columns("loss", draws, 0.9))   # one row for each group and point
 >>> low, high = np.quantile(values, tails(0.9)[::2])   # plain arrays of finite numbers need no more
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from bayes_scaling.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 DRAWS = ("chain", "draw")
@@ -49,7 +51,7 @@ def tails(prob: float) -> tuple[float, float, float]:
 
 def quantiles(draws: "xr.DataArray", at: Sequence[float], dims: Iterable[Hashable] = DRAWS) -> "xr.DataArray":
     """Quantiles over the draws, dims (quantile, ...), to be unpacked along the first."""
-    # xarray loads when there are draws, and not on import.
+    # Here and below: xarray loads when there are draws, and not on import.
     import xarray as xr
 
     over = tuple(dims)
@@ -89,3 +91,21 @@ def columns(name: str, draws: "xr.DataArray", prob: float = 0.9) -> "dict[str, x
     """The columns of a table for one quantity: its median, under its own name, and its bounds."""
     lower, middle, upper = quantiles(draws, tails(prob))
     return dict(zip((name, *bound_names(name, prob)), (middle, lower, upper), strict=True))
+
+
+def long_table(
+    values: "Mapping[str, xr.DataArray]", dims: Sequence[str] = ("group", "point")
+) -> "pd.DataFrame":
+    """Columns as a table with one row for each label of these dims, the last running fastest.
+
+    Dims that no column has are passed over; those that have labels become columns, before the others.
+    """
+    import xarray as xr
+
+    filled = dict(zip(values, xr.broadcast(*values.values()), strict=True))
+    there = [dim for dim in dims if any(dim in column.dims for column in filled.values())]
+    table = xr.Dataset(filled)
+    labels = [dim for dim in there if dim in table.coords]
+    table = table.reset_coords(drop=True)
+    frame = (table if there else table.expand_dims("row")).to_dataframe(dim_order=there or ["row"])
+    return frame.reset_index()[[*labels, *values]]

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from bayes_scaling.errors import InputError
-from bayes_scaling.inference.intervals import columns, equal_tailed, median, quantiles, tails
+from bayes_scaling.inference.intervals import columns, equal_tailed, long_table, median, quantiles, tails
 from bayes_scaling.inference.result import LONGEST, Result, as_json, plot_of
 
 
@@ -46,6 +46,20 @@ def test_a_probability_lies_between_0_and_1(prob):
 
 def test_columns_carry_their_probability():
     assert list(columns("loss", _draws(1, 2), 0.9)) == ["loss", "loss 90% lower", "loss 90% upper"]
+
+
+def test_a_table_has_a_row_for_each_group_and_point():
+    flops = xr.DataArray([1.0, 2.0], dims="point")
+    loss = xr.DataArray([[1, 2], [3, 4]], {"group": ["a", "b"]}, ("group", "point"))
+    table = long_table({"flops": flops, "loss": loss.transpose()})
+    assert table.to_dict("list") == {"group": list("aabb"), "flops": [1, 2] * 2, "loss": [1, 2, 3, 4]}
+    assert long_table({"loss": loss.sel(group="b"), "flops": flops}).to_dict("list") == {
+        "loss": [3, 4],
+        "flops": [1, 2],
+    }
+    assert long_table({"loss": loss[0, 0], "flops": flops[0]}).to_dict("list") == {"loss": [1], "flops": [1]}
+    by_group = long_table({"loss": loss}, ("point", "group"))
+    assert by_group.to_dict("list") == {"group": list("abab"), "loss": [1, 3, 2, 4]}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
