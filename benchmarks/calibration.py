@@ -140,7 +140,7 @@ def asked(
     """The request of a cell; its losses are not looked at."""
     chosen = get_law(law)
     table = design(pooling, seeds, checkpoints)
-    unused = {"seed": seeds == 1, "loss_se": not measured, "items": chosen.outcome != "share"}
+    unused = {"seed": seeds == 1, "loss_se": not measured, "items": chosen.response != "share"}
     table = table.drop(columns=[name for name, drop in unused.items() if drop])
     inputs = dict.fromkeys(
         (*chosen.columns, *(["flops"] if {"params", "tokens"} & set(chosen.columns) else []))
@@ -174,7 +174,7 @@ def beyond(runs: Any, law: Any, parameters: dict[str, Any]) -> dict[str, Any]:
     """
     own = {name: parameters[name] for name in law.parameters}
     out = {}
-    if law.outcome == "share":
+    if law.response == "share":
         return out
     if law.columns[:2] == ("params", "tokens"):
         n, d = (10 * runs.column(c).max() / runs.reference[c] for c in law.columns[:2])

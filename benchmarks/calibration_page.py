@@ -154,7 +154,7 @@ def write(folder: Path, names: tuple[str, ...], command: str) -> None:
         "its diagnosis said): log_linear with a discrepancy along the curve, pooled over two groups.",
         "",
         "hestness, m4, bnsl1 and bnsl2 are read against compute: the four amounts of data of the design do not tell them.",
-        "They and sparsity are sampled in coordinates of their own (`straight`), and their chains start in every mode that holds",
+        "They and sparsity are sampled in coordinates of their own (`reparametrise`), and their chains start in every mode that holds",
         "mass, as do those of muennighoff and covariate. Before, 8 of 200 truths of hestness lay below all draws of E (2 expected;",
         "p = .003), because all four chains agreed in a lesser mode. step_law, farseer, precision, power_floor and m3 were drawn",
         "before there was a search for modes; in 60 simulations each of the last four it found nothing. Laws of two power terms are",

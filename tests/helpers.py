@@ -55,7 +55,7 @@ def multiples(law, n, seed=20, reach=2.5):
 def table_of(law, parameters, n=60, sigma=0.005, seed=20):
     """A table of the law's own inputs and the loss, scattered around known parameters."""
     at = multiples(law, n, seed)
-    if law.outcome == "share":
+    if law.response == "share":
         hits = np.random.default_rng(seed + 1).binomial(1000, law(*at, **parameters))
         columns = {c: x * UNITS.get(c, 1.0) for c, x in zip(law.columns, at, strict=True)}
         return pd.DataFrame(columns | {"loss": hits / 1000, "items": 1000})

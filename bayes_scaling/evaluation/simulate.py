@@ -83,7 +83,7 @@ def simulate(
     runs = _as_design(design, chosen, group)
     needed = (*chosen.parameters, "sigma")
     own = ("excess",) if layer.excess else ("lack_of_fit", "persistence")
-    optional = ["discrepancy"] if layer.discrepancy else ["nu", *own] if chosen.outcome == "loss" else []
+    optional = ["discrepancy"] if layer.discrepancy else ["nu", *own] if chosen.response == "loss" else []
     optional += ["slope"] if layer.slope_in else []
     given = dict(parameters or {})
     for name in needed:
@@ -179,7 +179,7 @@ def _drawn(
     with np.errstate(all="ignore"):
         mean = law(*at, **{name: of_rows(name) for name in law.parameters})
     scale = of_rows("sigma")
-    if law.outcome == "share":
+    if law.response == "share":
         items = None if runs.items is None else runs.items.astype(int)
         shares = drawn_shares(rng, mean, scale, items)
         return replace(runs, table=runs.table.assign(loss=shares), warnings=())

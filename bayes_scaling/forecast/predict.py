@@ -143,7 +143,7 @@ def predict(
     law = fit.law
     at = [points[column] / fit.reference[column] for column in law.columns]
     scale = new_run_scale(fit, posterior, points)
-    if law.outcome == "share":
+    if law.response == "share":
         return _share_forecast(
             fit, points, law(*at, **{n: posterior[n] for n in law.parameters}), scale, drift
         )

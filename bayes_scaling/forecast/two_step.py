@@ -57,10 +57,10 @@ def two_step(
         If the second fit is not a law of the loss alone with a share as outcome, or a group is wanted.
     """
     law = task.law
-    if law.outcome != "share" or len(law.columns) != 1 or loss.law.outcome != "loss":
+    if law.response != "share" or len(law.columns) != 1 or loss.law.response != "loss":
         raise InputError(
-            f"two_step goes from a loss to a share: {loss.law.name!r} gives a {loss.law.outcome}, and {law.name!r} "
-            f"gives a {law.outcome} of {', '.join(law.columns)}; expected a loss, then a law as 'task_of_loss'"
+            f"two_step goes from a loss to a share: {loss.law.name!r} gives a {loss.law.response}, and {law.name!r} "
+            f"gives a {law.response} of {', '.join(law.columns)}; expected a loss, then a law as 'task_of_loss'"
         )
     for fit, name, given in ((loss, "group", group), (task, "task_group", task_group)):
         if fit.hierarchical and given is None:

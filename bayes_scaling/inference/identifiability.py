@@ -50,7 +50,7 @@ def unidentified(runs: "Runs", law: Law, noise: "Noise") -> list[str]:
     for group, size in sizes.items():
         if size == 1 and len(sizes) > 1:
             doubts.append(f"group {group!r} has one run: its parameters come from the other groups")
-    if "trajectory" in runs.table and (noise.excess or law.outcome == "share"):
+    if "trajectory" in runs.table and (noise.excess or law.response == "share"):
         what = "noise 'undertuned'" if noise.excess else f"law {law.name!r}"
         rows = runs.table["trajectory"].notna().to_numpy()
         trajectories = len(set(runs.clusters[rows]))
@@ -84,7 +84,7 @@ def known_by_prior(fit: "Posterior") -> list[str]:
 
 def misfit(fit: "Posterior") -> list[str]:
     """Noise that is too large to be noise, by group."""
-    if fit.law.outcome == "share" or fit.noise.discrepancy:
+    if fit.law.response == "share" or fit.noise.discrepancy:
         return []
     scale = fit.posterior["sigma"].median(("chain", "draw"))
     groups = fit.groups if scale.dims else [""]

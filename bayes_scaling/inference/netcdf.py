@@ -99,7 +99,7 @@ def make_tree(runs: Runs, shape: Structure, sampled: Any, provenance: dict[str, 
             "log_likelihood": xr.Dataset(clusters, coords={**index, "draw": index["draw"][:: sampled.thin]}),
             "observed_data": xr.Dataset(
                 {"share": ("run", runs.loss)}
-                if shape.law.outcome == "share"
+                if shape.law.response == "share"
                 else {"log_loss": ("run", runs.log_loss)}
             ),
             "constant_data": xr.Dataset(columns),

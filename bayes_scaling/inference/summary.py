@@ -87,6 +87,6 @@ def meaning(fit: "Posterior", name: str) -> str:
         "nu": "degrees of freedom of the noise",
         "slope": f"change of log sigma per e-fold of {fit.noise.slope_in}",
     }
-    if fit.law.outcome == "share":
+    if fit.law.response == "share":
         texts["sigma"] = "scatter of a run's share beyond its items, in sqrt(p (1 - p))"
     return fit.law.meaning(name) or texts.get(name, "")

@@ -21,6 +21,9 @@ COLUMNS = {
 }
 """The field's letter for an input -> the column of `Runs` that holds it; others go by their own name."""
 
+Response = Literal["loss", "share"]
+"""What a law gives: a positive loss, or a share between 0 and 1 (accuracy, pass rate, error)."""
+
 LAWS: dict[str, "Law"] = {}
 """Every law family, by name."""
 
@@ -44,10 +47,9 @@ class Law:
         smallest where the law is, for the closed form of the compute-optimal point.
     constants : callable, optional
         ``(reference, **parameters)`` -> dict of the constants that papers print, for the summary.
-    outcome : {"loss", "share"}
-        What the law gives: a positive loss, fitted on its logarithm; or a share between 0 and 1 (accuracy, pass rate,
-        error), fitted as a count of test items.
-    straight : callable, optional
+    response : {"loss", "share"}
+        What the law gives: a loss is fitted on its logarithm, a share as a count of test items.
+    reparametrise : callable, optional
         Coordinates for the sampler in which data speak of one parameter at a time: ``(**coordinates)`` ->
         (parameters on the free scales of their priors, log determinant of the Jacobian), one coordinate for each
         parameter and under its name. They change how a posterior is explored, and not what it is.
@@ -66,8 +68,8 @@ class Law:
     cite: str
     power_terms: Callable[..., tuple[Any, Any, Any, Any]] | None = None
     constants: Callable[..., dict[str, Any]] | None = None
-    straight: Callable[..., tuple[dict[str, Any], Any]] | None = None
-    outcome: Literal["loss", "share"] = "loss"
+    reparametrise: Callable[..., tuple[dict[str, Any], Any]] | None = None
+    response: Response = "loss"
     also: tuple[str, ...] = ()
     meanings: Mapping[str, str] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
@@ -168,8 +170,8 @@ def law(
     cite: str,
     power_terms: Callable[..., tuple[Any, Any, Any, Any]] | None = None,
     constants: Callable[..., dict[str, Any]] | None = None,
-    straight: Callable[..., tuple[dict[str, Any], Any]] | None = None,
-    outcome: Literal["loss", "share"] = "loss",
+    reparametrise: Callable[..., tuple[dict[str, Any], Any]] | None = None,
+    response: Response = "loss",
     also: tuple[str, ...] = (),
     meanings: Mapping[str, str] | None = None,
     **priors: Prior,
@@ -189,8 +191,8 @@ def law(
             cite,
             power_terms,
             constants,
-            straight,
-            outcome,
+            reparametrise,
+            response,
             also,
             meanings or {},
         )

@@ -27,7 +27,7 @@ def _break(log_x: Any, change: Any, place: Any, width: Any) -> Any:
     return -change * width * (here - there)
 
 
-def _straight(
+def _reparametrise(
     *, E: Any, A: Any, c0: Any, c1: Any, d1: Any, f1: Any, **second: Any
 ) -> tuple[dict[str, Any], Any]:
     """From the floor's share, the loss and its slope at the reference point, and the changes of that slope."""
@@ -38,14 +38,14 @@ def _straight(
         changes["c2"] = second["c2"] * exp(excess)
         turned = turned + changes["c2"] * sigmoid(-(d1 + softplus(second["g"])) * exp(-second["f2"]))
     slopes = {"c0": c0 * exp(excess) - turned} | changes
-    straight = {"E": A - softplus(-E), "A": A - excess, "d1": d1, "f1": f1} | second | slopes
-    return straight, len(slopes) * excess
+    parameters = {"E": A - softplus(-E), "A": A - excess, "d1": d1, "f1": f1} | second | slopes
+    return parameters, len(slopes) * excess
 
 
 @law(
     formula="E + A D^-c0 [(1 + (D/d1)^(1/f1)) / (1 + d1^(-1/f1))]^(-c1 f1)",
     cite="Caballero et al. 2023, arXiv:2210.14891, equation 1 with one break",
-    straight=_straight,
+    reparametrise=_reparametrise,
     E=_FLOOR,
     A=_AMPLITUDE,
     c0=_SLOPE,
@@ -62,7 +62,7 @@ def bnsl1(D, *, E, A, c0, c1, d1, f1):
 @law(
     formula="bnsl1 with a second break at d2 = d1 g, to slope -(c0 + c1 + c2)",
     cite="Caballero et al. 2023, arXiv:2210.14891, equation 1 with two breaks",
-    straight=_straight,
+    reparametrise=_reparametrise,
     E=_FLOOR,
     A=_AMPLITUDE,
     c0=_SLOPE,

@@ -37,7 +37,7 @@ def covariate(N, D, x, *, E, A, B, alpha, beta, E_x, A_x, B_x, alpha_x, beta_x):
     return E * x**E_x + n_term + B * x**B_x * D ** -(beta * x**beta_x)
 
 
-def _straight_sparsity(
+def _reparametrise_sparsity(
     *, E: Any, A: Any, B: Any, alpha: Any, beta: Any, F: Any, phi: Any, G: Any, delta: Any, gamma: Any
 ) -> tuple[dict[str, Any], Any]:
     """From the loss at the reference point, the shares of its terms, and its slopes along N, D and the active share.
@@ -49,7 +49,7 @@ def _straight_sparsity(
     E, F = split(E, F)
     A, G = split(A, G)
     alpha = alpha - A - softplus(gamma + G - A)
-    straight = {
+    parameters = {
         "E": E,
         "A": A,
         "B": B,
@@ -61,13 +61,13 @@ def _straight_sparsity(
         "delta": delta * exp(-G),
         "gamma": alpha + gamma,
     }
-    return straight, -(F + G)
+    return parameters, -(F + G)
 
 
 @law(
     formula="E + A N^-alpha + B D^-beta + F a^-phi + G a^-delta N^-gamma, a = active_share = 1 - sparsity",
     cite="Abnar et al. 2025, arXiv:2501.12370, equation 6; N are total parameters",
-    straight=_straight_sparsity,
+    reparametrise=_reparametrise_sparsity,
     E=_FLOOR,
     A=_AMPLITUDE,
     B=_AMPLITUDE,

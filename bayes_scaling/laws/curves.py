@@ -35,13 +35,13 @@ def split(total: Any, logit: Any) -> tuple[Any, Any]:
     return total - softplus(logit), total - softplus(-logit)
 
 
-def _straight_floor(*, E: Any, A: Any, alpha: Any) -> tuple[dict[str, Any], Any]:
+def _reparametrise_floor(*, E: Any, A: Any, alpha: Any) -> tuple[dict[str, Any], Any]:
     """From the floor's share, the loss and its slope on logarithmic axes, all at the reference point."""
     excess, floor = split(A, E)
     return {"E": floor, "A": excess, "alpha": alpha + softplus(E)}, 0.0
 
 
-def _straight_hestness(*, E: Any, A: Any, alpha: Any, G: Any, s: Any) -> tuple[dict[str, Any], Any]:
+def _reparametrise_hestness(*, E: Any, A: Any, alpha: Any, G: Any, s: Any) -> tuple[dict[str, Any], Any]:
     """From the floor's share and the loss at the reference, and the log of how far G is above the power law there.
 
     The Jacobian is 1. On the plateau the slope at the reference says nothing, so that alpha stays.
@@ -51,23 +51,23 @@ def _straight_hestness(*, E: Any, A: Any, alpha: Any, G: Any, s: Any) -> tuple[d
     return {"E": floor, "A": top - G, "alpha": alpha, "G": top, "s": s}, 0.0
 
 
-def _straight_m3(*, A: Any, alpha: Any, g: Any) -> tuple[dict[str, Any], Any]:
+def _reparametrise_m3(*, A: Any, alpha: Any, g: Any) -> tuple[dict[str, Any], Any]:
     """From the slope at the reference on logarithmic axes."""
     return {"A": A, "alpha": alpha + softplus(g), "g": g}, 0.0
 
 
-def _straight_m4(*, E: Any, A: Any, alpha: Any, G: Any, delta: Any) -> tuple[dict[str, Any], Any]:
+def _reparametrise_m4(*, E: Any, A: Any, alpha: Any, G: Any, delta: Any) -> tuple[dict[str, Any], Any]:
     """From the floor's share, the loss and its slope at the reference, and how far G is above that loss (a logit)."""
     excess, floor = split(A, E)
     log_slope = log(sigmoid(G) + exp(delta) * sigmoid(-G))
-    straight = {
+    parameters = {
         "E": floor,
         "A": excess + exp(delta) * softplus(-G),
         "alpha": alpha + softplus(E) + softplus(-G) + log_slope,
         "G": excess + softplus(G),
         "delta": delta,
     }
-    return straight, log_slope
+    return parameters, log_slope
 
 
 @law(
@@ -88,7 +88,7 @@ def power_law(D, *, A, alpha):
     cite="Cortes et al. 1993 (NeurIPS 6); M2 of Alabdulmohsin et al. 2022, arXiv:2209.06640",
     also=("m2",),
     constants=_constants,
-    straight=_straight_floor,
+    reparametrise=_reparametrise_floor,
     E=_FLOOR,
     A=_AMPLITUDE,
     alpha=_EXPONENT,
@@ -115,7 +115,7 @@ def log_linear(D, *, A, b):
 @law(
     formula="E + A D^-alpha [1 + (A D^-alpha / G)^s]^(-1/s)",
     cite="the three regions of Hestness et al. 2017, arXiv:1712.00409, figure 6, joined smoothly",
-    straight=_straight_hestness,
+    reparametrise=_reparametrise_hestness,
     meanings={"G": "loss of random guessing above E"},
     E=_FLOOR,
     A=_AMPLITUDE,
@@ -135,7 +135,7 @@ def hestness(D, *, E, A, alpha, G, s):
 @law(
     formula="A ((1/D + g) / (1 + g))^alpha",
     cite="M3 of Alabdulmohsin et al. 2022, arXiv:2209.06640; A is the loss at the reference",
-    straight=_straight_m3,
+    reparametrise=_reparametrise_m3,
     A=LogNormal(1.5, 1.3, between=0.5),
     alpha=_EXPONENT,
     g=LogNormal(0.1, 1.5, between=0.5),
@@ -153,7 +153,7 @@ HALLEY_STEPS = 4
     formula="the y with (y - E) / (1 - (y - E) / G)^delta = A D^-alpha",
     cite="M4 of Alabdulmohsin et al. 2022, arXiv:2209.06640, equation 3; their beta is A / G^delta",
     meanings={"G": "loss of random guessing above E"},
-    straight=_straight_m4,
+    reparametrise=_reparametrise_m4,
     E=_FLOOR,
     A=_AMPLITUDE,
     alpha=_EXPONENT,

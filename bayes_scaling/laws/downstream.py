@@ -25,10 +25,10 @@ def _between(low: Any, high: Any, share: Any) -> Any:
     return low + (1 - low) * high * share
 
 
-def _straight(toward: float) -> Any:
-    """Straight coordinates of a sigmoid that rises with its input (toward -1) or falls (toward 1)."""
+def _reparametrise(toward: float) -> Any:
+    """Coordinates of a sigmoid for the sampler, that rises with its input (toward -1) or falls (toward 1)."""
 
-    def straight(*, chance: Any, ceiling: Any, k: Any, m: Any) -> tuple[dict[str, Any], Any]:
+    def reparametrise(*, chance: Any, ceiling: Any, k: Any, m: Any) -> tuple[dict[str, Any], Any]:
         """From what is told at the reference, the logit of the share, under ``m``; k stays.
 
         Guessing is a part of that share (its logit, under ``chance``); what lies above guessing there, x of the way
@@ -49,14 +49,14 @@ def _straight(toward: float) -> Any:
         split = log(-log_x) - softplus(ceiling) - softplus(-ceiling)
         return parameters, log_miss - log_above + split - short_of_c - short_of_s - k
 
-    return straight
+    return reparametrise
 
 
 @law(
     formula="g + (1 - g) c sigmoid(k (m - log L)), g chance, c the ceiling's share of 1 - g",
     cite="the second step of Llama 3 (Grattafiori et al. 2024, arXiv:2407.21783, section 3.2.1), with a chance floor",
-    outcome="share",
-    straight=_straight(1.0),
+    response="share",
+    reparametrise=_reparametrise(1.0),
     meanings=_MEANINGS,
     chance=_CHANCE,
     ceiling=_CEILING,
@@ -71,8 +71,8 @@ def task_of_loss(L, *, chance, ceiling, k, m):
 @law(
     formula="g + (1 - g) c sigmoid(k (log C - m))",
     cite="sigmoid of log compute, as Owen 2024, arXiv:2401.04757, and Ruan et al. 2024, arXiv:2405.10938",
-    outcome="share",
-    straight=_straight(-1.0),
+    response="share",
+    reparametrise=_reparametrise(-1.0),
     meanings=_MEANINGS,
     chance=_CHANCE,
     ceiling=_CEILING,
@@ -87,7 +87,7 @@ def task_of_compute(C, *, chance, ceiling, k, m):
 @law(
     formula="1 - e exp(-q exp(-gamma (L - 1))), L as a multiple of the reference",
     cite="after Gadre et al. 2024, arXiv:2403.08540: Err = epsilon - k exp(-gamma L) is its first order in q",
-    outcome="share",
+    response="share",
     meanings={"e": "error of guessing"},
     e=LogitNormal(0.75, 0.7, between=0.3),
     q=LogNormal(0.4, 1.0, between=0.5),

@@ -55,11 +55,11 @@ class Structure:
     @property
     def priors(self) -> dict[str, Prior]:
         """Prior of each column of theta."""
-        return {**self.law.priors, "sigma": self.noise.scale_prior(self.law.outcome)}
+        return {**self.law.priors, "sigma": self.noise.scale_prior(self.law.response)}
 
     @property
     def global_priors(self) -> dict[str, Prior]:
-        if self.law.outcome == "share":
+        if self.law.response == "share":
             return {}
         return self.noise.global_priors(self.clustered, self.along)
 
@@ -89,7 +89,7 @@ def structure(runs: "Runs", law: Law, noise: Noise, pooling: Any = None) -> Stru
     """The structure of a model of these runs."""
     groups = len(runs.groups)
     pools = resolve_pooling(law, groups, pooling)
-    if law.outcome == "share":
+    if law.response == "share":
         _check_share(runs, law, noise)
         return Structure(
             law, noise, pools, groups, len(runs), len(runs), False, counted=runs.items is not None
@@ -146,7 +146,7 @@ def model_data(runs: "Runs", law: Law, noise: Noise) -> dict[str, np.ndarray]:
     if noise.discrepancy:
         log_x = np.log(data[law.inputs[0]])
         data["rotation"], data["spectrum"] = noise.discrepancy.spectra(log_x, runs.group_index)
-    if law.outcome == "share":
+    if law.response == "share":
         return data | {
             "share": runs.loss,
             "items": runs.items if runs.items is not None else np.ones(len(runs)),
@@ -226,7 +226,7 @@ def build_structure(s: Structure, data: Mapping[str, np.ndarray]) -> "pm.Model":
         rows = {name: values[name][0] if of_rows is None else of_rows[i] for i, name in enumerate(values)}
         sigma = rows.pop("sigma")
         law_at = s.law(*(d[letter] for letter in s.law.inputs), **rows)
-        if s.law.outcome == "share":
+        if s.law.response == "share":
             pm.Potential("log_likelihood", _share(s, d, law_at, sigma))
             return model
         residual = d["log_loss"] - pt.log(law_at)

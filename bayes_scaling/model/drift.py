@@ -61,7 +61,7 @@ class Drift:
 
         That larger runs lie below the law more often than above it has been seen with laws of N and D.
         """
-        return cls() if law.allocates and law.outcome == "loss" else cls(lean=0.0)
+        return cls() if law.allocates and law.response == "loss" else cls(lean=0.0)
 
     @cached_property
     def scales(self) -> np.ndarray:

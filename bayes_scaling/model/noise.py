@@ -27,6 +27,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bayes_scaling.errors import InputError
+from bayes_scaling.laws.base import Response
 from bayes_scaling.laws.elementwise import exp, log, log1p
 from bayes_scaling.laws.priors import LogNormal, Normal, Prior, prior_from_dict
 from bayes_scaling.model.discrepancy import Discrepancy
@@ -111,9 +112,9 @@ class Noise:
             **{name: prior_from_dict(values[name]) for name in _PRIORS if name in values},
         )
 
-    def scale_prior(self, outcome: str) -> Prior:
+    def scale_prior(self, response: Response) -> Prior:
         """The prior of sigma for what a law gives."""
-        return self.share if outcome == "share" else self.sigma
+        return self.share if response == "share" else self.sigma
 
     def global_priors(self, clustered: bool, along: bool = False) -> dict[str, Prior]:
         """Priors of the noise parameters that all groups share; ``along``: some clusters are trajectories."""

@@ -282,13 +282,13 @@ def _provenance(fit: "Posterior") -> list[tuple[str, str]]:
     made = fit.provenance
     reference = ", ".join(f"{name} {format_quantity(value)}" for name, value in fit.reference.values.items())
     layer = fit.noise
-    used = {"sigma": layer.scale_prior(fit.law.outcome), **fit.structure.global_priors}
+    used = {"sigma": layer.scale_prior(fit.law.response), **fit.structure.global_priors}
     return [
         ("Law", f"{made['law']}: {made['formula']}"),
         ("From", made["cite"]),
         ("Reference point", f"{reference} (the law's inputs are multiples of it)"),
         ("Priors", "; ".join(f"{name} ~ {_prior(prior)}" for name, prior in made["priors"].items())),
-        ("Noise", _noise(layer, fit.law.outcome)),
+        ("Noise", _noise(layer, fit.law.response)),
         ("Noise priors", "; ".join(f"{name} ~ {_prior(prior.to_dict())}" for name, prior in used.items())),
         ("Pooling", ", ".join(f"{name} {kind}" for name, kind in made["pooling"].items())),
         ("Runs", repr(fit.runs)),

@@ -132,7 +132,7 @@ def run(job: Job) -> Generator[Advance | Finish, Any, Draws]:
     arrays = {name: jnp.asarray(value) for name, value in job.data.items()}
     # A single group starts on the plain map; where that bends too much, thin directions follow their ridge. A law
     # with straight coordinates needs no ridge to follow.
-    straight = structure.law.straight is not None
+    straight = structure.law.reparametrise is not None
     # Laws of two power terms have one mode, in hundreds of simulations; with groups there are too many to look for.
     simple = hierarchical(structure) or structure.law.power_terms is not None
     found = None if simple else _modes(engine(structure, False), arrays)

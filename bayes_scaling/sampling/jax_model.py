@@ -95,7 +95,7 @@ def _blank_data(s: Structure) -> dict[str, np.ndarray]:
         }
     if s.along:
         data |= {"previous": np.arange(s.n_rows, dtype=np.int32), "gap": np.ones(s.n_rows)}
-    outcome = ("share", "items") if s.law.outcome == "share" else ("log_loss", "measurement_variance")
+    outcome = ("share", "items") if s.law.response == "share" else ("log_loss", "measurement_variance")
     data |= {name: np.zeros(s.n_rows) for name in (*outcome, "weight")}
     data |= {name: np.zeros(s.n_rows, np.int32) for name in ("group_index", "cluster_index")}
     return data

@@ -183,11 +183,11 @@ class Map:
     def straightened(self, free: Free) -> tuple[Free, Any]:
         """Free variables from the law's straight coordinates, and the log determinant of the Jacobian."""
         law, priors = self.program.structure.law, self.program.structure.priors
-        if law.straight is None or self.columns:
+        if law.reparametrise is None or self.columns:
             return free, 0.0
         means = dict(zip(self.program.structure.pooled("complete"), free["mean"], strict=True))
         at = {name: priors[name].location + priors[name].spread * means[name] for name in law.parameters}
-        straight, log_det = law.straight(**at)
+        straight, log_det = law.reparametrise(**at)
         for name, value in straight.items():
             means[name] = (value - priors[name].location) / priors[name].spread
         return free | {"mean": jnp.stack(list(means.values()))}, log_det

@@ -10,7 +10,7 @@ from helpers import UNITS, instant_fit, table_of
 
 import bayes_scaling as bs
 from bayes_scaling import InputError
-from bayes_scaling.cli.main import main as cli
+from bayes_scaling.cli.main import main
 from bayes_scaling.laws import get_law
 from bayes_scaling.model.build import model_data, structure
 from bayes_scaling.model.noise import Noise
@@ -207,19 +207,19 @@ def test_the_command_line_takes_them_by_name(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     rows_of("power_law:steps", n=25).to_csv("curve.csv", index=False)
     sampling = ("--draws", "100", "--chains", "2", "--max-warmup", "200")
-    assert cli.main(["fit", "curve.csv", "--law", "m1:steps", "-o", "fit.nc", *sampling]) in (0, 1)
+    assert main(["fit", "curve.csv", "--law", "m1:steps", "-o", "fit.nc", *sampling]) in (0, 1)
     assert "power_law:steps" in capsys.readouterr().out
-    cli.main(["predict", "fit.nc", "--input", "steps=1k", "--json"])
+    main(["predict", "fit.nc", "--input", "steps=1k", "--json"])
     [row] = json.loads(capsys.readouterr().out)["forecast"]
     truth = bs.LAWS["power_law"](1000.0, **medians(bs.LAWS["power_law"]))
     assert row["steps"] == 1000
     assert row["new_run 90% lower"] < truth < row["new_run 90% upper"]
-    assert cli.main(["allocate", "fit.nc", "--flops", "1e22"]) == 2
+    assert main(["allocate", "fit.nc", "--flops", "1e22"]) == 2
     assert capsys.readouterr().err.startswith(
         "error: law 'power_law:steps' takes steps: a budget cannot be split"
     )
-    assert cli.main(["plot", "fit.nc", "--along", "steps", "-o", "curve.png"]) in (0, 1)
+    assert main(["plot", "fit.nc", "--along", "steps", "-o", "curve.png"]) in (0, 1)
     capsys.readouterr()
-    assert cli.main(["fit", "curve.csv", "--law", "chinchilla", "-o", "other.nc"]) == 2
+    assert main(["fit", "curve.csv", "--law", "chinchilla", "-o", "other.nc"]) == 2
     assert "has no column 'params' to read params from" in capsys.readouterr().err
     assert pd.read_csv("curve.csv").columns.tolist() == ["steps", "loss"]

@@ -61,7 +61,7 @@ class TestEveryLaw:
         assert loss.shape == (1000, 7)
         assert np.all(np.isfinite(loss))
         assert np.all(loss > 0)
-        assert any_law.outcome == "loss" or np.all(loss <= 1)  # 1 by rounding alone
+        assert any_law.response == "loss" or np.all(loss <= 1)  # 1 by rounding alone
 
     def test_numpy_gives_the_values_of_plain_floats(self, any_law):
         points = inputs(any_law)
@@ -122,19 +122,19 @@ class TestEveryLaw:
             if name not in FALLING or (any_law.name, name) in MAY_TURN:
                 continue
             points = [grid if j == i else 1.0 for j in range(len(any_law.inputs))]
-            loss = any_law(*points, **medians(any_law)) * (-1 if any_law.outcome == "share" else 1)
+            loss = any_law(*points, **medians(any_law)) * (-1 if any_law.response == "share" else 1)
             assert np.all(np.diff(loss) < 1e-14), f"rises with {name}"
             assert loss[0] > loss[-1]
 
     def test_its_straight_coordinates_have_the_jacobian_that_it_says(self, any_law, x64):
         import jax
 
-        if any_law.straight is None:
+        if any_law.reparametrise is None:
             pytest.skip("has none")
         priors = any_law.priors
 
         def straight(x):
-            values, log_det = any_law.straight(**dict(zip(priors, x, strict=True)))
+            values, log_det = any_law.reparametrise(**dict(zip(priors, x, strict=True)))
             assert values.keys() == priors.keys()
             return jax.numpy.stack([values[name] for name in priors]), log_det
 

@@ -92,7 +92,7 @@ def test_so_it_is_along_a_curve_whose_law_is_as_wide_as_its_discrepancy(law):
     table = small_table(["a"]).table[["tokens", "loss"]]
     runs = bs.load_runs(table, inputs="tokens", name="curve")
     family = bs.laws.get_law(law)
-    assert (family.straight is None) == (law != "power_floor")
+    assert (family.reparametrise is None) == (law != "power_floor")
     assert_same_density(runs, family, as_noise("curve"), None, follow=False)
 
 
