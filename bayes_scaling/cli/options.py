@@ -72,7 +72,7 @@ def _pooling(given: list[str] | None) -> Any:
 
 def check_picture(args: argparse.Namespace) -> None:
     """`InputError` where the picture that is asked for cannot be written; asked before long work starts."""
-    from bayes_scaling.inference.netcdf import check_writable
+    from bayes_scaling.data.files import check_writable
 
     if args.output:
         check_writable(Path(args.output), args.force)

@@ -33,7 +33,7 @@ class Answer:
 
 def fit(args: argparse.Namespace) -> Answer:
     """Fit a law to a table of training runs and save the posterior."""
-    from bayes_scaling.inference.netcdf import check_writable
+    from bayes_scaling.data.files import check_writable
 
     output = Path(args.output)
     check_writable(output, args.force)
@@ -272,7 +272,7 @@ def compare(args: argparse.Namespace) -> Answer:
 
 def backtest(args: argparse.Namespace) -> Answer:
     """Hold larger runs out, forecast them from the smaller ones, and count what the bands held."""
-    from bayes_scaling.inference.netcdf import check_writable
+    from bayes_scaling.data.files import check_writable
     from bayes_scaling.reporting.tables import aligned, backtest_rows, records
 
     if args.output:
@@ -307,7 +307,7 @@ def backtest(args: argparse.Namespace) -> Answer:
 
 def report(args: argparse.Namespace) -> Answer:
     """One self-contained HTML page about a fit."""
-    from bayes_scaling.inference.netcdf import check_writable
+    from bayes_scaling.data.files import check_writable
 
     check_writable(Path(args.output), args.force)  # a comparison may take a while
     given: dict[str, Any] = {
@@ -330,7 +330,7 @@ def report(args: argparse.Namespace) -> Answer:
 
 def plot(args: argparse.Namespace) -> Answer:
     """One picture of a fit, as .png, .svg or .pdf."""
-    from bayes_scaling.inference.netcdf import check_writable
+    from bayes_scaling.data.files import check_writable
     from bayes_scaling.reporting.image_files import save_picture
 
     output = Path(args.output)

@@ -1,13 +1,12 @@
 """A fit as an xarray.DataTree, and the tree as one netCDF file: written whole or not at all, never pickled."""
 
 import json
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_scaling.data.files import replacing
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.posterior import Posterior
@@ -22,28 +21,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def check_writable(path: Path, force: bool) -> None:
-    """`InputError` if writing there would lose a file or cannot work; asked before long work starts."""
-    if path.exists() and not force:
-        raise InputError(f"{path} exists and is kept; pass force=True (command line: --force) to replace it")
-    if not path.parent.is_dir():
-        raise InputError(f"cannot write {path}: the folder {path.parent} does not exist")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"cannot write {path}: the folder {path.parent} is not writable")
-
-
 def write_tree(tree: "xr.DataTree", path: Path, force: bool) -> None:
-    """Writes aside, then renames; `InputError` if the file exists and is to be kept, or cannot be written."""
-    check_writable(path, force)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    """Writes a tree, whole or not at all; `InputError` if the file is to be kept, or cannot be written."""
+    with replacing(path, force) as aside:
         tree.to_netcdf(aside, engine="h5netcdf")
-        aside.replace(path)
-    except OSError as error:
-        raise InputError(f"could not write {path}: {error}") from error
-    finally:
-        with suppress(OSError):
-            aside.unlink()
 
 
 def read_tree(path: Path) -> "tuple[xr.DataTree, dict[str, Any]]":

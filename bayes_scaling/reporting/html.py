@@ -1,18 +1,16 @@
 """One self-contained HTML page from a fit: the answers first, then pictures, doubts and provenance."""
 
 import io
-import os
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bayes_scaling.data.files import check_writable, replacing
 from bayes_scaling.data.units import format_flops, format_quantity
-from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.inference.diagnostics import diagnose
-from bayes_scaling.inference.netcdf import check_writable
 from bayes_scaling.inference.summary import summary
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.risk import risk
@@ -118,14 +116,8 @@ def report(
     )
     if target is None:
         return page
-    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(target, force) as aside:
         aside.write_text(page, encoding="utf-8")
-        aside.replace(target)
-    except OSError as error:
-        raise InputError(f"could not write {target}: {error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
     return target
 
 

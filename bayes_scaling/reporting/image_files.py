@@ -4,6 +4,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from bayes_scaling.data.files import replacing
 from bayes_scaling.errors import InputError
 
 PICTURES = ("extrapolation", "isoloss", "allocation", "posterior", "residuals")
@@ -23,4 +24,5 @@ def save_picture(axes: Any, path: Path) -> None:
         raise InputError(f"cannot write {path}: {error}") from error
     finally:
         plt.close(figure)
-    path.write_bytes(picture.getvalue())
+    with replacing(path) as aside:
+        aside.write_bytes(picture.getvalue())

@@ -91,7 +91,7 @@ def test_every_picture_has_words(page):
 @pytest.mark.parametrize("failures", [(), ("the chains disagree about <E>",)])
 def test_a_failed_fit_says_so_before_anything_else(single_fit, monkeypatch, failures):
     found = dataclasses.replace(single_fit.diagnose(), failures=failures)
-    monkeypatch.setattr(bs.Fit, "diagnose", lambda self: found)
+    monkeypatch.setattr("bayes_scaling.reporting.html.diagnose", lambda fit: found)
     body = bs.report(single_fit).partition("<body>")[2].lstrip()
     assert body.startswith('<div class="banner"') == bool(failures)
     assert all(sentence.replace("<E>", "&lt;E&gt;") in body for sentence in failures)
