@@ -19,7 +19,7 @@ from .evaluation.compare import Comparison as Comparison
 from .evaluation.compare import compare as compare
 from .evaluation.compare_pooling import PoolingComparison as PoolingComparison
 from .evaluation.simulate import simulate as simulate
-from .forecast.predict import Forecast as Forecast
+from .forecast.forecast import Forecast as Forecast
 from .forecast.two_step import two_step as two_step
 from .inference.diagnostics import Diagnosis as Diagnosis
 from .inference.posterior import Posterior as Posterior

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 import bayes_scaling as bs
-from bayes_scaling.forecast.predict import new_run_scale
+from bayes_scaling.forecast.new_run import new_run_scale
+from bayes_scaling.inference import intervals
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/real_tables.py"
@@ -127,8 +128,7 @@ def score(fit: Any, group: str, held: Any) -> dict[str, Any]:
     nu = posterior["nu"].to_numpy().reshape(-1, 1)
     density = student.logpdf(held.log_loss, nu, loc=np.log(mean), scale=scale)
     lpd = logsumexp(density, axis=0) - np.log(len(density))
-    band = forecast.interval(0.9)
-    low, median, high = (band.sel(bound=b).to_numpy() for b in ("lower", "median", "upper"))
+    low, median, high = intervals.quantiles(forecast.new_run, intervals.tails(0.9)).to_numpy()
     miss = np.log(median) - held.log_loss
     covered = (held.loss >= low) & (held.loss <= high)
     return {

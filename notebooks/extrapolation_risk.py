@@ -112,7 +112,8 @@ for model, suite, n, d, loss in held_out.table[["model", "group", "params", "tok
     index=False
 ):
     at = small_fit.predict(n, d, group=suite)
-    low, median, high = at.interval(0.9).to_numpy()[0]
+    low, high = map(float, at.interval(0.9))
+    median = float(at.median())
     rows.append(
         {
             "model": model,
@@ -179,7 +180,7 @@ print(f"its prior: median {prior.median:g}, 90% between {prior.median * np.exp(-
 # %%
 new = fit.predict("100B", "2T", group="new")
 for label, answer in ((f"known suite ({SUITE})", one), ("new suite", new)):
-    low, median, high = answer.interval(0.9).to_numpy()[0]
+    (low, high), median = map(float, answer.interval(0.9)), float(answer.median())
     print(f"{label:22s} {median:.3f}, 90% between {low:.3f} and {high:.3f}: width {high - low:.3f} nats")
 
 # %% [markdown]
@@ -203,7 +204,8 @@ TARGET = 1.42
 stress = {}
 for spread in (0.0, 0.01, fit.drift.spread, 0.05, 0.1):
     at = fit.predict("100B", "2T", group=SUITE, drift=spread)
-    low, median, high = at.interval(0.9).to_numpy()[0]
+    low, high = map(float, at.interval(0.9))
+    median = float(at.median())
     stress[f"{spread:.1%} per decade"] = {
         "median": median,
         "90% lower": low,
@@ -213,7 +215,7 @@ for spread in (0.0, 0.01, fit.drift.spread, 0.05, 0.1):
 pd.DataFrame.from_dict(stress, orient="index").rename_axis("spread of the drift").round(3)
 
 # %%
-widths = {kind: float(np.ptp(one.interval(0.9, kind).to_numpy()[0])) for kind in ("mean", "drifted", "new_run")}
+widths = {kind: float(np.ptp(one.interval(0.9, kind))) for kind in ("mean", "drifted", "new_run")}
 swing = [row[f"P(loss <= {TARGET})"] for row in stress.values()]
 print(
     f"The 90% interval is {widths['mean']:.3f} nats wide for the law, {widths['drifted']:.3f} with its drift and "

@@ -177,8 +177,8 @@ rows = []
 for corpus in larger.groups:
     own = larger.select(larger.group_index == larger.groups.index(corpus))
     ahead = fit.predict(own.params, own.tokens, group=corpus)
-    bands = ahead.interval(0.9).to_numpy()
-    for run, (low, middle, high) in zip(own.table.to_dict("records"), bands, strict=True):
+    bands = *ahead.interval(0.9), ahead.median()
+    for run, low, high, middle in zip(own.table.to_dict("records"), *np.stack(bands), strict=True):
         rows.append(
             {
                 "corpus": corpus,
@@ -275,12 +275,13 @@ _ = ax.legend(loc="upper center")
 best = int(choices["expected loss"].argmin())
 given_up = choices["expected loss"] - choices["expected loss"][best]
 pick = int(np.flatnonzero(given_up <= 0.005)[0])
-low, middle, high = fit.predict(sizes[pick], tokens[pick], group="python").interval(0.9).to_numpy()[0]
+forecast = fit.predict(sizes[pick], tokens[pick], group="python")
+low, high = forecast.interval(0.9)
 print(
     f"Least expected loss: {choices['params'][best]} on {choices['tokens'][best]} tokens.\n"
     f"Decision: train {choices['params'][pick]} on {choices['tokens'][pick]} tokens "
     f"({choices['tokens per param'][pick]:.0f} per parameter). It gives up {given_up[pick]:.4f} nats.\n"
-    f"It should reach {middle:.3f} nats per token, 90% between {low:.3f} and {high:.3f}."
+    f"It should reach {forecast.median():.3f} nats per token, 90% between {low:.3f} and {high:.3f}."
 )
 
 # %% [markdown]

@@ -169,16 +169,15 @@ figure, ax = plt.subplots(figsize=(7.2, 3.2), layout="constrained")
 for y, (name, f) in enumerate(reversed(forecasts.items())):
     color = INK if name == "mixture" else COLOURS[families.index(name)]
     for kind, width, alpha in (("new_run", 9, 0.25), ("mean", 9, 0.6)):
-        low, median, high = f.interval(0.9, kind).to_numpy()[0]
-        ax.plot([low, high], [y, y], color=color, lw=width, alpha=alpha, solid_capstyle="butt")
-    ax.plot(median, y, "o", color="white", ms=5)
+        ax.plot(f.interval(0.9, kind), [y, y], color=color, lw=width, alpha=alpha, solid_capstyle="butt")
+    ax.plot(f.median("mean"), y, "o", color="white", ms=5)
 ax.set(
     yticks=range(len(forecasts)), yticklabels=[*forecasts][::-1], ylim=(-0.6, len(forecasts) - 0.4),
     xlabel="loss at 100B parameters, 2T tokens (nats per token)",
     title=f"90% intervals: the law (dark), a new run (light) ({SUITE})",
 )  # fmt: skip
 medians = [float(forecasts[name].mean.median()) for name in families]
-bands = [float(np.ptp(forecasts[name].interval(0.9, "mean").to_numpy()[0])) for name in families]
+bands = [float(np.ptp(forecasts[name].interval(0.9, "mean"))) for name in families]
 print(
     f"The laws' medians spread over {np.ptp(medians):.3f} nats; the 90% band of one law is {min(bands):.3f} to "
     f"{max(bands):.3f} wide."
@@ -189,14 +188,14 @@ print(
 
 # %%
 n = np.geomspace(1.1e8, 1e11, 40)
-path = {name: fit.predict(n, 20 * n, group="cerebras").interval(0.9, "mean").to_numpy() for name, fit in fits.items()}
+path = {name: fit.predict(n, 20 * n, group="cerebras") for name, fit in fits.items()}
 own = runs.group_index == runs.groups.index("cerebras")
 figure, (ax, gap) = plt.subplots(1, 2, figsize=(9.6, 4), layout="constrained")
-base = path["chinchilla"][:, 1]
-for color, (name, band) in zip(COLOURS, path.items(), strict=False):
-    ax.plot(n, band[:, 1], color=color, label=name)
-    gap.plot(n, 100 * (band[:, 1] / base - 1), color=color)
-    gap.fill_between(n, *(100 * (band[:, [0, 2]].T / base - 1)), color=color, alpha=0.13, lw=0)
+base = path["chinchilla"].median("mean")
+for color, (name, along) in zip(COLOURS, path.items(), strict=False):
+    ax.plot(n, along.median("mean"), color=color, label=name)
+    gap.plot(n, 100 * (along.median("mean") / base - 1), color=color)
+    gap.fill_between(n, *(100 * (bound / base - 1) for bound in along.interval(0.9, "mean")), color=color, alpha=0.13, lw=0)
 ax.scatter(runs.params[own], runs.loss[own], color=GREY, s=30, zorder=4, label="runs of Cerebras-GPT")
 gap.scatter(
     runs.params[own], 100 * (runs.loss[own] / np.interp(runs.params[own], n, base) - 1), color=GREY, s=30, zorder=4

@@ -10,7 +10,8 @@ from bayes_scaling.data.runs import Runs, load_runs
 from bayes_scaling.data.units import parse_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.evaluation.baselines import huber_bootstrap, laplace
-from bayes_scaling.forecast.predict import curve_ahead, new_run_scale, predict
+from bayes_scaling.forecast.new_run import curve_ahead, new_run_scale
+from bayes_scaling.forecast.predict import predict
 from bayes_scaling.inference.diagnostics import diagnose
 from bayes_scaling.inference.sample_many import sample_many
 from bayes_scaling.laws.base import DEFAULT, Law, get_law

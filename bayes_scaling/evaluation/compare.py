@@ -9,7 +9,8 @@ import numpy as np
 
 from bayes_scaling.errors import InputError
 from bayes_scaling.evaluation.backtest import backtest
-from bayes_scaling.forecast.predict import Forecast, predict
+from bayes_scaling.forecast.forecast import Forecast
+from bayes_scaling.forecast.predict import predict
 from bayes_scaling.model.build import model_data
 from bayes_scaling.sampling.progress import progress_bar
 
@@ -131,7 +132,7 @@ class Comparison:
             mixed("drift"),
             mixed("new_run"),
             first_of.decades_beyond,
-            first_of.outcome,
+            first_of.response,
         )
 
 

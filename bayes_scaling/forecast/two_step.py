@@ -1,11 +1,17 @@
-"""A task through the loss: compute -> loss -> share of test items, with the doubt of both steps."""
+"""A task through the loss: compute -> loss -> share of test items, with the uncertainty of both steps."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.units import Quantities
 from bayes_scaling.errors import InputError
-from bayes_scaling.forecast.predict import Forecast, decades_beyond, predict, share_of_items, shifted
+from bayes_scaling.forecast.forecast import Forecast, drifted
+from bayes_scaling.forecast.new_run import share_of_items
+from bayes_scaling.forecast.points import decades_beyond
+from bayes_scaling.forecast.predict import predict
+from bayes_scaling.inference.intervals import median
+from bayes_scaling.laws.elementwise import log
 from bayes_scaling.model.drift import Drift, as_drift, distance
 
 if TYPE_CHECKING:
@@ -17,27 +23,27 @@ if TYPE_CHECKING:
 def two_step(
     loss: "Posterior",
     task: "Posterior",
-    params: Any = None,
-    tokens: Any = None,
+    params: Quantities | None = None,
+    tokens: Quantities | None = None,
     *,
     group: str | None = None,
     task_group: str | None = None,
     drift: Drift | float | bool | None = None,
     task_drift: Drift | float | bool | None = None,
-    **inputs: Any,
+    **inputs: Quantities,
 ) -> Forecast:
     """Forecast a downstream task from compute: first the loss, then the task at that loss.
 
     Each draw of the loss, its drift and its noise go through a draw of the second law, and that law's own drift and
-    noise come on top: the intervals hold the doubt of both steps (Grattafiori et al. 2024, arXiv:2407.21783, section
-    3.2.1, take points).
+    noise come on top: the intervals cover the uncertainty of both steps (Grattafiori et al. 2024, arXiv:2407.21783,
+    section 3.2.1, take points).
 
     Parameters
     ----------
-    loss : Fit
+    loss : Posterior
         Loss as a function of params and tokens, or of other inputs.
-    task : Fit
-        A law of one input, the loss, whose outcome is a share, as `task_of_loss`.
+    task : Posterior
+        A law of one input, the loss, whose response is a share, as `task_of_loss`.
     params, tokens, **inputs
         Where to forecast, as for `predict` of ``loss``.
     group, task_group : str, optional
@@ -54,7 +60,7 @@ def two_step(
     Raises
     ------
     InputError
-        If the second fit is not a law of the loss alone with a share as outcome, or a group is wanted.
+        If the second fit is not a law of the loss alone with a share as response, or a group is wanted.
     """
     law = task.law
     if law.response != "share" or len(law.columns) != 1 or loss.law.response != "loss":
@@ -74,16 +80,17 @@ def two_step(
     reference = task.reference[column]
 
     def at(value: "xr.DataArray") -> "xr.DataArray":
-        return law(value / reference, **{name: draws[name] for name in law.parameters})
+        share: xr.DataArray = law(value / reference, **{name: draws[name] for name in law.parameters})
+        return share
 
     slopes = as_drift(task_drift, task.drift).slopes(rng, first.drift.isel(point=0).shape)
     own = first.mean.isel(point=0, drop=True).copy(data=slopes) * distance(first.decades_beyond)
     mean = at(first.mean).transpose("chain", "draw", "point").rename("share")
-    drifted = shifted(at(first.draws("drifted")), own, "share").transpose(*mean.dims)
-    reached = shifted(at(first.new_run), own, "share").transpose(*mean.dims)
+    moved = drifted(at(first.drifted), own, "share").transpose(*mean.dims)
+    reached = drifted(at(first.new_run), own, "share").transpose(*mean.dims)
     new_run = share_of_items(task, rng, reached, draws["sigma"].broadcast_like(mean).transpose(*mean.dims))
-    beyond = decades_beyond(task.runs, column, first.mean.median(("chain", "draw")).to_numpy())
-    log_odds = np.log(drifted / (1 - drifted)) - np.log(mean / (1 - mean))
+    beyond = decades_beyond(task.runs, column, median(first.mean).to_numpy())
+    log_odds = log(moved / (1 - moved)) - log(mean / (1 - mean))
     return Forecast(
         first.inputs,
         mean,

@@ -9,7 +9,8 @@ import numpy as np
 
 from bayes_scaling.data.units import format_flops, parse_quantities
 from bayes_scaling.errors import InputError
-from bayes_scaling.forecast.predict import decades_beyond, long_table
+from bayes_scaling.forecast.points import decades_beyond
+from bayes_scaling.inference.intervals import long_table
 from bayes_scaling.laws.base import Law
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Allocation:
             columns[f"{what} {percent} upper"] = bounds.sel(bound="upper", drop=True)
         columns["decades beyond (flops)"] = self.decades_beyond
         columns["interior"] = self.interior
-        return long_table(columns, self.params)
+        return long_table(columns)
 
 
 def allocate(fit: "Posterior", flops: Any, *, group: str | None = None, **inputs: Any) -> Allocation:

@@ -14,7 +14,8 @@ import numpy as np
 
 from bayes_scaling.data.units import format_flops, parse_quantities
 from bayes_scaling.errors import InputError
-from bayes_scaling.forecast.predict import decades_beyond, long_table
+from bayes_scaling.forecast.points import decades_beyond
+from bayes_scaling.inference.intervals import long_table
 from bayes_scaling.planning.loss_surface import Outlook, bounds
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Contrast:
         # long_table knows groups and points: a pair stands where a group does.
         renamed = {name: values.rename(pair="group") if "pair" in values.dims else values
                    for name, values in columns.items()}  # fmt: skip
-        frame = long_table(renamed, self.difference.rename(pair="group"))
+        frame = long_table(renamed)
         pairs = frame.pop("group").map(dict(zip(self.difference["pair"].to_numpy(), self.pairs, strict=True)))
         frame.insert(0, "group", [a for a, _ in pairs])
         frame.insert(1, "over", [b for _, b in pairs])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayes_scaling.data.units import format_quantity, parse_quantity
 from bayes_scaling.errors import InputError
-from bayes_scaling.forecast.predict import long_table
+from bayes_scaling.inference.intervals import long_table
 from bayes_scaling.planning.loss_surface import Outlook, bounds
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Exponents:
                     f"{percent} lower": interval.sel(bound="lower", drop=True),
                     f"{percent} upper": interval.sel(bound="upper", drop=True),
                 }
-                frame = long_table(columns, draws.expand_dims(point=1))
+                frame = long_table(columns)
                 frame.insert(0, "quantity", f"{kind} ({name})")
                 frames.append(frame)
         return pd.concat(frames, ignore_index=True)

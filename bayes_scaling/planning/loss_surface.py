@@ -12,7 +12,8 @@ import numpy as np
 
 from bayes_scaling.data.units import parse_quantity, training_flops
 from bayes_scaling.errors import InputError
-from bayes_scaling.forecast.predict import decades_beyond, new_run_scale
+from bayes_scaling.forecast.new_run import new_run_scale
+from bayes_scaling.forecast.points import decades_beyond
 from bayes_scaling.model.drift import Drift, as_drift
 from bayes_scaling.planning.allocate import closed_form, minimise
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from bayes_scaling.data.units import parse_quantity
 from bayes_scaling.errors import InputError
-from bayes_scaling.forecast.predict import long_table
+from bayes_scaling.inference.intervals import long_table
 from bayes_scaling.planning import wording
 from bayes_scaling.planning.compute.hardware import Hardware
 from bayes_scaling.planning.constraints import question, request
@@ -120,7 +120,7 @@ class Plan:
             columns["prob target"] = self.prob_target
         columns["decades beyond"] = self.beyond
         columns["answered"] = self.answered
-        return long_table(columns, self.params)
+        return long_table(columns)
 
     def sentences(self, prob: float = 0.9) -> list[str]:
         """The answers, one sentence per question and group."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from bayes_scaling.data.units import format_flops, format_quantity, parse_quantities, parse_quantity
 from bayes_scaling.errors import InputError
-from bayes_scaling.forecast.predict import long_table
+from bayes_scaling.inference.intervals import long_table
 from bayes_scaling.planning import wording
 from bayes_scaling.planning.compute.rules_of_thumb import kaplan_split, rule_of_thumb
 from bayes_scaling.planning.loss_surface import Outlook, bounds
@@ -97,7 +97,7 @@ class Risk:
             }
             if self.prob_target is not None:
                 columns["prob target"] = self.prob_target.sel(at, drop=True)
-            frame = long_table(columns, self.regret.sel(at, drop=True))
+            frame = long_table(columns)
             frame.insert(int("group" in frame), "choice", name)
             frames.append(frame)
         merged = pd.concat(frames, ignore_index=True)

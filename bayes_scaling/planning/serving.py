@@ -12,7 +12,7 @@ import numpy as np
 
 from bayes_scaling.data.units import format_flops, format_quantity, parse_quantities, parse_quantity
 from bayes_scaling.errors import InputError
-from bayes_scaling.forecast.predict import long_table
+from bayes_scaling.inference.intervals import long_table
 from bayes_scaling.planning import wording
 from bayes_scaling.planning.allocate import minimise
 from bayes_scaling.planning.loss_surface import Limits, Outlook, bounds
@@ -85,7 +85,7 @@ class Serving:
             columns[f"{what} {percent} lower"] = interval.sel(bound="lower", drop=True)
             columns[f"{what} {percent} upper"] = interval.sel(bound="upper", drop=True)
         columns["answered"] = self.params.notnull().mean(("chain", "draw"))
-        return long_table(columns, self.params)
+        return long_table(columns)
 
     def sentences(self, prob: float = 0.9) -> list[str]:
         """One sentence per demand and group."""

@@ -11,6 +11,7 @@ from bayes_scaling.data.files import check_writable, replacing
 from bayes_scaling.data.units import format_flops, format_quantity
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.inference.diagnostics import diagnose
+from bayes_scaling.inference.intervals import quantiles, tails
 from bayes_scaling.inference.summary import summary
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.risk import risk
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bayes_scaling.evaluation.compare import Comparison
-    from bayes_scaling.forecast.predict import Forecast
+    from bayes_scaling.forecast.forecast import Forecast
     from bayes_scaling.inference.posterior import Posterior
     from bayes_scaling.model.noise import Noise
     from bayes_scaling.planning.allocate import Allocation
@@ -136,7 +137,10 @@ def _forecast(fit: "Posterior", targets: Any, budgets: Any, group: str | None) -
 
 def _forecast_sentences(forecast: "Forecast", group: str, prob: float, lead: str = "") -> Iterator[str]:
     """What each point will cost in loss, for one group."""
-    law, run = (one_group(forecast.interval(prob, kind), group).to_numpy() for kind in ("mean", "new_run"))
+    law, run = (
+        one_group(quantiles(forecast.draws(what), tails(prob)), group).to_numpy().T
+        for what in ("mean", "new_run")
+    )
     for i in range(forecast.inputs.sizes["point"]):
         at = {str(name): float(values[i]) for name, values in forecast.inputs.items()}
         beyond = {str(name): float(values[i]) for name, values in forecast.decades_beyond.items()}

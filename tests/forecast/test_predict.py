@@ -8,7 +8,8 @@ from helpers import quiet_fit, simulated_runs
 
 import bayes_scaling as bs
 from bayes_scaling import InputError
-from bayes_scaling.forecast.predict import decades_beyond, new_run_scale
+from bayes_scaling.forecast.new_run import new_run_scale
+from bayes_scaling.forecast.points import decades_beyond
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +59,8 @@ class TestNewRun:
 
     def test_is_wider_than_the_mean(self, forecast):
         mean, new_run = (forecast.interval(0.9, kind) for kind in ("mean", "new_run"))
-        assert np.all(new_run.sel(bound="lower") < mean.sel(bound="lower"))
-        assert np.all(new_run.sel(bound="upper") > mean.sel(bound="upper"))
+        assert np.all(new_run.lower < mean.lower)
+        assert np.all(new_run.upper > mean.upper)
 
     def test_is_the_same_each_time_it_is_asked(self, single_fit, forecast):
         again = single_fit.predict(params=["1B", "100B"], tokens="2T")
@@ -92,17 +93,22 @@ class TestNewRun:
 
 class TestInterval:
     def test_holds_the_quantiles_of_its_probability(self, forecast):
-        bounds = forecast.interval(0.5, "mean")
-        assert bounds.dims == ("point", "bound")
-        assert bounds["bound"].to_numpy().tolist() == ["lower", "median", "upper"]
+        low, high = forecast.interval(0.5, "mean")
+        middle = forecast.median("mean")
+        assert low.dims == high.dims == middle.dims == ("point",)
         by_hand = np.quantile(forecast.mean.isel(point=1), [0.25, 0.5, 0.75])
-        np.testing.assert_allclose(bounds.isel(point=1), by_hand, rtol=1e-12)
+        np.testing.assert_allclose([low[1], middle[1], high[1]], by_hand, rtol=1e-12)
+
+    def test_of_one_point_is_two_numbers(self, single_fit):
+        low, high = map(float, single_fit.predict("100B", "2T").interval(0.9))
+        assert low < high
 
     def test_is_ordered_and_grows_with_its_probability(self, forecast):
         narrow, wide = forecast.interval(0.5), forecast.interval(0.95)
-        assert np.all(np.diff(narrow, axis=-1) > 0)
-        assert np.all(wide.sel(bound="lower") < narrow.sel(bound="lower"))
-        assert np.all(wide.sel(bound="upper") > narrow.sel(bound="upper"))
+        assert np.all(wide.lower < narrow.lower)
+        assert np.all(narrow.lower < forecast.median())
+        assert np.all(forecast.median() < narrow.upper)
+        assert np.all(narrow.upper < wide.upper)
 
     @pytest.mark.parametrize("prob", [0, 1, 90, -0.1])
     def test_a_probability_lies_between_0_and_1(self, forecast, prob):
@@ -111,7 +117,7 @@ class TestInterval:
             forecast.interval(prob)
 
     def test_an_unknown_kind_is_refused(self, forecast):
-        message = "unknown kind of forecast 'best'; expected 'mean', 'drifted' or 'new_run'"
+        message = "a Forecast has no quantity 'best'; it has new_run, drifted, mean"
         with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
             forecast.interval(0.9, "best")
 
@@ -129,7 +135,7 @@ class TestProbBelow:
         assert float(forecast.prob_below("2.1")[0]) == np.mean(draws <= 2.1)
 
     def test_the_median_is_as_likely_as_not(self, forecast):
-        median = float(forecast.interval(0.9).sel(bound="median")[0])
+        median = float(forecast.median()[0])
         assert float(forecast.prob_below(median)[0]) == pytest.approx(0.5, abs=0.01)
 
 

@@ -95,15 +95,15 @@ class TestFit:
         law = bs.LAWS["task_of_loss"]
         at = np.array([2.3, 2.8, 3.3])
         truth = law(at / task_fit.reference["val_loss"], **TASK)
-        bounds = task_fit.predict(val_loss=at).interval(0.99, "mean")
-        assert np.all(bounds.sel(bound="lower") < truth)
-        assert np.all(truth < bounds.sel(bound="upper"))
+        lower, upper = task_fit.predict(val_loss=at).interval(0.99, "mean")
+        assert np.all(lower < truth)
+        assert np.all(truth < upper)
         low, high = task_fit.posterior["sigma"].quantile([0.01, 0.99])
         assert low < 0.05 < high
 
     def test_a_new_run_gets_a_whole_number_of_items_right(self, task_fit):
         forecast = task_fit.predict(val_loss=[1.8, 2.5, 4.0])
-        assert forecast.outcome == "share"
+        assert forecast.response == "share"
         hits = forecast.new_run.to_numpy() * 500
         np.testing.assert_allclose(hits, np.round(hits), atol=1e-9)
         assert forecast.mean.min() > 0
@@ -144,7 +144,7 @@ class TestTwoSteps:
         loss = loss_fit.predict(**at).mean.median().item()
         alone = task_fit.predict(val_loss=loss)
         assert both.mean.median().item() == pytest.approx(alone.mean.median().item(), abs=0.02)
-        assert float(both.mean.std()) > float(alone.mean.std())  # the doubt of the loss came along
+        assert float(both.mean.std()) > float(alone.mean.std())  # the uncertainty of the loss came along
         assert {"params", "tokens", "flops"} <= set(both.inputs)
         assert "val_loss" in both.decades_beyond
 

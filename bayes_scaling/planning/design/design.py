@@ -19,7 +19,8 @@ import numpy as np
 
 from bayes_scaling.data.units import format_flops, format_quantity, parse_quantity
 from bayes_scaling.errors import InputError
-from bayes_scaling.forecast.predict import new_run_scale, predict
+from bayes_scaling.forecast.new_run import new_run_scale
+from bayes_scaling.forecast.predict import predict
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.design.batches import State, best_batch, reweighted_sd
 from bayes_scaling.planning.design.candidates import isoflop_candidates, own_candidates, profile_of_cost

@@ -8,12 +8,14 @@ import numpy as np
 from bayes_scaling.data.units import format_quantity, parse_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.predict import predict
+from bayes_scaling.inference.intervals import quantiles, tails
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.reporting.plot import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from bayes_scaling.forecast.forecast import Forecast
     from bayes_scaling.inference.posterior import Posterior
 
 NEAR = 1.25
@@ -181,13 +183,18 @@ def _loss_along(
     forecasts = [predict(fit, group=group, **{k: v[i] for k, v in points.items()}) for i in range(len(x))]
     color = style.look(fit, group)["color"]
     for kind, alpha in (("new_run", style.RUN_ALPHA), ("mean", style.LAW_ALPHA)):
-        low, middle, high = np.array([f.interval(prob, kind).to_numpy()[0] for f in forecasts]).T
+        low, middle, high = np.array([_bounds(f, prob, kind) for f in forecasts]).T
         if law or kind == "new_run":
             style.band(ax, x, low, high, beyond, color, alpha)
     style.line(ax, x, middle, beyond, color)
     if law and beyond.any() and fit.drift.sd:
-        edges = np.array([f.interval(prob, "drifted").to_numpy()[0, [0, 2]] for f in forecasts])
+        edges = np.array([_bounds(f, prob, "drifted")[[0, 2]] for f in forecasts])
         ax.plot(x, np.where(style.pieces(beyond)[1][:, None], edges, np.nan), color=color, ls=":", lw=1.2)
+
+
+def _bounds(forecast: "Forecast", prob: float, what: str) -> np.ndarray:
+    """Lower bound, median and upper bound of a forecast of one point."""
+    return quantiles(forecast.draws(what), tails(prob)).to_numpy().ravel()
 
 
 def _runs(ax: "Axes", fit: "Posterior", column: str, groups: list[str], keep: np.ndarray) -> None:

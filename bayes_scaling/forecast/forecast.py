@@ -1,0 +1,147 @@
+"""The forecast of runs that nobody has trained yet, as posterior draws."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from bayes_scaling.data.units import Quantity, format_flops, format_quantity, parse_quantity
+from bayes_scaling.inference.intervals import columns, long_table, quantiles, tails
+from bayes_scaling.inference.result import Result
+from bayes_scaling.model.drift import distance
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+FAR = 2.0
+"""Powers of ten beyond the data from which on a forecast warns."""
+
+Response = Literal["loss", "share"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Forecast(Result):
+    """Posterior draws of the loss at some points.
+
+    Attributes
+    ----------
+    inputs : xarray.Dataset
+        The points, dim ``point``: params, tokens and flops where the law has them, else the law's own inputs.
+    mean : xarray.DataArray
+        The law's loss in nats per token, dims (chain, draw, [group,] point).
+    drift : xarray.DataArray
+        How far log loss drifts from the law there, dims (chain, draw, [group,] point): 0 inside the data, and
+        shared by all points of a draw beyond them. Where the noise has a `Discrepancy`, its path is part of it.
+    new_run : xarray.DataArray
+        The loss of one more training run there: the law, its drift, its lack of fit and the noise of a run; dims
+        as those of the mean.
+    decades_beyond : xarray.Dataset
+        For each input, how many powers of ten the point lies outside of the range of the data (0 inside), dim
+        ``point``.
+    response : {"loss", "share"}
+        What is forecast. A share of test items stands where the loss does above, and its drift is of its log odds.
+    """
+
+    inputs: "xr.Dataset"
+    mean: "xr.DataArray"
+    drift: "xr.DataArray"
+    new_run: "xr.DataArray"
+    decades_beyond: "xr.Dataset"
+    response: Response = "loss"
+
+    quantities: ClassVar = ("new_run", "drifted", "mean")
+
+    @property
+    def drifted(self) -> "xr.DataArray":
+        """The law's loss with its drift, dims as those of the mean."""
+        return drifted(self.mean, self.drift, self.response).transpose(*self.mean.dims)
+
+    def prob_below(self, loss: Quantity, what: str = "new_run") -> "xr.DataArray":
+        """Probability that the loss is at most this, dims ([group,] point)."""
+        return (self.draws(what) <= parse_quantity(loss, "loss")).mean(("chain", "draw"))
+
+    def table(self, prob: float = 0.9) -> "pd.DataFrame":
+        """One row per point and group: inputs, medians and intervals of each kind, decades beyond."""
+        filled = {str(name): values for name, values in self.inputs.items()}
+        for what in ("mean", "drifted", "new_run"):
+            filled |= columns(what, self.draws(what), prob)
+        filled |= {f"decades beyond ({name})": far for name, far in self.decades_beyond.items()}
+        return long_table(filled)
+
+    def sentences(self, prob: float = 0.9) -> list[str]:
+        """For each point (and group) what a new run will reach, and how far beyond the data that is."""
+        return list(self._sentences(prob))
+
+    def _sentences(self, prob: float) -> Iterator[str]:
+        reached = quantiles(self.new_run, tails(prob))
+        far = distance(self.decades_beyond).to_numpy()
+        word = "loss" if self.response == "loss" else "share of test items"
+        for group in self.mean["group"].to_numpy() if "group" in self.mean.dims else [None]:
+            own = reached if group is None else reached.sel(group=group)
+            for point, where in enumerate(self._points()):
+                low, middle, high = _written(own.isel(point=point).to_numpy())
+                known = f"{far[point]:.1f} decades beyond" if far[point] >= 0.05 else "within the range of"
+                yield (
+                    f"{where if group is None else f'{group}, {where}'}: {word} {middle} "
+                    f"({100 * prob:g}% of new runs: {low} to {high}), {known} the data"
+                )
+
+    def _points(self) -> list[str]:
+        """Each point in words."""
+        values = {str(name): column.to_numpy() for name, column in self.inputs.items()}
+        split = {"params", "tokens"} <= set(values)
+        rest = [name for name in values if not (split and name in ("params", "tokens", "flops"))]
+        found = []
+        for point in range(self.inputs.sizes["point"]):
+            at = {name: column[point] for name, column in values.items()}
+            said = [
+                f"{name} {format_flops(at[name]) if name == 'flops' else format_quantity(at[name])}"
+                for name in rest
+            ]
+            if split:
+                said.insert(
+                    0,
+                    f"{format_quantity(at['params'])} parameters on {format_quantity(at['tokens'])} tokens",
+                )
+            found.append(", ".join(said))
+        return found
+
+    @property
+    def warnings(self) -> list[str]:
+        """What to know before believing this: points far beyond the data, no drift there, draws without a loss."""
+        found = []
+        far = distance(self.decades_beyond).to_numpy()
+        if (far > FAR).any():
+            worst = max(self.decades_beyond, key=lambda name: float(self.decades_beyond[name].max()))
+            found.append(
+                f"{_some(far > FAR)} beyond {FAR:g} decades from the data (up to {far.max():.1f}, in "
+                f"{worst}): the interval there rests on how far laws have missed less distant runs"
+            )
+        if (far > 0).any() and float(np.abs(self.drift).max()) < 1e-9:
+            found.append(
+                f"{_some(far > 0)} beyond the data, and the law is taken to hold there without drift: "
+                "real sweeps have left their laws by more than such an interval"
+            )
+        if lost := float((~np.isfinite(self.new_run)).mean()):
+            found.append(f"{lost:.1%} of the draws have no finite {self.response}")
+        return found
+
+
+def drifted(value: "xr.DataArray", drift: "xr.DataArray", response: Response) -> "xr.DataArray":
+    """A loss moved on its logarithm, or a share on its log odds."""
+    moved = value * np.exp(drift)
+    return moved if response == "loss" else moved / (1 - value + moved)
+
+
+def _some(which: np.ndarray) -> str:
+    """The points of a mask, shape (points,), as a subject."""
+    return "the point lies" if len(which) == 1 else f"{which.sum()} of {len(which)} points lie"
+
+
+def _written(bounds: np.ndarray) -> list[str]:
+    """Lower bound, median and upper bound, to as many decimals as their distance has two digits."""
+    width = bounds[-1] - bounds[0]
+    decimals = 1 - int(np.floor(np.log10(width))) if np.isfinite(width) and width > 0 else 3
+    return [f"{x:.{min(max(decimals, 2), 6)}f}" for x in bounds]
