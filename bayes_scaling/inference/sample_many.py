@@ -16,7 +16,7 @@ from bayes_scaling.inference.diagnostics import diagnose
 from bayes_scaling.inference.netcdf import open_posterior, save_posterior
 from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.sample_posterior import posterior_of
-from bayes_scaling.inference.spec import Spec, make_spec
+from bayes_scaling.inference.spec import ModelSettings, Spec, make_spec
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.build import Pooling, model_data
@@ -26,6 +26,15 @@ from bayes_scaling.sampling.settings import Parallel, Sampler
 
 if TYPE_CHECKING:
     from distributed import Client
+
+
+class BatchSettings(ModelSettings, total=False):
+    """What `sample_many` takes beside tables, law and sampler, for those who hand it on."""
+
+    folder: str | Path | None
+    client: "Client | None"
+    at_once: int | None
+    progress: bool | Report
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from bayes_scaling.data.runs import Runs, load_runs
 from bayes_scaling.errors import InputError
@@ -23,6 +23,14 @@ FORMAT = 1
 
 NEW_GROUP = "new"
 """The group label that stands for one not seen yet."""
+
+
+class ModelSettings(TypedDict, total=False):
+    """What `make_spec` takes beside runs, law and sampler, for those who hand it on; see `bayes_scaling.api.fit`."""
+
+    pooling: Pooling | Mapping[str, Pooling] | None
+    noise: str | Noise | None
+    priors: Mapping[str, Prior] | None
 
 
 @dataclass(frozen=True)
