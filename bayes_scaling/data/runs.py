@@ -391,8 +391,12 @@ def _range(values: np.ndarray) -> str:
     return low if low == high else f"{low}-{high}"
 
 
+type RunsLike = Runs | pd.DataFrame | str | os.PathLike[str]
+"""Runs, or whatever `load_runs` makes runs of: a table, or the path of one."""
+
+
 def load_runs(
-    source: str | os.PathLike[str] | pd.DataFrame | Runs,
+    source: RunsLike,
     *,
     params: str = "params",
     tokens: str = "tokens",
