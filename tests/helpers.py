@@ -66,8 +66,8 @@ def table_of(law, parameters, n=60, sigma=0.005, seed=20):
 
 def instant_fit(runs, law, chains=2, draws=30, **options):
     """`bs.fit` whose draws come from around the priors' medians: all but the sampling is real."""
-    from bayes_scaling.sampling import sample as room
-    from bayes_scaling.sampling.chains import Draws
+    from bayes_scaling.sampling import sample as module
+    from bayes_scaling.sampling.draws import Draws
 
     def around_the_medians(structure, shape, seed):
         rng = np.random.default_rng(seed)
@@ -93,5 +93,5 @@ def instant_fit(runs, law, chains=2, draws=30, **options):
             warmup=0,
         )
 
-    with mock.patch.object(room, "sample", sample):
+    with mock.patch.object(module, "sample", sample):
         return quiet_fit(runs, law, **options)

@@ -207,8 +207,8 @@ def _sampled(
             began[name] = perf_counter()
             yield asked.job(name)
 
-    room = [asked.structure for asked in requests.values()]
-    for key, came in drawn(jobs(), room=room, parallel=parallel, at_once=at_once, client=client):
+    to_come = [asked.structure for asked in requests.values()]
+    for key, came in drawn(jobs(), to_come=to_come, parallel=parallel, at_once=at_once, client=client):
         name = str(key)
         if isinstance(came, Draws):
             yield FitOutcome(name, posterior_of(requests[name], came, perf_counter() - began[name]))

@@ -4,26 +4,31 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bayes_scaling.model.build import Structure
-from bayes_scaling.sampling.chains import Draws, run
-from bayes_scaling.sampling.executors import lanes
+from bayes_scaling.sampling.chains import run
+from bayes_scaling.sampling.draws import Draws
+from bayes_scaling.sampling.executors import executor
 from bayes_scaling.sampling.job import Job
 from bayes_scaling.sampling.settings import Parallel, Sampler
 
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
 
 def drive_on(
-    client: Any, jobs: Iterable[Job], parallel: Parallel | None, at_once: int | None
+    client: "Client", jobs: Iterable[Job], parallel: Parallel | None, at_once: int | None
 ) -> "Iterator[tuple[Hashable, Draws | Exception]]":
     """Outcomes of padded jobs from the workers of a Dask client, as they come."""
+    # Dask is an extra, which only those who pass a client have.
     import cloudpickle
     from distributed import as_completed
 
-    queue, waiting = iter(jobs), dict[Any, Hashable]()
+    queue, waiting = iter(jobs), dict["Future[Draws]", Hashable]()
     limit = at_once or 2 * max(sum(client.nthreads().values()), 1)
     done = as_completed(raise_errors=False)
     while True:
@@ -47,7 +52,7 @@ def _draw(
     """What a worker does: one run, over as many threads as the worker was given."""
     from distributed import get_worker
 
-    over = lanes(sampler.parallel, get_worker().state.nthreads)
+    over = executor(sampler.parallel, get_worker().state.nthreads)
     job = Job(None, _opened(structure), data, sampler, score=score)
     with threadpool_limits(1, "blas"):
         ((_, outcome),) = over.drive([(None, run(job))])
@@ -61,4 +66,5 @@ def _opened(structure: bytes) -> Structure:
     """The structure; one object for equal bytes, so that a worker compiles it once."""
     import cloudpickle
 
-    return cloudpickle.loads(structure)
+    opened: Structure = cloudpickle.loads(structure)
+    return opened

@@ -1,16 +1,15 @@
 """What is compiled for one structure: a chunk of a chain, and what is computed from its draws."""
 
 from functools import lru_cache
-from typing import Any
 
 import jax
 import numpy as np
 
 from bayes_scaling.model.build import Structure
 from bayes_scaling.sampling.find_map import Geometry
-from bayes_scaling.sampling.jax_model import program
+from bayes_scaling.sampling.jax_model import Array, Data, Free, program
 from bayes_scaling.sampling.nuts import make_chunk
-from bayes_scaling.sampling.transport_map import Data, Rounding
+from bayes_scaling.sampling.transport_map import TransportMap
 
 CHUNK = 50
 """Draws per call of the compiled chain: progress is shown, and the warm-up decided, between calls."""
@@ -19,9 +18,9 @@ CHUNK = 50
 class Engine:
     """The compiled functions of one structure."""
 
-    def __init__(self, structure: Structure, follow: bool):
+    def __init__(self, structure: Structure, gauss_newton: bool):
         self.program = program(structure)
-        self.geometry = Geometry(self.program, follow)
+        self.geometry = Geometry(self.program, gauss_newton)
         one = make_chunk(self.geometry, CHUNK)
         self.chunk = jax.jit(one)
         self.chunk_of_all = jax.jit(jax.vmap(one))
@@ -32,7 +31,7 @@ class Engine:
         # A batch of draws that are finished at once: large enough to be quick, small beside the memory.
         self.batch = int(np.clip(2**19 // max(structure.n_rows, self.geometry.layout.n), 8, 500))
 
-    def unflatten(self, flat: Any) -> dict[str, Any]:
+    def unflatten(self, flat: Array) -> Free:
         """Free variables from one flat vector of standard normals."""
         layout = self.geometry.layout
         free = layout.split(flat[: layout.n_globals])
@@ -40,20 +39,20 @@ class Engine:
             free["offset"] = flat[layout.n_globals :].reshape(layout.offset)
         return free
 
-    def _parameters(self, xi: Any, rounding: Rounding, data: Data) -> dict[str, Any]:
-        """Named quantities at one point in round coordinates."""
-        return self.program.parameters(self.geometry.place(xi, rounding, data)[0])
+    def _parameters(self, xi: Array, transport: TransportMap, data: Data) -> dict[str, jax.Array]:
+        """Named quantities at one point in mapped coordinates."""
+        return self.program.parameters(self.geometry.evaluate(xi, transport, data)[0])
 
-    def _log_likelihood(self, xi: Any, rounding: Rounding, data: Data, scored: Data) -> Any:
-        """Log likelihoods of the data scored at one point in round coordinates."""
-        free, theta, _ = self.geometry.place(xi, rounding, data)
+    def _log_likelihood(self, xi: Array, transport: TransportMap, data: Data, scored: Data) -> Array:
+        """Log likelihoods of the data scored at one point in mapped coordinates."""
+        free, theta, _ = self.geometry.evaluate(xi, transport, data)
         return self.program.log_likelihood(theta, free["shared"], scored)
 
 
 @lru_cache(maxsize=16)
-def engine(structure: Structure, follow: bool) -> Engine:
+def engine(structure: Structure, gauss_newton: bool) -> Engine:
     """The engine of a structure, compiled once a process."""
-    return Engine(structure, follow)
+    return Engine(structure, gauss_newton)
 
 
 def hierarchical(structure: Structure) -> bool:

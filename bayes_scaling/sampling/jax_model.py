@@ -1,6 +1,6 @@
 """From a PyMC model to JAX functions of (free variables, data), so that a refit on other data compiles nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,7 +10,12 @@ import numpy as np
 
 from bayes_scaling.model.build import Structure, build_structure
 
-Free = dict[str, Any]
+Array = jax.Array | np.ndarray
+
+Data = Mapping[str, Array]
+"""What of a table enters the model, by the names of the model's data variables."""
+
+Free = dict[str, Array]
 """Values of the free variables: a subset of mean, tau_offset, offset and shared."""
 
 
@@ -34,10 +39,10 @@ class Program:
 
     structure: Structure
     shapes: dict[str, tuple[int, ...]]
-    location_and_scale: Callable[[Free], tuple[Any, Any]]
-    log_likelihood: Callable[[Any, Any, Mapping[str, Any]], Any]
-    residual_and_variance: Callable[[Any, Any, Mapping[str, Any]], tuple[Any, Any]]
-    parameters: Callable[[Free], dict[str, Any]]
+    location_and_scale: Callable[[Free], tuple[jax.Array, jax.Array]]
+    log_likelihood: Callable[[Array, Array, Data], jax.Array]
+    residual_and_variance: Callable[[Array, Array, Data], tuple[jax.Array, jax.Array]]
+    parameters: Callable[[Free], dict[str, jax.Array]]
 
 
 @lru_cache(maxsize=64)
@@ -58,8 +63,8 @@ def program(structure: Structure) -> Program:
         [*inside, *model.potentials, *named]
     )
     theta_in, shared = pt.matrix("theta_in"), free[names.index("shared")]
-    data = {model[name]: variable for name, variable in inputs.items()}
-    given_theta = clone_replace([likelihood, residual, variance], replace={theta: theta_in, **data})
+    given = {model[name]: variable for name, variable in inputs.items()}
+    given_theta = clone_replace([likelihood, residual, variance], replace={theta: theta_in, **given})
     arguments = [theta_in, shared, *inputs.values()]
     likelihood_of, residual_of = _to_jax(arguments, given_theta[:1]), _to_jax(arguments, given_theta[1:])
     without_offset = [value for value in free if value.name != "offset"]
@@ -70,11 +75,11 @@ def program(structure: Structure) -> Program:
         structure=structure,
         shapes={name: tuple(int(n) for n in value.shape) for name, value in model.initial_point().items()},
         location_and_scale=lambda at: scale_of(*(at[v.name] for v in without_offset)),
-        log_likelihood=lambda theta, shared, given: likelihood_of(theta, shared, *(given[n] for n in inputs))[
+        log_likelihood=lambda theta, shared, data: likelihood_of(theta, shared, *(data[n] for n in inputs))[
             0
         ],
-        residual_and_variance=lambda theta, shared, given: residual_of(
-            theta, shared, *(given[n] for n in inputs)
+        residual_and_variance=lambda theta, shared, data: residual_of(
+            theta, shared, *(data[n] for n in inputs)
         ),
         parameters=lambda at: dict(
             zip((v.name for v in named), parameters_of(*(at[n] for n in names)), strict=True)
@@ -101,18 +106,20 @@ def _blank_data(s: Structure) -> dict[str, np.ndarray]:
     return data
 
 
-def _to_jax(inputs: list[Any], outputs: list[Any]) -> Callable[..., Any]:
-    """A PyTensor graph as a JAX-traceable function that returns a tuple."""
+def _to_jax(inputs: Sequence[Any], outputs: Sequence[Any]) -> Callable[..., Any]:
+    """A PyTensor graph as a JAX-traceable function that returns a tuple of arrays."""
+    # PyTensor and PyMC load when something is sampled, and not on import.
     from pytensor.compile.mode import JAX
     from pytensor.gradient import DisconnectedGrad
     from pytensor.graph.fg import FunctionGraph
-    from pytensor.link.jax.dispatch import jax_funcify
+    from pytensor.link.jax.dispatch.basic import jax_funcify
     from pytensor.scalar import Softplus
 
-    # What a law holds constant stays so: PyTensor would take the mark away, and knows no JAX twin of it.
+    # What a law marks as constant stays so: PyTensor would take the mark away, and knows no JAX twin of it.
     jax_funcify.register(DisconnectedGrad, lambda op, **_: jax.lax.stop_gradient)
     # PyTensor's own twin has no gradient above 709, where a branch that is not taken overflows.
     jax_funcify.register(Softplus, lambda op, **_: jax.nn.softplus)
     graph = FunctionGraph(inputs=inputs, outputs=outputs, clone=True)
     JAX.excluding("local_view_op").optimizer.rewrite(graph)
-    return jax_funcify(graph)
+    traceable: Callable[..., Any] = jax_funcify(graph)
+    return traceable

@@ -1,33 +1,44 @@
 """How far the chains of a run disagree: what decides whether it draws on."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
-from scipy.stats import norm, rankdata
 
 
-def worst_r_hat(draws: dict[str, np.ndarray]) -> float:
+def worst_r_hat(draws: Mapping[str, np.ndarray]) -> float:
     """The worst rank-normalised split R-hat, of location or of spread, over quantities of shape (chain, draw, ...).
 
     As in Vehtari et al. 2021, arXiv:1903.08008; a quantity that never moves, or is not finite, counts as infinite.
     """
-    return max(_r_hat(np.asarray(x).reshape(*x.shape[:2], -1)) for x in draws.values())
+    return max(float(_r_hat(_two_at_least(values), "rank").max()) for values in draws.values())
 
 
-def _r_hat(x: np.ndarray) -> float:
+def r_hat_below(positions: np.ndarray, limit: float) -> bool:
+    """Whether split R-hat of every coordinate is at most this, beside what so many independent draws differ by.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (chain, draw, coordinate)
+    limit : float
+    """
+    allowance = 2 * (limit - 1) + 2 / (positions.shape[1] // 2)
+    return bool(np.all(_r_hat(positions, "split") ** 2 <= 1 + allowance))
+
+
+def _r_hat(x: np.ndarray, method: Literal["rank", "split"]) -> np.ndarray:
+    """R-hat of each quantity, infinite where there is none; shape as ``x`` without chain and draw."""
+    # ArviZ loads xarray and pandas, which the sampler does not need before.
+    from arviz_stats.base.array import array_stats
+
+    if not np.all(np.isfinite(x)):
+        return np.full(x.shape[2:], np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a quantity that never moves
+        r_hat = array_stats.rhat(x, chain_axis=0, draw_axis=1, method=method)
+    return np.where(np.isnan(r_hat), np.inf, r_hat)
+
+
+def _two_at_least(x: np.ndarray) -> np.ndarray:
+    """The chains, or the halves of a single one: ArviZ ranks no fewer than two."""
     half = x.shape[1] // 2
-    split = np.concatenate([x[:, :half], x[:, -half:]]).astype(float)
-    if not np.all(np.isfinite(split)):
-        return np.inf
-    folded = np.abs(split - np.median(split, axis=(0, 1)))
-    return max(_of_ranks(split), _of_ranks(folded))
-
-
-def _of_ranks(split: np.ndarray) -> float:
-    flat = split.reshape(-1, split.shape[-1])
-    z: Any = norm.ppf((rankdata(flat, axis=0) - 0.375) / (len(flat) + 0.25)).reshape(split.shape)
-    n = split.shape[1]
-    between, within = z.mean(1).var(0, ddof=1), z.var(1, ddof=1).mean(0)
-    if not np.all(within > 0):
-        return np.inf
-    return float(np.sqrt((n - 1) / n + between / within).max())
+    return x if len(x) > 1 else np.concatenate([x[:, :half], x[:, -half:]])

@@ -1,7 +1,7 @@
-"""Modes of a density: climbing to one, and finding those that hold its mass.
+"""Modes of a density: climbing to one, and finding those that carry its mass.
 
 Laws of many parameters may explain the same few runs in several ways, far apart. Chains that all start at one mode
-agree with each other and say nothing of the rest; so several are climbed to, and chains start in each by its share of
+agree with each other and miss the rest; so several are climbed to, and chains start in each by its share of
 the mass.
 """
 
@@ -38,7 +38,7 @@ class Mode:
     root: np.ndarray
     mass: float
 
-    def holds(self, x: np.ndarray) -> bool:
+    def covers(self, x: np.ndarray) -> bool:
         """Whether a point lies within a standard deviation."""
         return bool(np.linalg.norm(np.linalg.solve(self.root, x - self.at)) < 1)
 
@@ -49,13 +49,13 @@ def modes(density: Density, n: int) -> list[Mode]:
     found: list[Mode] = []
     for start in (np.zeros(n), *starts):
         at = climb(density, start, np.arange(n))
-        if not any(mode.holds(at) for mode in found) and (mode := _laplace(density, at)):
+        if not any(mode.covers(at) for mode in found) and (mode := _laplace(density, at)):
             found.append(mode)
     return sorted(found, key=lambda mode: -mode.mass)
 
 
-def shared_out(found: list[Mode], chains: int, rng: np.random.Generator) -> list[Mode]:
-    """A mode for each chain, by their shares of the mass; draws no random number where one holds all."""
+def starts_by_mass(found: list[Mode], chains: int, rng: np.random.Generator) -> list[Mode]:
+    """A mode for each chain, by their shares of the mass; draws no random number where one carries all."""
     share = np.exp([mode.mass - found[0].mass for mode in found])
     kept = share / share.sum() >= FAINTEST
     if kept.sum() < 2:
@@ -93,7 +93,8 @@ def root_of_covariance(density: Density, at: np.ndarray, free: np.ndarray) -> np
 def _root(hessian: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(-hessian)
     # The prior alone has curvature 1; less than a quarter of it means that the quadratic is no guide here.
-    return vectors / np.sqrt(np.maximum(values, 0.25))
+    root: np.ndarray = vectors / np.sqrt(np.maximum(values, 0.25))
+    return root
 
 
 def _laplace(density: Density, at: np.ndarray) -> Mode | None:
@@ -115,5 +116,5 @@ def _hessian(density: Density, at: np.ndarray, free: np.ndarray) -> np.ndarray:
         behind[i] -= step
         up, down = (density(x)[1] for x in (ahead, behind))
         rows.append((np.asarray(up) - np.asarray(down))[free] / (2 * step))
-    hessian = np.array(rows).reshape(len(free), len(free))  # (0, 0) where groups share nothing
+    hessian: np.ndarray = np.array(rows).reshape(len(free), len(free))  # (0, 0) where groups share nothing
     return 0.5 * (hessian + hessian.T)

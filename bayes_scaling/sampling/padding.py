@@ -9,7 +9,7 @@ from bayes_scaling.model.build import Structure
 
 
 def padded_structure(structure: Structure, *others: Structure) -> Structure:
-    """The structure with room for the rows and clusters of all of these, rounded up."""
+    """The structure long enough for the rows and clusters of all of these, rounded up."""
     rows = _rounded(s.n_rows for s in (structure, *others))
     if structure.noise.discrepancy:
         clusters = structure.n_groups  # each group is one curve
@@ -41,5 +41,5 @@ def padded_data(data: Mapping[str, np.ndarray], to: Structure) -> dict[str, np.n
 def _rounded(counts: Iterable[int]) -> int:
     """The largest count, rounded up to 4, 5, 6 or 7 times a power of two: at most a quarter more."""
     largest = max(counts)
-    power = 2 ** max(largest.bit_length() - 3, 0)
+    power = 1 << max(largest.bit_length() - 3, 0)
     return -(-largest // power) * power

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -10,13 +10,17 @@ from threadpoolctl import threadpool_limits
 
 from bayes_scaling.model.build import Structure
 from bayes_scaling.sampling.cache import use_compilation_cache
-from bayes_scaling.sampling.chains import Draws, run
+from bayes_scaling.sampling.chains import run
 from bayes_scaling.sampling.dask import drive_on
+from bayes_scaling.sampling.draws import Draws
 from bayes_scaling.sampling.engine import engine, hierarchical, prior_draws
-from bayes_scaling.sampling.executors import Outcome, lanes
+from bayes_scaling.sampling.executors import Outcome, executor
 from bayes_scaling.sampling.job import Job
 from bayes_scaling.sampling.padding import padded_data, padded_structure
 from bayes_scaling.sampling.settings import Parallel
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 # Posteriors of scaling laws need float64: losses differ in the fourth digit.
 jax.config.update("jax_enable_x64", True)
@@ -34,18 +38,18 @@ def sample(job: Job) -> Draws:
 def sample_many(
     jobs: Iterable[Job],
     *,
-    room: Iterable[Structure] = (),
+    to_come: Iterable[Structure] = (),
     parallel: Parallel | None = None,
     at_once: int | None = None,
-    client: Any = None,
+    client: "Client | None" = None,
 ) -> Iterator[Outcome]:
     """Draws from the posteriors of many models, as they come; a job that fails gives its exception.
 
     Parameters
     ----------
     jobs : iterable of Job
-        Taken as there is place for them.
-    room : iterable of Structure
+        Taken as others finish.
+    to_come : iterable of Structure
         Structures of jobs to come: those that differ in their rows alone share one program.
     parallel : {"threads", "vectorised"}, optional
         Chains over CPU threads, or those of many jobs side by side. Default: threads on a CPU, else vectorised.
@@ -55,7 +59,7 @@ def sample_many(
         Sample on the workers of a Dask cluster.
     """
     widest: dict[Structure, Structure] = {}
-    for structure in room:
+    for structure in to_come:
         kind = _without_rows(structure)
         widest[kind] = padded_structure(structure, widest.get(kind, structure))
     lengths = dict[Hashable, int]()
@@ -69,7 +73,7 @@ def sample_many(
             yield replace(job, structure=wide, data=padded_data(job.data, wide), score=score)
 
     if client is None:
-        over = lanes(parallel)
+        over = executor(parallel)
         runs = ((job.key, run(job)) for job in padded())
         outcomes: Iterator[Outcome] = over.drive(runs, at_once)
     else:

@@ -1,249 +1,75 @@
-"""Round coordinates: where the posterior is close to a standard normal, so that short trajectories suffice.
+"""The arrays of a transport map, and its affine part; `coordinates` says what they do."""
 
-The free variables split into globals phi = (mean, tau_offset, shared) and the groups' offsets z. Near a point the log
-likelihood of group g is quadratic in its parameters theta_g = mu(phi) + T(phi) z_g, with score s_g and information
-H_g. Given phi, z_g is then nearly normal with precision P = I + T' H_g T and mean P^-1 T' (s_g + H_g (theta*_g - mu)),
-so that
+from typing import NamedTuple
 
-    z_g = mean + L^-T zeta_g,   P = L L'
-
-makes zeta_g nearly standard normal whatever tau is: neither the funnel of centred groups nor the ridge of non-centred
-ones. The point is the joint mode first; from the mean found there, one Gauss-Newton step follows the group's own ridge
-as far as phi has moved it.
-
-The population means are treated likewise: given tau, and with the groups integrated out, they are nearly normal
-too. What is left of phi is whitened by the Laplace approximation of its own marginal (zeta at 0). Scaling laws
-bend: where E is hardly told, it trades against A and alpha along a thin banana. Second differences of the gradient
-say how, and a shear of unit Jacobian undoes it: each coordinate, widest first, is moved by a quadratic in the wider
-ones (`_bend`). Last comes an affine map that the warm-up fits to draws.
-
-Along a learning curve with a discrepancy, the law's parameters are as wide as the discrepancy is large: a funnel. Given
-the noise they are nearly normal, with precision I + J' V^-1 J (J the slopes of the residuals at the mode, V their
-variance), so they are measured by it (`_told_noise`).
-
-The whole map is exact (its Jacobian is part of the density); the approximations that find it (`geometry`)
-decide only how round the result is.
-"""
-
-from dataclasses import dataclass
-from typing import Any
-
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import solve_triangular
 
-from bayes_scaling.sampling.jax_model import Free, Program
-
-Data = dict[str, Any]
-Rounding = dict[str, Any]
-"""The arrays that define one map: center, factor, and per group theta, score and information."""
-
-_LOG_ROOT_TWO_PI = 0.5 * float(np.log(2 * np.pi))
+from bayes_scaling.sampling.jax_model import Array
 
 DENSE_LIMIT = 200
 """Up to this many dimensions the map's linear part is a full matrix."""
 
-_REACH = 4.0
-"""In sd: where a bend is held back."""
 
-_ONE_HOT_LIMIT = 100_000
-"""Groups times rows up to which groups are summed by a product with their indicators; it grows as the square."""
+class Expansion(NamedTuple):
+    """The quadratic of each group's log likelihood at a point, G groups of K parameters, and the M means given it."""
 
-_GLOBALS = ("mean", "tau_offset", "shared")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a flat vector of round coordinates is cut into the free variables."""
-
-    sizes: dict[str, int]  # of the globals
-    offset: tuple[int, int]  # groups, varying parameters
-
-    @classmethod
-    def of(cls, program: Program) -> "Layout":
-        return cls(
-            {name: program.shapes[name][0] for name in _GLOBALS if name in program.shapes},
-            program.shapes.get("offset", (program.structure.n_groups, 0)),  # type: ignore[arg-type]
-        )
-
-    @property
-    def n_globals(self) -> int:
-        return sum(self.sizes.values())
-
-    @property
-    def n(self) -> int:
-        return self.n_globals + self.offset[0] * self.offset[1]
-
-    def split(self, phi: Any) -> Free:
-        """The globals by name."""
-        free, start = {}, 0
-        for name, size in self.sizes.items():
-            free[name] = phi[start : start + size]
-            start += size
-        return free
+    theta: Array  # (G, K), where it was expanded
+    score: Array  # (G, K)
+    information: Array  # (G, K, K)
+    target: Array  # (G, K), the mode of each group's quadratic
+    gain: Array  # (G, K, K), T^2 (H^-1 + T^2)^-1: how far a group goes from mu to its target
+    row_weight: Array  # (rows,)
+    center_mean: Array  # (M,)
+    axes: Array  # (M, M), principal axes of the means, times their sd
+    narrow: Array  # (M,), 1 for an axis that takes its Gauss-Newton step
 
 
-class Map:
-    """The map from round coordinates for one program.
+class Anchor(NamedTuple):
+    """The linearised residuals of a curve at the mode, by which `_given_noise` measures the law's M parameters."""
 
-    ``follow`` says whether groups and thin directions follow their ridge by a Gauss-Newton step. With groups they
-    must; a single group seldom needs it, and is sampled several times faster without.
-    """
-
-    def __init__(self, program: Program, follow: bool):
-        self.program, self.follow = program, follow
-        self.layout = Layout.of(program)
-        priors = program.structure.priors
-        names, varying = list(priors), program.structure.pooled("partial", "none")
-        self.sigma = names.index("sigma")
-        self.funnel = bool(program.structure.noise.discrepancy) and not follow
-        self.columns = [names.index(name) for name in varying]
-        self.select = np.array([[float(i == j) for j in range(len(names))] for i in self.columns])
-        means = program.structure.pooled("complete", "partial")
-        # d mu / d mean, shape (means, parameters)
-        self.spread = np.array([[priors[m].spread * (m == name) for name in names] for m in means]).reshape(
-            -1, len(names)
-        )
-
-    def to_free(self, xi: Any, rounding: Rounding, data: Data) -> Free:
-        """Round coordinates, shape (n,), to free variables."""
-        return self.place(xi, rounding, data)[0]
-
-    def log_density(self, xi: Any, rounding: Rounding, data: Data) -> Any:
-        """The model's log density in round coordinates."""
-        free, theta, log_det = self.place(xi, rounding, data)
-        log_prior = (
-            -0.5 * sum(jnp.sum(value**2) for value in free.values()) - self.layout.n * _LOG_ROOT_TWO_PI
-        )
-        return jnp.sum(self.program.log_likelihood(theta, free["shared"], data)) + log_prior + log_det
-
-    def place(self, xi: Any, rounding: Rounding, data: Data) -> tuple[Free, Any, Any]:
-        """Free variables, theta (n_groups, parameters) and the log determinant of the Jacobian."""
-        layout = self.layout
-        p, groups = layout.n_globals, layout.offset[0]
-        eta = affine(xi, rounding)
-        free = layout.split(rounding["mode"] + rounding["laplace"] @ _bend(eta[:p], rounding["bend"]))
-        if not self.follow:
-            free, narrowed = self._told_noise(free, rounding, data)
-            free, bent = self.straightened(free)
-            mu, _ = self.program.location_and_scale(free)
-            return free, mu[None, :] + jnp.zeros((groups, 1)), rounding["log_det"] + narrowed + bent
-
-        # Where the groups would be if phi were here and their likelihoods quadratic; then a Gauss-Newton step.
-        along, thin, axes = free.get("mean", jnp.zeros(0)), rounding["thin"], rounding["axes"]
-        base, t = self.program.location_and_scale(free | {"mean": jnp.zeros(len(along))})
-        tangent = rounding["center_mean"] + axes @ ((1 - thin) * along)
-        mu = base + tangent @ self.spread
-        around = mu + jnp.einsum("gij,gj->gi", rounding["gain"], rounding["target"] - mu)
-        score, info = self._gauss_newton(around, free["shared"], rounding, data)
-        lower = jnp.linalg.cholesky(jnp.eye(len(t)) + t[:, None] * info * t)
-        log_det = rounding["log_det"] - _sum_log_diagonal(lower)
-
-        if len(along):
-            # theta_g + H^-1 s scatters around mu with covariance H^-1 + T^2: the larger tau, the wider the means.
-            pull = score + jnp.einsum("gij,gj->gi", info, around - mu)
-            both = jnp.concatenate([info, pull[..., None]], axis=2)
-            half = solve_triangular(lower, t[:, None] * both, lower=True)
-            total = both.sum(0) - jnp.einsum("gki,gkj->ij", half[..., :-1], half)
-            toward = axes.T * thin[:, None] @ self.spread
-            precision = (
-                toward @ total[:, :-1] @ toward.T + axes.T * thin[:, None] @ axes * thin + jnp.diag(1 - thin)
-            )
-            corner = jnp.linalg.cholesky(precision)
-            step = toward @ total[:, -1] - thin * (axes.T @ tangent)
-            step = solve_triangular(corner, step, lower=True) + thin * along
-            free["mean"] = tangent + axes @ (thin * solve_triangular(corner, step, lower=True, trans=1))
-            log_det -= _sum_log_diagonal(corner)
-            mu = base + free["mean"] @ self.spread
-
-        pull = t * (score + jnp.einsum("gij,gj->gi", info, around - mu))
-        if not layout.offset[1]:
-            return free, mu[None, :] + jnp.zeros((groups, 1)), log_det
-        zeta = eta[p:].reshape(layout.offset) @ self.select
-        half = solve_triangular(lower, pull[..., None], lower=True)[..., 0] + zeta
-        z = solve_triangular(lower, half[..., None], lower=True, trans=1)[..., 0]
-        return free | {"offset": z[:, self.columns]}, mu + t * z, log_det
-
-    def _told_noise(self, free: Free, rounding: Rounding, data: Data) -> tuple[Free, Any]:
-        """The law's parameters as wide, and where, as the noise lets them be; and the log determinant."""
-        if not self.funnel:
-            return free, 0.0
-        mu, _ = self.program.location_and_scale(free)
-        _, variance = self.program.residual_and_variance(mu[None, :], free["shared"], data)
-        slopes, anchor = rounding["slopes"], rounding["anchor"]
-        weighted = (data["weight"] / variance)[:, None] * slopes
-        lower = jnp.linalg.cholesky(jnp.eye(len(anchor)) + slopes.T @ weighted)
-        shift = solve_triangular(lower, rounding["pull"] - weighted.T @ rounding["residual"], lower=True)
-        away = shift + rounding["anchored"].T @ (free["mean"][:-1] - anchor)
-        means = anchor + solve_triangular(lower, away, lower=True, trans=1)
-        log_det = _sum_log_diagonal(rounding["anchored"]) - _sum_log_diagonal(lower)
-        return free | {"mean": jnp.append(means, free["mean"][-1])}, log_det
-
-    def straightened(self, free: Free) -> tuple[Free, Any]:
-        """Free variables from the law's straight coordinates, and the log determinant of the Jacobian."""
-        law, priors = self.program.structure.law, self.program.structure.priors
-        if law.reparametrise is None or self.columns:
-            return free, 0.0
-        means = dict(zip(self.program.structure.pooled("complete"), free["mean"], strict=True))
-        at = {name: priors[name].location + priors[name].spread * means[name] for name in law.parameters}
-        straight, log_det = law.reparametrise(**at)
-        for name, value in straight.items():
-            means[name] = (value - priors[name].location) / priors[name].spread
-        return free | {"mean": jnp.stack(list(means.values()))}, log_det
-
-    def _gauss_newton(self, theta: Any, shared: Any, rounding: Rounding, data: Data) -> tuple[Any, Any]:
-        """Score and information of each group's parameters: (G, K), (G, K, K); those of sigma as at the mode."""
-
-        def residual(theta: Any) -> tuple[Any, Any]:
-            return self.program.residual_and_variance(theta, shared, data)
-
-        groups, s = theta.shape[0], self.sigma
-        # A row depends on its own group's parameters alone, so one tangent serves all groups at once.
-        (value, variance), (slopes, _) = jax.vmap(
-            lambda e: jax.jvp(residual, (theta,), (jnp.zeros_like(theta) + e,)),
-            out_axes=((None, None), (1, 0)),
-        )(jnp.eye(theta.shape[1]))
-        slopes = slopes.at[:, s].set(0.0)
-        weighted = (rounding["row_weight"] / variance)[:, None] * slopes
-        both = jnp.concatenate([slopes, -value[:, None]], axis=1)
-        if groups * len(value) <= _ONE_HOT_LIMIT:
-            # A product with the groups' indicators is several times faster than scattered sums.
-            own = (data["group_index"] == jnp.arange(groups)[:, None]).astype(float)
-            sums = jnp.swapaxes(own[:, :, None] * weighted, 1, 2) @ both
-        else:
-            terms = weighted[:, :, None] * both[:, None, :]
-            sums = jax.ops.segment_sum(terms, data["group_index"], groups)
-        info, score = sums[..., :-1], sums[..., -1]
-        gap = rounding["theta"][:, s] - theta[:, s]
-        return (
-            score.at[:, s].set(rounding["score"][:, s] + rounding["information"][:, s, s] * gap),
-            info.at[:, s, s].set(rounding["information"][:, s, s]),
-        )
+    means: Array  # (M,)
+    residual: Array  # (rows,)
+    slopes: Array  # (rows, M)
+    pull: Array  # (M,)
+    root: Array  # (M, M), Cholesky factor of the precision there
 
 
-def affine(xi: Any, rounding: Rounding) -> Any:
+class TransportMap(NamedTuple):
+    """The arrays that define one map of n coordinates, p of them global: from outside in, affine, bend and Laplace."""
+
+    center: Array  # (n,)
+    factor: Array | tuple[Array, Array]  # (n, n), or (p, p) and the diagonal of the rest
+    bend: Array  # (p, p, p)
+    mode: Array  # (p,)
+    laplace: Array  # (p, p)
+    log_det: Array | float  # of the parts that do not depend on the position
+    expansion: Expansion
+    anchor: Anchor | None = None
+
+
+def affine(xi: Array, transport: TransportMap) -> Array:
     """The outermost, affine part of the map, which the warm-up fits."""
-    factor = rounding["factor"]
+    factor = transport.factor
     if isinstance(factor, tuple):
         p = factor[0].shape[0]
-        return rounding["center"] + jnp.concatenate([factor[0] @ xi[:p], factor[1] * xi[p:]])
-    return rounding["center"] + factor @ xi
+        return transport.center + jnp.concatenate([factor[0] @ xi[:p], factor[1] * xi[p:]])
+    return transport.center + factor @ xi
 
 
-def inverse_affine(eta: Any, rounding: Rounding) -> np.ndarray:
+def inverse_affine(eta: Array, transport: TransportMap) -> np.ndarray:
     """Inverse of `affine`."""
-    gap = np.asarray(eta) - np.asarray(rounding["center"])
-    factor = rounding["factor"]
+    gap = np.asarray(eta) - np.asarray(transport.center)
+    factor = transport.factor
     if not isinstance(factor, tuple):
         return np.linalg.solve(factor, gap)
     p = factor[0].shape[0]
     return np.concatenate([np.linalg.solve(factor[0], gap[:p]), gap[p:] / np.asarray(factor[1])])
 
 
-def adapted(rounding: Rounding, mean: np.ndarray, covariance: np.ndarray) -> Rounding:
+def adapted(transport: TransportMap, mean: np.ndarray, covariance: np.ndarray) -> TransportMap:
     """The map with its affine part fitted to the mean and covariance of draws in its present coordinates."""
-    factor: Any = rounding["factor"]
+    factor = transport.factor
     if isinstance(factor, tuple):
         p = factor[0].shape[0]
         lower, spread = np.linalg.cholesky(covariance[:p, :p]), np.sqrt(np.diag(covariance)[p:])
@@ -253,15 +79,5 @@ def adapted(rounding: Rounding, mean: np.ndarray, covariance: np.ndarray) -> Rou
         lower = np.linalg.cholesky(covariance)
         factor = np.asarray(factor) @ lower
         widened = np.linalg.slogdet(lower)[1]
-    center = np.asarray(affine(mean, rounding))
-    return {**rounding, "center": center, "factor": factor, "log_det": rounding["log_det"] + widened}
-
-
-def _bend(x: Any, coefficients: Any) -> Any:
-    """x_i + 1/2 sum_{j, k < i} coefficients_ijk w_j w_k, where w is x, held back beyond a few sd."""
-    w = x / jnp.sqrt(1 + (x / _REACH) ** 2)
-    return x + 0.5 * jnp.einsum("ijk,j,k->i", coefficients, w, w)
-
-
-def _sum_log_diagonal(lower: Any) -> Any:
-    return jnp.sum(jnp.log(jnp.diagonal(lower, axis1=-2, axis2=-1)))
+    center = np.asarray(affine(mean, transport))
+    return transport._replace(center=center, factor=factor, log_det=transport.log_det + widened)

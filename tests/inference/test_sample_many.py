@@ -11,10 +11,10 @@ from helpers import simulated_runs
 
 import bayes_scaling as bs
 from bayes_scaling.model.build import model_data
-from bayes_scaling.sampling import chains
 from bayes_scaling.sampling.engine import engine
 from bayes_scaling.sampling.jax_model import program
 from bayes_scaling.sampling.padding import padded_data, padded_structure
+from bayes_scaling.sampling.warm_up import Chains
 
 SMALL = {"draws": 60, "chains": 2, "max_warmup": 100, "seed": 5}
 
@@ -104,7 +104,7 @@ def test_a_table_that_cannot_be_fitted_is_reported_and_the_rest_goes_on(tables):
 
 
 def test_a_run_that_raises_while_sampling_is_reported(tables, monkeypatch):
-    original, calls = chains._Run.draw, []
+    original, calls = Chains.draw, []
 
     def fails_once(run, *arguments):
         calls.append(run)
@@ -112,7 +112,7 @@ def test_a_run_that_raises_while_sampling_is_reported(tables, monkeypatch):
             raise FloatingPointError("nothing is finite here")
         return original(run, *arguments)
 
-    monkeypatch.setattr(chains._Run, "draw", fails_once)
+    monkeypatch.setattr(Chains, "draw", fails_once)
     came = list(quietly({name: tables[name] for name in ("all", "small")}))
     assert sorted(o.error for o in came) == ["", "FloatingPointError: nothing is finite here"]
 

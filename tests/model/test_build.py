@@ -63,15 +63,15 @@ def flat(free):
     return jax.numpy.concatenate([free[name].ravel() for name in sorted(free)])
 
 
-def assert_same_density(runs, law, noise, pooling, follow):
-    """In round coordinates: log p(free(xi)) + log |d free / d xi|, the latter differentiated."""
-    geometry = Geometry(program(structure(runs, law, noise, pooling)), follow=follow)
+def assert_same_density(runs, law, noise, pooling, gauss_newton):
+    """In mapped coordinates: log p(free(xi)) + log |d free / d xi|, the latter differentiated."""
+    geometry = Geometry(program(structure(runs, law, noise, pooling)), gauss_newton=gauss_newton)
     data = model_data(runs, law, noise)
-    rounding = geometry.find(data)
+    transport = geometry.find(data)
     of_model = build_model(runs, law, noise, pooling).compile_logp(mode="FAST_COMPILE")
-    to_free = jax.jit(lambda xi: geometry.to_free(xi, rounding, data))
-    jacobian = jax.jit(jax.jacfwd(lambda xi: flat(geometry.to_free(xi, rounding, data))))
-    log_density = jax.jit(lambda xi: geometry.log_density(xi, rounding, data))
+    to_free = jax.jit(lambda xi: geometry.to_free(xi, transport, data))
+    jacobian = jax.jit(jax.jacfwd(lambda xi: flat(geometry.to_free(xi, transport, data))))
+    log_density = jax.jit(lambda xi: geometry.log_density(xi, transport, data))
     for seed in range(4):
         xi = np.random.default_rng(seed).standard_normal(geometry.layout.n)
         free = {name: np.asarray(value) for name, value in to_free(xi).items()}
@@ -83,7 +83,7 @@ def assert_same_density(runs, law, noise, pooling, follow):
 @pytest.mark.parametrize("case", CASES)
 def test_the_density_that_is_sampled_is_that_of_the_pymc_model(case):
     groups, table, noise, pooling = CASES[case]
-    assert_same_density(small_table(groups, **table), CHINCHILLA, as_noise(noise), pooling, follow=True)
+    assert_same_density(small_table(groups, **table), CHINCHILLA, as_noise(noise), pooling, gauss_newton=True)
 
 
 @pytest.mark.parametrize("law", ["power_floor", "gpt4:tokens"])
@@ -93,7 +93,7 @@ def test_so_it_is_along_a_curve_whose_law_is_as_wide_as_its_discrepancy(law):
     runs = bs.load_runs(table, inputs="tokens", name="curve")
     family = bs.laws.get_law(law)
     assert (family.reparametrise is None) == (law != "power_floor")
-    assert_same_density(runs, family, as_noise("curve"), None, follow=False)
+    assert_same_density(runs, family, as_noise("curve"), None, gauss_newton=False)
 
 
 class TestNames:

@@ -15,10 +15,12 @@ from bayes_scaling import LogNormal, Noise
 from bayes_scaling.laws.elementwise import softplus
 from bayes_scaling.model.build import model_data, structure
 from bayes_scaling.model.noise import single_log_likelihood
-from bayes_scaling.sampling import sample
 from bayes_scaling.sampling.find_map import Geometry
 from bayes_scaling.sampling.jax_model import _to_jax, program
-from bayes_scaling.sampling.modes import Mode, climb, modes, shared_out
+from bayes_scaling.sampling.job import Job
+from bayes_scaling.sampling.modes import Mode, climb, modes, starts_by_mass
+from bayes_scaling.sampling.sample import sample
+from bayes_scaling.sampling.settings import Sampler
 
 CHINCHILLA = bs.LAWS["chinchilla"]
 
@@ -29,8 +31,9 @@ def single(single_fit):
     return single_fit.structure, model_data(single_fit.runs, single_fit.law, single_fit.noise)
 
 
-def short(single, **options):
-    return sample(*single, draws=60, chains=2, max_warmup=100, **options)
+def short(single, seed=0, target_accept=0.9, **of_job):
+    sampler = Sampler(draws=60, chains=2, max_warmup=100, seed=seed, target_accept=target_accept)
+    return sample(Job(None, *single, sampler, **of_job))
 
 
 class TestRecovery:
@@ -39,7 +42,7 @@ class TestRecovery:
             low, high = np.quantile(single_fit.posterior[name], [0.005, 0.995])
             assert low < value < high, name
 
-    def test_the_data_tell_more_than_the_prior(self, single_fit):
+    def test_the_posterior_is_narrower_than_the_prior(self, single_fit):
         for name in CHINCHILLA.parameters:
             after, before = (
                 np.std(np.log(draws[name])) for draws in (single_fit.posterior, single_fit.prior)
@@ -72,6 +75,11 @@ class TestSeeds:
         assert not np.any(first == second)
 
 
+def test_a_higher_target_accept_takes_smaller_steps(single):
+    usual, careful = (short(single, target_accept=target).stats["step_size"].mean() for target in (0.9, 0.99))
+    assert careful < 0.8 * usual
+
+
 class TestShapes:
     def test_draws_have_the_shape_that_was_asked_for(self, single):
         """60 draws are no multiple of a chunk; none of the surplus is left."""
@@ -93,14 +101,14 @@ class TestShapes:
         np.testing.assert_allclose(drawn.log_likelihood[1, 7], expected, rtol=1e-8)
 
 
-def test_progress_is_told_of_both_phases(single):
-    told = []
-    drawn = short(single, progress=lambda *news: told.append(news))
-    # A warm-up this short proves nothing: the plain map is followed by the one that follows its ridge.
-    plain = [(done, total) for phase, done, total in told if phase == "plain warm-up"]
-    warmup = [(done, total) for phase, done, total in told if phase == "warm-up"] or plain
-    draws = [(done, total) for phase, done, total in told if phase == "draws"]
-    assert {phase for phase, _, _ in told} <= {"plain warm-up", "warm-up", "draws", "careful warm-up"}
+def test_progress_is_reported_of_both_phases(single):
+    reports = []
+    drawn = short(single, progress=lambda *report: reports.append(report))
+    # A warm-up this short proves nothing: after the plain map comes the one with a Gauss-Newton step.
+    plain = [(done, total) for phase, done, total in reports if phase == "plain warm-up"]
+    warmup = [(done, total) for phase, done, total in reports if phase == "warm-up"] or plain
+    draws = [(done, total) for phase, done, total in reports if phase == "draws"]
+    assert {phase for phase, _, _ in reports} <= {"plain warm-up", "warm-up", "draws", "careful warm-up"}
     assert warmup[-1] == (drawn.warmup, 100)
     assert draws[-1] == (60, 60)
     assert all(earlier < later for phase in (warmup, draws) for earlier, later in pairwise(phase))
@@ -139,12 +147,13 @@ class TestLeavingRowsOut:
 
 
 def test_the_posterior_is_the_one_that_a_grid_integrates():
-    """Two parameters left free, the others held by priors as narrow as a hair."""
-    held = {"E": 1.8, "alpha": 0.34, "beta": 0.29}
+    """Two parameters left free, the others fixed by priors as narrow as a hair."""
+    fixed = {"E": 1.8, "alpha": 0.34, "beta": 0.29}
     noise = Noise(sigma=LogNormal(0.02, 1e-6), nu=LogNormal(4.0, 1e-6, above=1.0))
-    law = CHINCHILLA.with_priors({name: LogNormal(value, 1e-6) for name, value in held.items()})
-    runs = simulated_runs(held | {"A": 0.35, "B": 0.3}, n=8, sigma=0.02, nu=4.0, seed=6)
-    drawn = sample(structure(runs, law, noise), model_data(runs, law, noise), draws=1000, chains=2, seed=1)
+    law = CHINCHILLA.with_priors({name: LogNormal(value, 1e-6) for name, value in fixed.items()})
+    runs = simulated_runs(fixed | {"A": 0.35, "B": 0.3}, n=8, sigma=0.02, nu=4.0, seed=6)
+    sampler = Sampler(draws=1000, chains=2, seed=1)
+    drawn = sample(Job(None, structure(runs, law, noise), model_data(runs, law, noise), sampler))
 
     a, b = (
         np.linspace(low, high, 241) for low, high in ((np.log(0.15), np.log(0.8)), (np.log(0.1), np.log(0.8)))
@@ -153,7 +162,7 @@ def test_the_posterior_is_the_one_that_a_grid_integrates():
     mean = law(
         (runs.params / runs.reference["params"])[:, None, None],
         (runs.tokens / runs.reference["tokens"])[:, None, None],
-        **held, A=np.exp(log_a), B=np.exp(log_b),
+        **fixed, A=np.exp(log_a), B=np.exp(log_b),
     )  # fmt: skip
     residual = runs.log_loss[:, None, None] - np.log(mean)
     log_density = single_log_likelihood(gammaln, residual, 0.02**2, 4.0, 1.0).sum(0)
@@ -161,7 +170,7 @@ def test_the_posterior_is_the_one_that_a_grid_integrates():
     density = np.exp(log_density - log_density.max())
     edge = density.copy()
     edge[1:-1, 1:-1] = 0
-    assert edge.max() < 1e-5, "the grid holds the whole posterior"
+    assert edge.max() < 1e-5, "the grid covers the whole posterior"
     density /= density.sum()
 
     grid = np.array([log_a.ravel(), log_b.ravel()])
@@ -174,7 +183,7 @@ def test_the_posterior_is_the_one_that_a_grid_integrates():
 
 def test_the_geometry_is_that_of_the_structure(single_fit):
     """One group: five parameters and sigma, and the degrees of freedom; nothing else moves."""
-    assert Geometry(program(single_fit.structure), follow=False).layout.n == 7
+    assert Geometry(program(single_fit.structure), gauss_newton=False).layout.n == 7
 
 
 def test_softplus_of_a_law_keeps_its_gradient_however_far_out():
@@ -206,18 +215,18 @@ def two_hills(x):
     return log_density[0] + 0.5, slope
 
 
-def test_modes_are_told_apart_and_weighed():
+def test_modes_are_separated_and_weighed():
     found = modes(two_hills, 1)
     assert [mode.at[0] for mode in found] == pytest.approx([-1, 2], abs=1e-3)
     assert np.exp(found[1].mass - found[0].mass) == pytest.approx(1 / 3, rel=1e-3)
-    starts = shared_out(found, 4, np.random.default_rng(0))
+    starts = starts_by_mass(found, 4, np.random.default_rng(0))
     assert [mode.at[0] for mode in starts] == pytest.approx([-1, -1, -1, 2], abs=1e-3)
 
 
 def test_a_faint_mode_starts_no_chain_and_draws_no_number():
     one, faint = Mode(np.zeros(1), np.eye(1), 0.0), Mode(np.ones(1), np.eye(1), -4.0)
     rng = np.random.default_rng(0)
-    assert shared_out([one, faint], 4, rng) == [one] * 4
+    assert starts_by_mass([one, faint], 4, rng) == [one] * 4
     assert rng.uniform() == np.random.default_rng(0).uniform()
 
 
@@ -245,7 +254,7 @@ def test_chains_do_not_all_start_at_the_mode_nearest_to_the_middle_of_the_prior(
 
 @pytest.mark.filterwarnings("ignore::bayes_scaling.DoubtfulFitWarning")  # R-hat of 1.01 after so few draws
 def test_sparsity_samples_where_its_terms_stand_for_each_other():
-    """Two dozen runs hardly tell a floor from a sparse term: minutes, before straight coordinates."""
+    """Two dozen runs hardly separate a floor from a sparse term: minutes, before reparametrisation."""
     law = bs.LAWS["sparsity"]
     truth = {name: float(prior.forward(prior.location)) for name, prior in law.priors.items()}
     table = table_of(law, truth | {"phi": -0.2, "delta": 0.2}, n=24, sigma=0.003)

@@ -1,0 +1,194 @@
+"""The chains of one run, and their warm-up: steps and coordinates are adapted in windows until they serve."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bayes_scaling.sampling.engine import CHUNK, Engine
+from bayes_scaling.sampling.jax_model import Data
+from bayes_scaling.sampling.mixing import r_hat_below
+from bayes_scaling.sampling.modes import Mode, starts_by_mass
+from bayes_scaling.sampling.nuts import ChainState, Chunk, averaged, initial_state
+from bayes_scaling.sampling.progress import Report
+from bayes_scaling.sampling.settings import Sampler
+from bayes_scaling.sampling.transport_map import TransportMap, adapted, affine, inverse_affine
+from bayes_scaling.sampling.work import Advance, Work
+
+CAREFUL = (0.97, 0.99)
+"""Acceptances that the step is adapted to once divergences or disagreement have been seen, where not above already."""
+
+LONG_TREE = 10
+"""Leapfrog steps a draw from which the plain map has not proved itself."""
+
+_SEPARATE = 1.2
+"""A split R-hat above this: chains in modes of their own."""
+
+
+class WarmedUp(NamedTuple):
+    """What a warm-up leaves."""
+
+    transport: TransportMap
+    states: list[ChainState]
+    draws: int  # per chain, that it took
+    serves: bool  # whether the coordinates serve
+
+
+class Chains:
+    """The chains of one run: their data, their random keys, and how their coordinates are found.
+
+    Parameters
+    ----------
+    engine : Engine
+    data : mapping of str to array
+    sampler : Sampler
+    progress : callable
+    found : list of Mode, optional
+        The modes of the density, the heaviest first, where they were looked for.
+    """
+
+    def __init__(
+        self, engine: Engine, data: Data, sampler: Sampler, progress: Report, found: list[Mode] | None
+    ):
+        self.engine, self.data, self.count, self.progress = engine, data, sampler.chains, progress
+        self.target, self.found, self.several = sampler.target_accept, found, False
+        self.key = jax.random.key(sampler.seed)
+        self.rng = np.random.default_rng(sampler.seed)
+        self.calls = 0
+
+    def advance(
+        self, states: list[ChainState], target: float, transport: TransportMap
+    ) -> Work[tuple[list[ChainState], Chunk]]:
+        """One chunk of every chain: the states after it, and the chunk of all chains."""
+        keys = jax.random.split(jax.random.fold_in(self.key, self.calls), self.count)
+        self.calls += 1
+        results = yield Advance(self.engine, keys, states, target, transport, self.data)
+        return [state for state, _ in results], joined([chunk for _, chunk in results], np.stack)
+
+    def warm_up(self, limit: int) -> Work[WarmedUp]:
+        """Adapts step and coordinates in windows that double, until they serve or ``limit`` draws are reached."""
+        geometry = self.engine.geometry
+        transport, positions = self._starts()
+        step, target, done, window = 0.5, self.target, 0, 2 * CHUNK
+        while True:
+            states = [initial_state(geometry, x, step, transport, self.data) for x in positions]
+            chunks = []
+            for _ in range(window // CHUNK):
+                states, chunk = yield from self.advance(states, target, transport)
+                chunks.append(chunk)
+                done += CHUNK
+                self.progress("warm-up" if geometry.gauss_newton else "plain warm-up", done, limit)
+            # The first third of a window still finds its step and forgets where it started.
+            kept = along_draws(chunks[len(chunks) // 3 :])
+            pooled = np.asarray(kept.position).reshape(-1, geometry.layout.n)
+            careful = kept.diverging.mean() > 0.001
+            serves = not careful and _nearly_white(_shrunk(pooled))
+            if not geometry.gauss_newton:
+                serves &= bool(kept.n_steps.mean() < LONG_TREE)
+            if (serves and done > 2 * CHUNK) or done + 2 * window > limit:
+                return WarmedUp(transport, [averaged(state) for state in states], done, serves)
+            if careful and done > 2 * CHUNK:
+                target = max(self.target, CAREFUL[0])
+            transport, positions, step = self._adapted(pooled, states, transport)
+            window *= 2
+
+    def adapt_again(
+        self, chunks: Chunk, states: list[ChainState], transport: TransportMap, target: float
+    ) -> Work[tuple[TransportMap, list[ChainState]]]:
+        """Coordinates fitted to these draws, and steps adapted to a new target: the map and the states."""
+        pooled = np.asarray(chunks.position).reshape(-1, chunks.position.shape[-1])
+        transport, positions, step = self._adapted(pooled, states, transport)
+        states = [initial_state(self.engine.geometry, x, step, transport, self.data) for x in positions]
+        for done in range(1, 5):
+            states, _ = yield from self.advance(states, target, transport)
+            self.progress("careful warm-up", done * CHUNK, 4 * CHUNK)
+        return transport, [averaged(state) for state in states]
+
+    def draw(
+        self, states: list[ChainState], transport: TransportMap, draws: int
+    ) -> Work[tuple[list[ChainState], Chunk]]:
+        """Chunks with a fixed step: the states after them, and the chunks joined along the draws."""
+        chunks: list[Chunk] = []
+        while (done := len(chunks) * CHUNK) < draws:
+            self.progress("draws", done, draws)
+            states, chunk = yield from self.advance(states, 0.0, transport)
+            chunks.append(chunk)
+        self.progress("draws", draws, draws)
+        return states, along_draws(chunks)
+
+    def separate(self, chunks: Chunk) -> bool:
+        """Whether chains stayed in the several modes that they started in: neither time nor care would mix them."""
+        return self.several and not r_hat_below(np.asarray(chunks.position), _SEPARATE)
+
+    def _starts(self) -> tuple[TransportMap, list[np.ndarray]]:
+        """The map, and where each chain starts."""
+        first = self.found[0] if self.found else None
+        transport = _on_device(self.engine.geometry.find(self.data, first.at if first else None))
+        starts = starts_by_mass(self.found, self.count, self.rng) if self.found else [first] * self.count
+        self.several = any(mode is not first for mode in starts)
+        return transport, [
+            self._start(transport) if mode is None or mode is first else self._start_at(mode, transport)
+            for mode in starts
+        ]
+
+    def _adapted(
+        self, pooled: np.ndarray, states: list[ChainState], transport: TransportMap
+    ) -> tuple[TransportMap, list[np.ndarray], float]:
+        """The map fitted to pooled draws, the chains' positions under it, and a step to start from."""
+        before = [affine(state.hmc.position, transport) for state in states]
+        transport = _on_device(adapted(transport, pooled.mean(0), _shrunk(pooled)))
+        step = float(np.exp(np.mean([state.adaptation.log_step_size_avg for state in states])))
+        return transport, [inverse_affine(at, transport) for at in before], step
+
+    def _start(self, transport: TransportMap) -> np.ndarray:
+        """A start drawn around the mode, nearer to it until the density is finite there."""
+        geometry = self.engine.geometry
+        x = self.rng.standard_normal(geometry.layout.n)
+        for _ in range(20):
+            value, gradient = geometry.value_and_grad(x, transport, self.data)
+            if np.isfinite(value) and np.all(np.isfinite(gradient)):
+                break
+            x = x / 2
+        return x
+
+    def _start_at(self, mode: Mode, transport: TransportMap) -> np.ndarray:
+        """A start drawn around another mode, or around the first where the map does not reach it."""
+        geometry = self.engine.geometry
+        z = self.rng.standard_normal(geometry.layout.n)
+        for _ in range(5):
+            x = geometry.position(mode.at + mode.root @ z, transport, self.data)
+            if x is not None and np.isfinite(geometry.value_and_grad(x, transport, self.data)[0]):
+                return x
+            z = z / 2
+        return self._start(transport)
+
+
+def joined(chunks: Sequence[Chunk], join: Callable[[list[np.ndarray]], np.ndarray]) -> Chunk:
+    """Chunks as one, each field joined in the same way."""
+    joint: Chunk = jax.tree.map(lambda *parts: join([np.asarray(p) for p in parts]), *chunks)
+    return joint
+
+
+def along_draws(chunks: Sequence[Chunk]) -> Chunk:
+    """Chunks of all chains, one after the other."""
+    return joined(chunks, lambda parts: np.concatenate(parts, axis=1))
+
+
+def _on_device(transport: TransportMap) -> TransportMap:
+    moved: TransportMap = jax.tree.map(lambda x: jnp.asarray(x, float), transport)
+    return moved
+
+
+def _shrunk(positions: np.ndarray) -> np.ndarray:
+    """Covariance of pooled draws, drawn towards the identity as far as their number asks for."""
+    count, n = positions.shape
+    pull = 2 * n / (count + 2 * n)
+    covariance: np.ndarray = np.cov(positions.T).reshape(n, n)
+    return (1 - pull) * covariance + pull * np.eye(n)
+
+
+def _nearly_white(covariance: np.ndarray) -> bool:
+    values = np.linalg.eigvalsh(covariance)
+    return bool(values[0] > 0.1 and values[-1] < 10.0)
