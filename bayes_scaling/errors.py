@@ -1,5 +1,10 @@
 """What can go wrong, as types: input that cannot be used, and input or fits that are in doubt."""
 
+import os
+import warnings
+
+_PACKAGE = os.path.dirname(__file__) + os.sep
+
 
 class InputError(ValueError):
     """Input that cannot be used. The message names the column, row and value, and says what to do."""
@@ -11,3 +16,8 @@ class DoubtfulInputWarning(UserWarning):
 
 class DoubtfulFitWarning(UserWarning):
     """A posterior that should not be trusted as it stands, said in one sentence."""
+
+
+def warn(sentence: str, category: type[UserWarning]) -> None:
+    """Warns of something at the line outside of this package that led to it, however deep the calls are."""
+    warnings.warn(sentence, category, skip_file_prefixes=(_PACKAGE,))

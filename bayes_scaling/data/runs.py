@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +14,7 @@ import numpy as np
 from bayes_scaling.data import validate
 from bayes_scaling.data.columns import canonical, further, read_file
 from bayes_scaling.data.units import format_flops, format_quantity, parse_quantity, training_flops
-from bayes_scaling.errors import DoubtfulInputWarning, InputError
+from bayes_scaling.errors import DoubtfulInputWarning, InputError, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -485,5 +484,5 @@ def load_runs(
     table = canonical(frame, mapping, inputs, name, where)
     doubts = tuple(validate.questionable(table, inputs))
     for doubt in doubts:
-        warnings.warn(f"{name}: {doubt}", DoubtfulInputWarning, stacklevel=2)
+        warn(f"{name}: {doubt}", DoubtfulInputWarning)
     return Runs(table=table, name=name, warnings=doubts, inputs=further(inputs))

@@ -1,4 +1,4 @@
-"""Which answers hang on which prior: how they would move, were a prior's density raised to a power.
+"""Which answers are sensitive to which prior: how they would move, were a prior's density raised to a power.
 
 Kallioinen et al. 2024, arXiv:2107.14054, scale the prior to p(theta)^a. At a = 1 the derivative of a posterior mean
 with respect to log a is its posterior covariance with log p(theta), so that nothing is refitted or reweighted:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
     from bayes_scaling.laws.priors import Prior
 
-HANGS = 0.15
+SENSITIVE = 0.15
 """A move of the mean by this many posterior sd, or of the sd by this share, when a prior counts twice."""
 
 
@@ -36,13 +36,14 @@ def prior_sensitivity(fit: "Posterior", group: str | None = None) -> "pd.DataFra
         Rows: the law's parameters and the constants that papers print, of this group. Columns: the priors of the
         law's parameters (all that a pooling makes of one: population and groups). Values: the larger of the
         shift of the mean in posterior sd, and of the relative change of the sd, per doubling of the prior's
-        weight. A quantity that only its prior tells has .35 (its sd would shrink by that share).
+        weight. A quantity that is known only from its prior has .35 (its sd would shrink by that share).
     """
     return _sensitivity(fit, group or fit.groups[0], _log_priors(fit))
 
 
 def _sensitivity(fit: "Posterior", group: str, log_priors: dict[str, np.ndarray]) -> "pd.DataFrame":
     """`prior_sensitivity`, given what the priors say of each draw."""
+    # pandas loads when a table is made, and not on import.
     import pandas as pd
 
     answers = fit.draws(group)
@@ -51,16 +52,17 @@ def _sensitivity(fit: "Posterior", group: str, log_priors: dict[str, np.ndarray]
         parameters = {name: answers[name] for name in fit.law.parameters}
         quantities |= fit.law.constants(fit.reference, **parameters)
     flattened = {about: flat(values) for about, values in quantities.items()}
-    table = {
-        name: {about: _moved(values, log_prior) for about, values in flattened.items()}
-        for name, log_prior in log_priors.items()
-    }
-    return pd.DataFrame(table)
+    return pd.DataFrame(
+        {
+            name: {about: _moved(values, log_prior) for about, values in flattened.items()}
+            for name, log_prior in log_priors.items()
+        }
+    )
 
 
 def prior_sensitive(fit: "Posterior") -> list[str]:
-    """For each prior, a sentence on the answers about other parameters that hang on it."""
-    said = []
+    """For each prior, a sentence on the answers about other parameters that are sensitive to it."""
+    found = []
     many, log_priors = "group" in fit.draws().dims, _log_priors(fit)
     for group in fit.groups if many else fit.groups[:1]:
         table = _sensitivity(fit, group, log_priors)
@@ -68,14 +70,14 @@ def prior_sensitive(fit: "Posterior") -> list[str]:
         others = table.apply(lambda row: row.drop(row.name, errors="ignore"), axis=1)
         worst, moved = others.idxmax(axis=1), others.max(axis=1)
         for prior in table.columns:
-            own = [str(about) for about in table.index if worst[about] == prior and moved[about] > HANGS]
+            own = [str(about) for about in table.index if worst[about] == prior and moved[about] > SENSITIVE]
             if own:
-                hang, move = ("hang", "they move") if len(own) > 1 else ("hangs", "it moves")
-                said.append(
-                    f"{', '.join(own)}{where} {hang} on the prior of {prior}: "
+                are, move = ("are", "they move") if len(own) > 1 else ("is", "it moves")
+                found.append(
+                    f"{', '.join(own)}{where} {are} sensitive to the prior of {prior}: "
                     f"counted twice, {move} by up to {moved[own].max():.2f} posterior sd"
                 )
-    return said
+    return found
 
 
 def flat(values: "xr.DataArray") -> np.ndarray:
@@ -92,8 +94,7 @@ def _log_prior(fit: "Posterior", name: str, prior: "Prior") -> "xr.DataArray":
     """Log density of what this prior says of the parameter, up to a constant, dims (chain, draw)."""
     posterior = fit.posterior
     population = posterior.get(f"{name}_population", posterior[name])
-    z = (prior.inverse(population) - prior.location) / prior.spread
-    log_density = -0.5 * z**2
+    log_density: xr.DataArray = -0.5 * ((prior.inverse(population) - prior.location) / prior.spread) ** 2
     if f"{name}_tau" in posterior:
         log_density = log_density - 0.5 * (posterior[f"{name}_tau"] / prior.group_spread) ** 2
     return log_density.sum("group") if "group" in log_density.dims else log_density

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
-from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
+from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError, warn
 from bayes_scaling.inference.diagnostics import diagnose
 from bayes_scaling.inference.netcdf import open_posterior, save_posterior
 from bayes_scaling.inference.posterior import Posterior
@@ -183,11 +183,7 @@ def _fits(
             yield counted(outcome)
     if failed:
         shown_names = ", ".join(failed[:5]) + ", ..." * (len(failed) > 5)
-        warnings.warn(
-            f"{len(failed)} of {len(names)} fits failed their diagnosis: {shown_names}",
-            DoubtfulFitWarning,
-            stacklevel=2,
-        )
+        warn(f"{len(failed)} of {len(names)} fits failed their diagnosis: {shown_names}", DoubtfulFitWarning)
 
 
 def _sampled(

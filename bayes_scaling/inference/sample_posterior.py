@@ -1,19 +1,15 @@
 """One posterior from its specification: checked, sampled, and its convergence said loudly where it is bad."""
 
-import warnings
 from time import perf_counter
-from typing import TYPE_CHECKING
 
-from bayes_scaling.errors import DoubtfulFitWarning
+from bayes_scaling.errors import DoubtfulFitWarning, warn
 from bayes_scaling.inference.diagnostics import diagnose
 from bayes_scaling.inference.identifiability import unidentified
 from bayes_scaling.inference.netcdf import make_tree
 from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.spec import Spec
+from bayes_scaling.sampling.draws import Draws
 from bayes_scaling.sampling.progress import Report, progress_bar
-
-if TYPE_CHECKING:
-    from bayes_scaling.sampling.sample import Draws
 
 
 def sample_posterior(spec: Spec, progress: bool | Report = False) -> Posterior:
@@ -31,7 +27,7 @@ def sample_posterior(spec: Spec, progress: bool | Report = False) -> Posterior:
         For what the table cannot tell about the law, and if the posterior did not converge.
     """
     for sentence in unidentified(spec.runs, spec.law, spec.noise):
-        warnings.warn(sentence, DoubtfulFitWarning, stacklevel=3)
+        warn(sentence, DoubtfulFitWarning)
     with progress_bar(progress, spec.law.name) as report:
         # JAX, PyMC and xarray load here, when something is sampled, and not on import.
         from bayes_scaling.sampling.sample import sample
@@ -39,11 +35,11 @@ def sample_posterior(spec: Spec, progress: bool | Report = False) -> Posterior:
         began = perf_counter()
         result = posterior_of(spec, sample(spec.job(progress=report)), perf_counter() - began)
     for sentence in diagnose(result).failures:
-        warnings.warn(sentence, DoubtfulFitWarning, stacklevel=3)
+        warn(sentence, DoubtfulFitWarning)
     return result
 
 
-def posterior_of(spec: Spec, sampled: "Draws", seconds: float) -> Posterior:
+def posterior_of(spec: Spec, sampled: Draws, seconds: float) -> Posterior:
     """The posterior that these draws make of a specification."""
     tree = make_tree(spec.runs, spec.structure, sampled, spec.provenance(sampled, seconds))
     return Posterior(spec.law, spec.runs, spec.noise, dict(spec.structure.pooling), tree)

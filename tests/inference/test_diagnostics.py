@@ -234,12 +234,26 @@ class TestSummary:
         assert meaning(single_fit, "A_population") == "A of a typical group"
 
 
-def test_a_diagnosis_reads_as_a_report():
-    diagnosis = Diagnosis(1.002, 812.4, 655.0, 3, 0.91, (), ("E is told by its prior",))
-    assert str(diagnosis) == (
-        "The chains converged: R-hat 1.002, bulk ESS 812, tail ESS 655, 3 divergences, E-BFMI 0.91.\n"
-        "- E is told by its prior."
-    )
+class TestReport:
+    def test_it_opens_with_the_verdict_and_says_every_failure_and_warning(self):
+        failures, warnings = ("E has only 12 effective draws",), ("A is known only from its prior",)
+        diagnosis = Diagnosis(1.002, 12.4, 655.0, 3, 0.91, failures, warnings)
+        figures = "R-hat 1.002, bulk ESS 12, tail ESS 655, 3 divergences, E-BFMI 0.91"
+        assert diagnosis.sentences() == [f"The chains did NOT converge: {figures}", *failures]
+        assert str(diagnosis).startswith(
+            f"The chains did NOT converge: {figures}.\n{failures[0]}.\nWarning: {warnings[0]}.\n"
+        )
+        assert str(dataclasses.replace(diagnosis, failures=())).startswith(
+            f"The chains converged: {figures}."
+        )
+
+    def test_its_table_names_the_bound_of_each_criterion(self):
+        table = Diagnosis(1.002, 812.4, 655.0, 3, 0.91, (), ()).table()
+        assert table.columns.tolist() == ["worst", "wanted"]
+        assert table["worst"].to_dict() == {
+            "R-hat": 1.002, "bulk ESS": 812.4, "tail ESS": 655.0, "divergences": 3, "E-BFMI": 0.91,
+        }  # fmt: skip
+        assert table.loc["R-hat", "wanted"] == "at most 1.01"
 
 
 def test_a_floor_above_what_a_run_has_reached_is_said(single_fit):

@@ -1,0 +1,53 @@
+"""R-hat and effective sample sizes of every quantity of a posterior (Vehtari et al. 2021, arXiv:1903.08008)."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+TAIL = 0.89
+"""The quantile whose effective draws count for the upper tail, as ArviZ has it; its mirror image for the lower."""
+
+
+def convergence(posterior: "xr.Dataset") -> "pd.DataFrame":
+    """R-hat, bulk ESS and tail ESS.
+
+    Parameters
+    ----------
+    posterior : Dataset
+        Dims (chain, draw), and group where a quantity differs between groups.
+
+    Returns
+    -------
+    DataFrame
+        Columns r_hat, ess_bulk and ess_tail; a row for each label of `by_label`.
+    """
+    # pandas and ArviZ load when there are draws, and not on import.
+    import pandas as pd
+    from arviz_stats.base.array import array_stats
+
+    draws = by_label(posterior)
+    stacked = np.stack(list(draws.values()))
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a quantity that never moves
+        columns = {
+            "r_hat": array_stats.rhat(stacked),
+            "ess_bulk": array_stats.ess(stacked, method="bulk"),
+            "ess_tail": array_stats.ess(stacked, method="tail", prob=TAIL),
+        }
+    return pd.DataFrame(columns, index=list(draws))
+
+
+def by_label(posterior: "xr.Dataset") -> dict[str, np.ndarray]:
+    """Draws of shape (chain, draw) of each quantity, and of each of its groups: ``E``, or ``E[pythia]``."""
+    found = {}
+    for name, quantity in posterior.data_vars.items():
+        draws = quantity.transpose(..., "chain", "draw")
+        if "group" in draws.dims:
+            labels = draws["group"].to_numpy()
+            found |= {f"{name}[{label}]": own for label, own in zip(labels, draws.to_numpy(), strict=True)}
+        else:
+            found[str(name)] = draws.to_numpy()
+    return found
