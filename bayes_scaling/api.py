@@ -1,123 +1,88 @@
-"""What a user meets: `fit`, `Fit` and the verbs that start from a table. The only module that knows every folder."""
+"""What a user meets: `fit`, `Fit` and every verb. The only module that knows every folder."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from bayes_scaling.evaluation import approaches as approaches_
-from bayes_scaling.evaluation import backtest as backtest_
-from bayes_scaling.evaluation import compare_pooling as compare_pooling_
-from bayes_scaling.forecast import predict as predict_
-from bayes_scaling.inference import diagnostics, netcdf
-from bayes_scaling.inference import sample_many as sample_many_
-from bayes_scaling.inference import summary as summary_
+from bayes_scaling.data.runs import RunsLike
+from bayes_scaling.data.units import Quantity
+from bayes_scaling.evaluation import backtest as _backtest
+from bayes_scaling.evaluation import compare_pooling as _compare_pooling
+from bayes_scaling.evaluation.approaches import approaches
+from bayes_scaling.evaluation.compare import compare
+from bayes_scaling.evaluation.simulate import simulate
+from bayes_scaling.forecast.predict import predict
+from bayes_scaling.forecast.two_step import two_step
+from bayes_scaling.inference.diagnostics import diagnose
+from bayes_scaling.inference.netcdf import open_posterior, save_posterior
 from bayes_scaling.inference.posterior import Posterior
+from bayes_scaling.inference.prior_sensitivity import prior_sensitivity
+from bayes_scaling.inference.sample_many import FitOutcome, Tables, sample_many
 from bayes_scaling.inference.sample_posterior import sample_posterior
 from bayes_scaling.inference.spec import make_spec
+from bayes_scaling.inference.summary import summary
 from bayes_scaling.laws.base import DEFAULT, Law
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.build import Pooling
 from bayes_scaling.model.drift import Drift
 from bayes_scaling.model.noise import Noise
-from bayes_scaling.planning import allocate as allocate_
-from bayes_scaling.planning import contrast as contrast_
-from bayes_scaling.planning import exponents as exponents_
-from bayes_scaling.planning import plan as plan_
-from bayes_scaling.planning import risk as risk_
-from bayes_scaling.planning import serving
-from bayes_scaling.planning.design import design as design_
+from bayes_scaling.planning.allocate import allocate
+from bayes_scaling.planning.contrast import contrast
+from bayes_scaling.planning.design.candidates import isoflop_grid
+from bayes_scaling.planning.design.design import design
+from bayes_scaling.planning.exponents import exponents
+from bayes_scaling.planning.plan import plan
+from bayes_scaling.planning.risk import chances, risk
+from bayes_scaling.planning.serving import serve
 from bayes_scaling.sampling.progress import Report
 from bayes_scaling.sampling.settings import Sampler, SamplerSettings
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
     from distributed import Client
+    from numpy.typing import ArrayLike
+
+__all__ = [
+    "Fit", "approaches", "backtest", "compare", "compare_pooling", "design", "fit", "fit_many", "isoflop_grid",
+    "open_fit", "prior_sensitivity", "simulate", "two_step",
+]  # fmt: skip
 
 
 class Fit(Posterior):
-    """A law fitted to a table of runs: a `Posterior` whose verbs are methods.
+    """A law fitted to a table of runs: a `Posterior` whose verbs are methods, and document themselves."""
 
-    Each method is one line that hands the posterior to the function of that name, which documents it.
-    """
-
-    def summary(self, prob: float = 0.9) -> "pd.DataFrame":
-        """Median and interval of every quantity, R-hat and ESS; see `bayes_scaling.inference.summary`."""
-        return summary_.summary(self, prob)
-
-    def diagnose(self) -> diagnostics.Diagnosis:
-        """Convergence and identifiability, in sentences; see `bayes_scaling.inference.diagnostics`."""
-        return diagnostics.diagnose(self)
-
-    def predict(
-        self,
-        params: Any = None,
-        tokens: Any = None,
-        *,
-        group: str | None = None,
-        drift: Drift | float | bool | None = None,
-        **inputs: Any,
-    ) -> predict_.Forecast:
-        """The loss at other inputs; see `bayes_scaling.forecast.predict`."""
-        return predict_.predict(self, params, tokens, group=group, drift=drift, **inputs)
-
-    def allocate(self, flops: Any, *, group: str | None = None, **inputs: Any) -> allocate_.Allocation:
-        """Compute-optimal N and D; see `bayes_scaling.planning.allocate`."""
-        return allocate_.allocate(self, flops, group=group, **inputs)
-
-    def approaches(self, flops: Any = None, **options: Any) -> approaches_.Approaches:
-        """N_opt by Chinchilla's three approaches; see `bayes_scaling.evaluation.approaches`."""
-        return approaches_.approaches(self, flops, **options)
-
-    def design(self, budget: Any, **goal: Any) -> design_.Design:
-        """Which runs to train next; see `bayes_scaling.planning.design`."""
-        return design_.design(self, budget, **goal)
-
-    def plan(self, flops: Any = None, **constraints: Any) -> plan_.Plan:
-        """What to train under real constraints; see `bayes_scaling.planning.plan`."""
-        return plan_.plan(self, flops, **constraints)
-
-    def risk(self, flops: Any = None, **choice: Any) -> risk_.Risk:
-        """What a choice of N and D may cost; see `bayes_scaling.planning.risk`."""
-        return risk_.risk(self, flops, **choice)
-
-    def chances(self, target: Any, flops: Any, **options: Any) -> "xr.DataArray":
-        """The probability of a target loss along a budget; see `bayes_scaling.planning.risk`."""
-        return risk_.chances(self, target, flops, **options)
-
-    def serve(self, served: Any, **demand: Any) -> serving.Serving:
-        """The best model when inference is paid for too; see `bayes_scaling.planning.serving`."""
-        return serving.serve(self, served, **demand)
-
-    def contrast(self, flops: Any, **options: Any) -> contrast_.Contrast:
-        """Groups against groups at some budgets; see `bayes_scaling.planning.contrast`."""
-        return contrast_.contrast(self, flops, **options)
+    # What was learnt, and whether to believe it
+    summary = summary
+    diagnose = diagnose
+    prior_sensitivity = prior_sensitivity
+    # What larger runs reach, and what to train
+    predict = predict
+    allocate = allocate
+    plan = plan
+    risk = risk
+    chances = chances
+    serve = serve
+    # What the literature asks of exponents, and where groups differ
+    exponents = exponents
+    approaches = approaches
+    contrast = contrast
+    # Which runs to train next
+    design = design
+    # One netCDF file, which `open_fit` reads
+    save = save_posterior
 
     def compare_pooling(
         self, *, refit: bool = True, progress: bool | Report = False, **settings: Unpack[SamplerSettings]
-    ) -> compare_pooling_.PoolingComparison:
+    ) -> _compare_pooling.PoolingComparison:
         """Which parameters differ between groups; see `bayes_scaling.evaluation.compare_pooling`."""
         sampler = replace(self.sampler, **settings)
-        return compare_pooling_.compare_pooling(
+        return _compare_pooling.compare_pooling(
             self.runs, self.law, noise=self.noise, refit=refit, progress=progress, sampler=sampler
         )
 
-    def exponents(self, params: Any = None, tokens: Any = None, **options: Any) -> exponents_.Exponents:
-        """What the literature reads off exponents; see `bayes_scaling.planning.exponents`."""
-        return exponents_.exponents(self, params, tokens, **options)
-
-    def save(self, path: str | Path, *, force: bool = False) -> Path:
-        """Writes the fit to one netCDF file, whole or not at all; see `bayes_scaling.inference.netcdf`."""
-        return netcdf.save_posterior(self, path, force=force)
-
-
-def _fit_of(posterior: Posterior) -> Fit:
-    return Fit(posterior.law, posterior.runs, posterior.noise, posterior.pooling, posterior.tree)
-
 
 def fit(
-    runs: Any,
+    runs: RunsLike,
     law: str | Law = DEFAULT,
     *,
     group: str | None = None,
@@ -149,7 +114,7 @@ def fit(
     progress : bool or callable
         Show a progress bar on stderr, or call ``progress(phase, done, total)``.
     **settings
-        Fields of `Sampler`: draws, chains, max_warmup, seed, parallel.
+        Fields of `Sampler`: draws, chains, max_warmup, seed, target_accept, parallel.
 
     Returns
     -------
@@ -173,11 +138,11 @@ def fit(
 
 def open_fit(path: str | Path) -> Fit:
     """Opens a fit saved by `Fit.save`; errors as for `bayes_scaling.inference.netcdf.open_posterior`."""
-    return _fit_of(netcdf.open_posterior(path))
+    return _fit_of(open_posterior(path))
 
 
 def fit_many(
-    tables: Mapping[str, Any] | Sequence[str | Path],
+    tables: Tables,
     law: str | Law = DEFAULT,
     *,
     group: str | None = None,
@@ -189,12 +154,12 @@ def fit_many(
     at_once: int | None = None,
     progress: bool | Report = False,
     **settings: Unpack[SamplerSettings],
-) -> Iterator[sample_many_.FitOutcome]:
+) -> Iterator[FitOutcome[Fit]]:
     """Fit a law to many tables, together and resumable; see `bayes_scaling.inference.sample_many`.
 
     ``**settings`` are fields of `Sampler`, as for `fit`.
     """
-    outcomes = sample_many_.sample_many(
+    outcomes = sample_many(
         tables,
         law,
         group=group,
@@ -207,15 +172,15 @@ def fit_many(
         at_once=at_once,
         progress=progress,
     )
-    return (replace(o, fit=_fit_of(o.fit)) if o.fit is not None else o for o in outcomes)
+    return (FitOutcome(o.name, _fit_of(o.fit) if o.fit else None, o.error, o.resumed) for o in outcomes)
 
 
 def backtest(
-    runs: Any,
+    runs: RunsLike,
     law: str | Law = DEFAULT,
     *,
-    splits: str | Mapping[str, Any] = "rolling",
-    holdout_above: float | str | None = None,
+    splits: "str | Mapping[str, ArrayLike]" = "rolling",
+    holdout_above: Quantity | None = None,
     drift: Drift | float | bool | None = None,
     baselines: bool = True,
     group: str | None = None,
@@ -227,12 +192,12 @@ def backtest(
     at_once: int | None = None,
     progress: bool | Report = False,
     **settings: Unpack[SamplerSettings],
-) -> backtest_.Backtest:
+) -> _backtest.Backtest:
     """Fit the smaller runs, forecast the larger, and compare; see `bayes_scaling.evaluation.backtest`.
 
     ``**settings`` are fields of `Sampler`, as for `fit`.
     """
-    return backtest_.backtest(
+    return _backtest.backtest(
         runs,
         law,
         splits=splits,
@@ -252,7 +217,7 @@ def backtest(
 
 
 def compare_pooling(
-    runs: Any,
+    runs: RunsLike,
     law: str | Law = "chinchilla",
     *,
     group: str | None = None,
@@ -261,12 +226,12 @@ def compare_pooling(
     refit: bool = True,
     progress: bool | Report = False,
     **settings: Unpack[SamplerSettings],
-) -> compare_pooling_.PoolingComparison:
+) -> _compare_pooling.PoolingComparison:
     """Which parameters of a law differ between groups; see `bayes_scaling.evaluation.compare_pooling`.
 
     ``**settings`` are fields of `Sampler`, as for `fit`.
     """
-    return compare_pooling_.compare_pooling(
+    return _compare_pooling.compare_pooling(
         runs,
         law,
         group=group,
@@ -276,3 +241,7 @@ def compare_pooling(
         progress=progress,
         sampler=Sampler(**settings),
     )
+
+
+def _fit_of(posterior: Posterior) -> Fit:
+    return Fit(posterior.law, posterior.runs, posterior.noise, posterior.pooling, posterior.tree)

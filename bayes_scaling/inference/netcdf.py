@@ -115,7 +115,7 @@ def runs_of(tree: "xr.DataTree", about: dict[str, Any]) -> Runs:
     return Runs(table, about["name"], tuple(about["doubts"]), tuple(about["inputs"]))
 
 
-def save_posterior(posterior: Posterior, path: str | Path, *, force: bool = False) -> Path:
+def save_posterior(fit: Posterior, path: str | Path, *, force: bool = False) -> Path:
     """Writes a posterior to one netCDF file, whole or not at all.
 
     Raises
@@ -124,7 +124,7 @@ def save_posterior(posterior: Posterior, path: str | Path, *, force: bool = Fals
         If the file exists and ``force`` is false, or the folder cannot be written.
     """
     path = Path(path)
-    write_tree(posterior.tree, path, force)
+    write_tree(fit.tree, path, force)
     return path
 
 

@@ -11,6 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
+from bayes_scaling.data.runs import RunsLike
 from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError, warn
 from bayes_scaling.inference.diagnostics import diagnose
 from bayes_scaling.inference.netcdf import open_posterior, save_posterior
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
+type Tables = Mapping[str, RunsLike | Callable[[], RunsLike]] | Sequence[str | Path]
+"""Tables by name, or functions that give them when they are needed; or paths, which go by the names of their files."""
+
+
 class BatchSettings(ModelSettings, total=False):
     """What `sample_many` takes beside tables, law and sampler, for those who hand it on."""
 
@@ -38,7 +43,7 @@ class BatchSettings(ModelSettings, total=False):
 
 
 @dataclass(frozen=True, eq=False)
-class FitOutcome:
+class FitOutcome[Fitted: Posterior]:
     """What came of one table of a batch.
 
     Attributes
@@ -53,13 +58,13 @@ class FitOutcome:
     """
 
     name: str
-    fit: Posterior | None = None
+    fit: Fitted | None = None
     error: str = ""
     resumed: bool = False
 
 
 def sample_many(
-    tables: Mapping[str, Any] | Sequence[str | Path],
+    tables: Tables,
     law: str | Law = DEFAULT,
     *,
     group: str | None = None,
@@ -71,7 +76,7 @@ def sample_many(
     client: "Client | None" = None,
     at_once: int | None = None,
     progress: bool | Report = False,
-) -> Iterator[FitOutcome]:
+) -> Iterator[FitOutcome[Posterior]]:
     """Fit a law to many tables, or to many subsets of one, in as few compiled programs as can be.
 
     Tables that differ in their rows alone share one program, and are sampled side by side. A table that cannot
@@ -151,12 +156,12 @@ def _fits(
     client: "Client | None",
     at_once: int | None,
     progress: bool | Report,
-) -> Iterator[FitOutcome]:
+) -> Iterator[FitOutcome[Posterior]]:
     failed: list[str] = []
     done = 0
     with progress_bar(progress) as report:
 
-        def counted(outcome: FitOutcome) -> FitOutcome:
+        def counted(outcome: FitOutcome[Posterior]) -> FitOutcome[Posterior]:
             nonlocal done
             done += 1
             if report:
@@ -188,7 +193,7 @@ def _fits(
 
 def _sampled(
     requests: Mapping[str, Spec], parallel: Parallel | None, client: "Client | None", at_once: int | None
-) -> Iterator[FitOutcome]:
+) -> Iterator[FitOutcome[Posterior]]:
     """The outcome of each request, as they come."""
     from time import perf_counter
 

@@ -47,11 +47,12 @@ def _here(tmp_path, monkeypatch):
 @pytest.fixture
 def judged(monkeypatch):
     """Sets what every diagnosis finds wrong, for fits too short to pass on their own."""
-    room = import_module("bayes_scaling.inference.diagnostics")
-    found = room.diagnose
+    found = bs.Fit.diagnose
 
     def judge(*failures):
-        monkeypatch.setattr(room, "diagnose", lambda fit: dataclasses.replace(found(fit), failures=failures))
+        monkeypatch.setattr(
+            bs.Fit, "diagnose", lambda fit: dataclasses.replace(found(fit), failures=failures)
+        )
 
     judge()
     return judge
@@ -200,13 +201,13 @@ AS_FILES = {"path": "output"}
 @pytest.mark.parametrize(
     ("verb", "functions", "python_only", "command_line_only"),
     [
-        ("fit", [bs.fit, bs.Fit.save, bs.Fit.summary], {"priors"}, LOADED | {"json"}),
+        ("fit", [bs.fit, bs.Fit.save, bs.Fit.summary], {"fit", "priors"}, LOADED | {"json"}),
         ("fit-many", [bs.fit_many], {"priors", "tables"}, LOADED | {"runs", "json"}),
-        ("summary", [bs.Fit.summary], set(), {"fit", "json"}),
-        ("diagnose", [bs.Fit.diagnose], set(), {"fit", "json"}),
-        ("predict", [bs.Fit.predict, bs.Forecast.table], set(), {"fit", "input", "below", "json"}),
+        ("summary", [bs.Fit.summary], set(), {"json"}),
+        ("diagnose", [bs.Fit.diagnose], set(), {"json"}),
+        ("predict", [bs.Fit.predict, bs.Forecast.table], set(), {"input", "below", "json"}),
         ("two-step", [bs.two_step, bs.Forecast.table], set(), {"input", "below", "json"}),
-        ("allocate", [bs.Fit.allocate, bs.Allocation.table], set(), {"fit", "input", "json"}),
+        ("allocate", [bs.Fit.allocate, bs.Allocation.table], set(), {"input", "json"}),
         ("approaches", [bs.approaches, bs.Approaches.table], set(), {"output", "force", "json"}),
         ("design", [bs.design], set(), {"law", "output", "force", "json"}),
         ("report", [bs.report], set(), set()),
