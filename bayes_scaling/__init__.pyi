@@ -37,6 +37,9 @@ from .model.build import build_model as build_model
 from .model.discrepancy import Discrepancy as Discrepancy
 from .model.drift import Drift as Drift
 from .model.noise import Noise as Noise
+from .model.shares import Shares as Shares
+from .model.structure import NoiseModel as NoiseModel
+from .model.undertuned import Undertuned as Undertuned
 from .planning.allocate import Allocation as Allocation
 from .planning.compute import architecture as architecture
 from .planning.compute import critical_batch as critical_batch

@@ -24,9 +24,9 @@ from bayes_scaling.inference.spec import make_spec
 from bayes_scaling.inference.summary import summary
 from bayes_scaling.laws.base import DEFAULT, Law
 from bayes_scaling.laws.priors import Prior
-from bayes_scaling.model.build import Pooling
 from bayes_scaling.model.drift import Drift
-from bayes_scaling.model.noise import Noise
+from bayes_scaling.model.noise import NoiseModel
+from bayes_scaling.model.structure import Pooling
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.contrast import contrast
 from bayes_scaling.planning.design.candidates import isoflop_grid
@@ -87,7 +87,7 @@ def fit(
     *,
     group: str | None = None,
     pooling: Pooling | Mapping[str, Pooling] | None = None,
-    noise: str | Noise | None = None,
+    noise: str | NoiseModel | None = None,
     priors: Mapping[str, Prior] | None = None,
     progress: bool | Report = False,
     **settings: Unpack[SamplerSettings],
@@ -147,7 +147,7 @@ def fit_many(
     *,
     group: str | None = None,
     pooling: Pooling | Mapping[str, Pooling] | None = None,
-    noise: str | Noise | None = None,
+    noise: str | NoiseModel | None = None,
     priors: Mapping[str, Prior] | None = None,
     folder: str | Path | None = None,
     client: "Client | None" = None,
@@ -185,7 +185,7 @@ def backtest(
     baselines: bool = True,
     group: str | None = None,
     pooling: Pooling | Mapping[str, Pooling] | None = None,
-    noise: str | Noise | None = None,
+    noise: str | NoiseModel | None = None,
     priors: Mapping[str, Prior] | None = None,
     folder: str | Path | None = None,
     client: "Client | None" = None,
@@ -221,7 +221,7 @@ def compare_pooling(
     law: str | Law = "chinchilla",
     *,
     group: str | None = None,
-    noise: str | Noise | None = None,
+    noise: str | NoiseModel | None = None,
     priors: Mapping[str, Prior] | None = None,
     refit: bool = True,
     progress: bool | Report = False,

@@ -72,7 +72,11 @@ def scored(fit: Any, test: Any) -> dict[str, np.ndarray]:
     ahead = Ahead(fit, test)
     scores = ahead.scores(bs.Drift(0.0))
     rng = np.random.default_rng(SEED)
-    tails = rng.standard_normal(ahead.middle.shape) if fit.noise.discrepancy else rng.standard_t(ahead.nu)
+    tails = (
+        rng.standard_normal(ahead.middle.shape)
+        if isinstance(fit.noise, bs.Discrepancy)
+        else rng.standard_t(ahead.nu)
+    )
     return {
         "log_density": scores["log_density"] - test.log_loss,
         "pit": scores["pit"],

@@ -15,8 +15,9 @@ from bayes_scaling.forecast.predict import predict
 from bayes_scaling.inference.diagnostics import diagnose
 from bayes_scaling.inference.sample_many import sample_many
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
+from bayes_scaling.model.discrepancy import Discrepancy
 from bayes_scaling.model.drift import Drift, as_drift, distance
-from bayes_scaling.model.noise import two_piece_log_likelihood
+from bayes_scaling.model.likelihood import two_piece_log_likelihood
 from bayes_scaling.sampling.settings import Sampler
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ class Ahead:
             forecast = predict(fit, group=group, drift=False, **columns)
             posterior = fit.draws(group)
             spread = new_run_scale(fit, posterior, forecast.inputs).broadcast_like(forecast.mean)
-            tails = posterior.get("nu", 1e6 + 0 * posterior["sigma"]).broadcast_like(forecast.mean)
+            tails = fit.noise.degrees_of_freedom(posterior).broadcast_like(forecast.mean)
             excess = posterior.get("excess", 0 * posterior["sigma"]).broadcast_like(forecast.mean)
             beyond = distance(forecast.decades_beyond).to_numpy()
             flat: list[np.ndarray] = [
@@ -222,7 +223,7 @@ class Ahead:
                 for x in (forecast.mean, spread, tails, excess)
             ]
             flat[0] = np.log(flat[0])
-            if fit.noise.discrepancy:
+            if isinstance(fit.noise, Discrepancy):
                 (curve,) = curve_ahead(fit, group, forecast.inputs)
                 flat[:2] = flat[0] + curve.center.T, np.hypot(flat[1], curve.spread.T)
             parts.append((rows, *flat, beyond))
@@ -234,7 +235,7 @@ class Ahead:
 
     def scores(self, drift: Drift, s: float | None = None) -> dict[str, np.ndarray]:
         """Scores of the forecast under a drift, or under one whose s is known."""
-        from scipy.special import gammaln, logsumexp
+        from scipy.special import logsumexp
         from scipy.stats import t
 
         rng = np.random.default_rng([self.seed, 505])
@@ -244,7 +245,7 @@ class Ahead:
         residual, wide = self.y[:, None] - middle, self.scale + self.excess
         over, share = residual > 0, self.scale / (self.scale + wide)
         z = residual / np.where(over, wide, self.scale)
-        density = two_piece_log_likelihood(gammaln, residual, self.scale**2, wide**2, self.nu, 1.0)
+        density = two_piece_log_likelihood(residual, self.scale**2, wide**2, self.nu, 1.0)
         density = logsumexp(density, axis=1) - np.log(count)
         if s is not None:
             return {"log_density": density}
@@ -258,8 +259,8 @@ class Ahead:
 
 def _noise_input(fit: "Posterior") -> tuple[str, ...]:
     """The column that the noise asks for, where the law does not."""
-    column = fit.noise.slope_in
-    return (column,) if column and column not in (*fit.law.columns, "flops") else ()
+    asked = fit.noise.covariates.values()
+    return tuple(column for column in asked if column not in (*fit.law.columns, "flops"))
 
 
 def of_draws(draws: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ from bayes_scaling.errors import InputError
 from bayes_scaling.evaluation.backtest import backtest
 from bayes_scaling.forecast.forecast import Forecast
 from bayes_scaling.forecast.predict import predict
-from bayes_scaling.model.build import model_data
+from bayes_scaling.model.data import model_data
 from bayes_scaling.sampling.progress import progress_bar
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from bayes_scaling.inference.spec import make_spec
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.elementwise import expm1, log
 from bayes_scaling.laws.priors import LogNormal, Normal
-from bayes_scaling.model.noise import Noise
+from bayes_scaling.model.noise import Noise, NoiseModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,11 +137,11 @@ def isoflop_runs(runs: "Runs", budgets: Any = None, window: float = WINDOW) -> "
     return replace(kept, table=table, inputs=())
 
 
-def profile_options(law: Law, like: Noise | None = None) -> dict[str, Any]:
+def profile_options(law: Law, like: NoiseModel | None = None) -> dict[str, Any]:
     """What `fit` is asked for with one of `PROFILES`: which parameters have a value for each budget; steady noise."""
     names = (*law.parameters, "sigma")
     pooling = {name: "partial" if name in _PARTIAL else "complete" for name in names}
-    return {"pooling": pooling, "noise": replace(like or Noise(), slope_in=None)}
+    return {"pooling": pooling, "noise": (like or Noise()).steady()}
 
 
 def profiles(grouped: "Runs", shape: str, like: "Posterior") -> "Posterior":

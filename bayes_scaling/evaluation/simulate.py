@@ -15,9 +15,9 @@ from bayes_scaling.data.runs import Reference, Runs, load_runs
 from bayes_scaling.errors import DoubtfulInputWarning, InputError
 from bayes_scaling.inference.spec import Spec
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
-from bayes_scaling.model.build import model_data
-from bayes_scaling.model.discrepancy import paths
-from bayes_scaling.model.noise import Noise, as_noise, drawn_shares, run_scale
+from bayes_scaling.laws.priors import LogNormal
+from bayes_scaling.model.data import model_data
+from bayes_scaling.model.noise import NoiseModel, as_noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ def simulate(
     law: str | Law = DEFAULT,
     parameters: Mapping[str, Any] | None = None,
     *,
-    noise: str | Noise | None = None,
+    noise: str | NoiseModel | None = None,
     group: str | None = None,
     reference: Reference | Mapping[str, float] | None = None,
     seed: int | list[int] = 0,
@@ -79,12 +79,11 @@ def simulate(
         If a parameter is missing, unknown, negative where it cannot be, or has another number of values than there
         are groups; or if the law gives no positive finite loss there.
     """
-    chosen, layer = get_law(law), as_noise(noise)
+    chosen = get_law(law)
+    layer = as_noise(noise, chosen.response)
     runs = _as_design(design, chosen, group)
     needed = (*chosen.parameters, "sigma")
-    own = ("excess",) if layer.excess else ("lack_of_fit", "persistence")
-    optional = ["discrepancy"] if layer.discrepancy else ["nu", *own] if chosen.response == "loss" else []
-    optional += ["slope"] if layer.slope_in else []
+    optional = layer.shared_priors(clustered=True, along=True)
     given = dict(parameters or {})
     for name in needed:
         if name not in given:
@@ -106,8 +105,9 @@ def simulate(
             )
         if not np.isfinite(value).all() and name != "nu":
             raise InputError(f"{name} is {value}; expected finite numbers")
-    for name in ("sigma", "lack_of_fit", "persistence", "excess", "discrepancy", "nu"):
-        if (values.get(name, np.ones(())) < 0).any() or (name == "nu" and values.get(name, 1) == 0):
+    positive = ["sigma", *(name for name, prior in optional.items() if isinstance(prior, LogNormal))]
+    for name in (name for name in positive if name in values):
+        if (values[name] < 0).any() or (name == "nu" and values[name] == 0):
             raise InputError(f"{name} is {values[name]}; expected a positive number")
     point = Reference(dict(reference)) if isinstance(reference, Mapping) else reference
     return _drawn(runs, chosen, layer, values, np.random.default_rng(seed), reference=point)
@@ -158,7 +158,7 @@ def _as_design(design: Any, law: Law, group: str | None) -> Runs:
 def _drawn(
     runs: Runs,
     law: Law,
-    noise: Noise,
+    noise: NoiseModel,
     values: Mapping[str, Any],
     rng: np.random.Generator,
     *,
@@ -178,40 +178,15 @@ def _drawn(
     at = [rescaled(column, data[letter]) for letter, column in zip(law.inputs, law.columns, strict=True)]
     with np.errstate(all="ignore"):
         mean = law(*at, **{name: of_rows(name) for name in law.parameters})
-    scale = of_rows("sigma")
-    if law.response == "share":
-        items = None if runs.items is None else runs.items.astype(int)
-        shares = drawn_shares(rng, mean, scale, items)
-        return replace(runs, table=runs.table.assign(loss=shares), warnings=())
-    if noise.slope_in:
-        along = np.exp(data["noise_covariate"])
-        scale = run_scale(scale, values.get("slope", 0.0), np.log(rescaled(noise.slope_in, along)))
+    for name, column in noise.covariates.items():
+        data[name] = np.log(rescaled(column, np.exp(data[name])))
     measured = "loss_se" in runs.table
     if measurement_sd is None:
         measurement_sd = runs.table["loss_se"].to_numpy(float) / mean if measured else np.zeros(len(runs))
-    spread, z = np.sqrt(scale**2 + measurement_sd**2), rng.standard_normal(len(runs))
-    if "previous" in data and (persistence := float(values.get("persistence", 0.0))):
-        correlation = np.exp(-data["gap"] / persistence)
-        for row in np.argsort(runs.scale, kind="stable"):
-            carried = correlation[row] * z[data["previous"][row]] if correlation[row] else 0.0
-            z[row] = carried + np.sqrt(1 - correlation[row] ** 2) * z[row]
-    if noise.excess:
-        above = np.sqrt((scale + values.get("excess", 0.0)) ** 2 + measurement_sd**2)
-        over = rng.uniform(size=len(runs)) < above / (above + spread)
-        spread = np.where(over, above, -spread) * np.sign(z)
-    own = spread * z
-    if noise.discrepancy:
-        path = paths(rng, data["rotation"], data["spectrum"], runs.group_index)
-        own += values.get("discrepancy", 0.0) * path
-    own_clusters = np.arange(len(runs)) if noise.excess else runs.clusters
-    clusters = int(own_clusters.max()) + 1
-    shared = values.get("lack_of_fit", 0.0) * rng.standard_normal(clusters)
-    nu = float(values.get("nu", np.inf))
-    # A multivariate Student-t: normals, all of a cluster divided by one root of chi-squared over nu.
-    inflation = np.sqrt(nu / rng.chisquare(nu, clusters)) if np.isfinite(nu) else np.ones(clusters)
-    with np.errstate(all="ignore"):
-        loss = mean * np.exp((own + shared[own_clusters]) * inflation[own_clusters])
-    if (bad := np.flatnonzero(~(np.isfinite(loss) & (loss > 0)))).size:
+    sigma = np.broadcast_to(of_rows("sigma"), len(runs))
+    loss = noise.draw(rng, runs, data, mean, sigma, values, measurement_sd)
+    possible = np.isfinite(loss) & ((loss >= 0) if law.response == "share" else (loss > 0))
+    if (bad := np.flatnonzero(~possible)).size:
         where = ", ".join(f"{c} {runs.column(c)[bad[0]]:.3g}" for c in law.columns)
         raise InputError(
             f"law {law.name!r} gives a loss of {loss[bad[0]]:g} at {where}; "

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.model.discrepancy import Ahead, ahead
+from bayes_scaling.model.discrepancy import Ahead, Discrepancy, ahead
 from bayes_scaling.model.drift import Drift, as_drift
-from bayes_scaling.model.noise import drawn_shares, run_scale
+from bayes_scaling.model.shares import drawn_shares
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,7 +26,7 @@ def curve_ahead(fit: "Posterior", group: str | None, points: "xr.Dataset") -> li
 
     Draws are those of the posterior, chains after one another.
     """
-    assert fit.noise.discrepancy is not None
+    assert isinstance(fit.noise, Discrepancy)
     runs, law = fit.runs, fit.law
     answers: list[Ahead] = []
     (column,) = law.columns
@@ -38,7 +38,7 @@ def curve_ahead(fit: "Posterior", group: str | None, points: "xr.Dataset") -> li
         law_at = law(at, **{p: posterior[p].to_numpy()[:, None] for p in law.parameters})
         answers.append(
             ahead(
-                fit.noise.discrepancy,
+                fit.noise,
                 np.random.default_rng([fit.seed, 606, len(answers)]),
                 np.log(at),
                 runs.log_loss[own] - np.log(law_at),
@@ -65,25 +65,17 @@ def discrepancy_paths(
 
 def new_run_scale(fit: "Posterior", posterior: "xr.Dataset", points: "xr.Dataset") -> "xr.DataArray":
     """Scale of log loss around the law for a new run of a new configuration."""
-    noise = fit.noise
-    scale = posterior["sigma"]
-    if noise.slope_in:
-        seen = fit.runs.column(noise.slope_in)
+    covariates = {}
+    for name, column in fit.noise.covariates.items():
+        seen = fit.runs.column(column)
         # Frozen at the edge of the data: beyond it nobody has seen how noise goes on.
-        at = points[noise.slope_in].clip(seen.min(), seen.max())
-        scale = run_scale(scale, posterior["slope"], np.log(at / fit.reference[noise.slope_in]))
-    if "lack_of_fit" in posterior:
-        scale = (scale**2 + posterior["lack_of_fit"] ** 2) ** 0.5
-    return scale
+        covariates[name] = np.log(points[column].clip(seen.min(), seen.max()) / fit.reference[column])
+    return fit.noise.new_run_scale(posterior, covariates)
 
 
 def standard_noise(fit: "Posterior", posterior: "xr.Dataset", like: "xr.DataArray") -> "xr.DataArray":
-    """Noise of new runs in units of its scale, each point's its own, dims as ``like``: Student-t, or normal."""
-    rng = np.random.default_rng([fit.seed, 202])
-    if fit.noise.discrepancy:
-        return like.copy(data=rng.standard_normal(like.shape))
-    nu = posterior["nu"].broadcast_like(like).transpose(*like.dims)
-    return like.copy(data=rng.standard_t(nu.to_numpy()))
+    """Noise of new runs in units of its scale, each point's its own, dims as ``like``."""
+    return fit.noise.standard(np.random.default_rng([fit.seed, 202]), posterior, like)
 
 
 def share_of_items(

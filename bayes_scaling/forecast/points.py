@@ -29,8 +29,8 @@ def read_points(fit: "Posterior", given: Mapping[str, Quantities | None]) -> "xr
     asked = {name: value for name, value in given.items() if value is not None}
     columns = fit.law.columns
     derived = {"flops"} if {"params", "tokens"} <= set(columns) else set()
-    if fit.noise.slope_in and fit.noise.slope_in not in {*columns, *derived}:
-        columns = (*columns, fit.noise.slope_in)  # the noise of a new run asks for it
+    of_noise = (column for column in fit.noise.covariates.values() if column not in derived)
+    columns = tuple(dict.fromkeys((*columns, *of_noise)))  # what the noise of a new run asks for too
     inputs = f"its inputs are {', '.join(columns)}"
     for name in asked:
         if name not in columns:

@@ -14,6 +14,7 @@ from bayes_scaling.forecast.new_run import (
     standard_noise,
 )
 from bayes_scaling.forecast.points import all_decades_beyond, read_points
+from bayes_scaling.model.discrepancy import Discrepancy
 from bayes_scaling.model.drift import Drift, distance
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def predict(
     mean, scale = mean.transpose(*dims).rename(law.response), scale.transpose(*dims)
     beyond = all_decades_beyond(fit.runs, points)
     drift_there = drift_slopes(fit, drift) * distance(beyond)
-    if fit.noise.discrepancy:
+    if isinstance(fit.noise, Discrepancy):
         drift_there = (drift_there + discrepancy_paths(fit, group, points, mean)).rename("drift")
     if law.response == "share":
         rng = np.random.default_rng([fit.seed, 202])

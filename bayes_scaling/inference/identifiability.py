@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from bayes_scaling.data.runs import Runs
     from bayes_scaling.inference.posterior import Posterior
-    from bayes_scaling.model.noise import Noise
+    from bayes_scaling.model.structure import NoiseModel
 
 KNOWN_BY_PRIOR = 0.8
 """A parameter whose posterior sd is more than this share of its prior's sd was hardly told by the data."""
@@ -21,7 +21,7 @@ POOR_FIT = 0.03
 """Noise of log loss above this (3%) is far more than seeds make: the law itself misses something."""
 
 
-def unidentified(runs: "Runs", law: Law, noise: "Noise") -> list[str]:
+def unidentified(runs: "Runs", law: Law, noise: "NoiseModel") -> list[str]:
     """What a table cannot tell about a law's parameters, or a noise about its rows, before anything is sampled."""
     doubts = []
     if runs.n_configurations < len(law.parameters):
@@ -50,8 +50,8 @@ def unidentified(runs: "Runs", law: Law, noise: "Noise") -> list[str]:
     for group, size in sizes.items():
         if size == 1 and len(sizes) > 1:
             doubts.append(f"group {group!r} has one run: its parameters come from the other groups")
-    if "trajectory" in runs.table and (noise.excess or law.response == "share"):
-        what = "noise 'undertuned'" if noise.excess else f"law {law.name!r}"
+    if "trajectory" in runs.table and not noise.joins_checkpoints:
+        what = f"noise {noise.name!r}" if noise.response == "loss" else f"law {law.name!r}"
         rows = runs.table["trajectory"].notna().to_numpy()
         trajectories = len(set(runs.clusters[rows]))
         if trajectories < rows.sum():
@@ -84,7 +84,7 @@ def known_by_prior(fit: "Posterior") -> list[str]:
 
 def misfit(fit: "Posterior") -> list[str]:
     """Noise that is too large to be noise, by group."""
-    if fit.law.response == "share" or fit.noise.discrepancy:
+    if not fit.noise.sigma_is_misfit:
         return []
     scale = fit.posterior["sigma"].median(("chain", "draw"))
     groups = fit.groups if scale.dims else [""]

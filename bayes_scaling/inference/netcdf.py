@@ -13,8 +13,8 @@ from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.spec import FORMAT
 from bayes_scaling.laws.base import get_law
 from bayes_scaling.laws.priors import prior_from_dict
-from bayes_scaling.model.build import Structure
-from bayes_scaling.model.noise import Noise
+from bayes_scaling.model.noise import noise_from_dict
+from bayes_scaling.model.structure import Structure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,4 +145,6 @@ def open_posterior(path: str | Path) -> Posterior:
         raise InputError(f"{path}: {error}; define it with @law before opening the file") from None
     law = family.with_priors({k: prior_from_dict(v) for k, v in provenance["priors"].items()})
     runs = runs_of(tree, provenance["runs"])
-    return Posterior(law, runs, Noise.from_dict(provenance["noise"]), provenance["pooling"], tree)
+    return Posterior(
+        law, runs, noise_from_dict(provenance["noise"], law.response), provenance["pooling"], tree
+    )

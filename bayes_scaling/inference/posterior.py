@@ -11,9 +11,9 @@ from bayes_scaling.data.runs import Reference, Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.spec import NEW_GROUP
 from bayes_scaling.laws.base import Law
-from bayes_scaling.model.build import Pooling, Structure, structure
 from bayes_scaling.model.drift import Drift
-from bayes_scaling.model.noise import Noise
+from bayes_scaling.model.noise import NoiseModel
+from bayes_scaling.model.structure import Pooling, Structure, structure
 from bayes_scaling.sampling.settings import Sampler
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Posterior:
     law : Law
         With the priors that were used.
     runs : Runs
-    noise : Noise
+    noise : NoiseModel
     pooling : dict of str to {"complete", "partial", "none"}
         For every parameter of the law and for sigma.
     tree : xarray.DataTree
@@ -41,7 +41,7 @@ class Posterior:
 
     law: Law
     runs: Runs
-    noise: Noise
+    noise: NoiseModel
     pooling: dict[str, Pooling]
     tree: "xr.DataTree"
 

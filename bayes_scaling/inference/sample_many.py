@@ -20,8 +20,9 @@ from bayes_scaling.inference.sample_posterior import posterior_of
 from bayes_scaling.inference.spec import ModelSettings, Spec, make_spec
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
 from bayes_scaling.laws.priors import Prior
-from bayes_scaling.model.build import Pooling, model_data
-from bayes_scaling.model.noise import Noise, as_noise
+from bayes_scaling.model.data import model_data
+from bayes_scaling.model.noise import NoiseModel, as_noise
+from bayes_scaling.model.structure import Pooling
 from bayes_scaling.sampling.progress import Report, progress_bar
 from bayes_scaling.sampling.settings import Parallel, Sampler
 
@@ -69,7 +70,7 @@ def sample_many(
     *,
     group: str | None = None,
     pooling: Pooling | Mapping[str, Pooling] | None = None,
-    noise: str | Noise | None = None,
+    noise: str | NoiseModel | None = None,
     priors: Mapping[str, Prior] | None = None,
     sampler: Sampler | None = None,
     folder: str | Path | None = None,
@@ -120,7 +121,7 @@ def sample_many(
     """
     named = tables if isinstance(tables, Mapping) else by_stem(tables)
     get_law(law).with_priors(priors or {})
-    as_noise(noise)
+    as_noise(noise)  # refused now if it is unknown
     home = Path(folder) if folder is not None else None
     if home is not None:
         _make(home)

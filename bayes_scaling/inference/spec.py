@@ -11,8 +11,9 @@ from bayes_scaling.data.runs import Runs, load_runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
 from bayes_scaling.laws.priors import Prior
-from bayes_scaling.model.build import Pooling, Structure, model_data, structure
-from bayes_scaling.model.noise import Noise, as_noise
+from bayes_scaling.model.data import model_data
+from bayes_scaling.model.noise import NoiseModel, as_noise
+from bayes_scaling.model.structure import Pooling, Structure, structure
 from bayes_scaling.sampling.settings import Sampler
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class ModelSettings(TypedDict, total=False):
     """What `make_spec` takes beside runs, law and sampler, for those who hand it on; see `bayes_scaling.api.fit`."""
 
     pooling: Pooling | Mapping[str, Pooling] | None
-    noise: str | Noise | None
+    noise: str | NoiseModel | None
     priors: Mapping[str, Prior] | None
 
 
@@ -39,7 +40,7 @@ class Spec:
 
     runs: Runs
     law: Law
-    noise: Noise
+    noise: NoiseModel
     pooling: Pooling | Mapping[str, Pooling] | None
     sampler: Sampler
 
@@ -98,7 +99,7 @@ def make_spec(
     *,
     group: str | None = None,
     pooling: Pooling | Mapping[str, Pooling] | None = None,
-    noise: str | Noise | None = None,
+    noise: str | NoiseModel | None = None,
     priors: Mapping[str, Prior] | None = None,
     sampler: Sampler | None = None,
 ) -> Spec:
@@ -114,6 +115,6 @@ def make_spec(
             f"{runs.name} has a group called {NEW_GROUP!r}, the word for a group not seen yet; "
             "give it another label"
         )
-    spec = Spec(runs, chosen, as_noise(noise), pooling, sampler or Sampler())
+    spec = Spec(runs, chosen, as_noise(noise, chosen.response), pooling, sampler or Sampler())
     spec.structure  # noqa: B018  (a pooling that cannot be is refused here, and not later)
     return spec

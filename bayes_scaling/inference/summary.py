@@ -33,7 +33,7 @@ def summary(fit: "Posterior", prob: float = 0.9) -> "pd.DataFrame":
     order = [
         *fit.law.parameters,
         *(n for n in posterior.data_vars if n not in fit.posterior),
-        *_noise_names(fit),
+        *(n for n in fit.noise.meanings(fit.structure.clustered) if n in fit.posterior),
     ]
     order += [n for n in fit.posterior.data_vars if n not in order]
     posterior = posterior[order]
@@ -63,30 +63,10 @@ def summary(fit: "Posterior", prob: float = 0.9) -> "pd.DataFrame":
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _noise_names(fit: "Posterior") -> list[str]:
-    return [
-        name
-        for name in ("sigma", "lack_of_fit", "persistence", "excess", "discrepancy", "nu", "slope")
-        if name in fit.posterior
-    ]
-
-
 def meaning(fit: "Posterior", name: str) -> str:
     """What a quantity of the posterior is, in a few words."""
     if name.endswith("_tau"):
         return f"sd of {name.removesuffix('_tau')} between groups (log scale)"
     if name.endswith("_population"):
         return f"{name.removesuffix('_population')} of a typical group"
-    clustered = fit.structure.clustered
-    texts = {
-        "sigma": "seed sd of log loss" if clustered else "noise of log loss: seed and lack of fit together",
-        "discrepancy": "slow departures of the curve from the law, sd of log loss",
-        "lack_of_fit": "lack of fit of a configuration, sd of log loss",
-        "persistence": "e-folds of compute over which checkpoints err alike",
-        "excess": "how much wider log loss scatters above the law than below it",
-        "nu": "degrees of freedom of the noise",
-        "slope": f"change of log sigma per e-fold of {fit.noise.slope_in}",
-    }
-    if fit.law.response == "share":
-        texts["sigma"] = "scatter of a run's share beyond its items, in sqrt(p (1 - p))"
-    return fit.law.meaning(name) or texts.get(name, "")
+    return fit.law.meaning(name) or fit.noise.meanings(fit.structure.clustered).get(name, "")

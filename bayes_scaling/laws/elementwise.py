@@ -14,6 +14,7 @@ __all__ = [
     "Computed",
     "exp",
     "expm1",
+    "gammaln",
     "log",
     "log1p",
     "maximum",
@@ -24,6 +25,8 @@ __all__ = [
 ]
 
 _NAMESPACES = {"pytensor": "pytensor.tensor", "jax": "jax.numpy", "jaxlib": "jax.numpy"}
+
+_SPECIAL = {"numpy": "scipy.special", "jax.numpy": "jax.scipy.special"}
 
 
 def _library(*arguments: Array) -> ModuleType:
@@ -67,6 +70,13 @@ def softplus[A: Array](x: A) -> A:
     """log(1 + e^x), for any x without overflow."""
     library = _library(x)
     found: A = library.softplus(x) if hasattr(library, "softplus") else library.logaddexp(0.0, x)
+    return found
+
+
+def gammaln[A: Array](x: A) -> A:
+    """Logarithm of the gamma function of x."""
+    library = _library(x).__name__
+    found: A = importlib.import_module(_SPECIAL.get(library, library)).gammaln(x)
     return found
 
 

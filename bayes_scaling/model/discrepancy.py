@@ -13,17 +13,18 @@ matrix and a vector however correlated the runs are.
 Beyond the data the process forgets what it saw within a length or two, and what is left of it is its amplitude.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import log as scalar_log
-from math import pi
-from typing import Any
 
 import numpy as np
 
+from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
-from bayes_scaling.laws.elementwise import log
-from bayes_scaling.laws.priors import LogNormal, Prior, prior_from_dict
+from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.elementwise import Array, Computed
+from bayes_scaling.laws.priors import LogNormal, Prior
+from bayes_scaling.model.likelihood import curve_log_likelihood
+from bayes_scaling.model.structure import Density, ModelData, NoiseModel, Structure
 
 _SMOOTHNESS: dict[float, Callable[[np.ndarray], np.ndarray]] = {
     0.5: lambda d: np.exp(-d),
@@ -33,8 +34,10 @@ _SMOOTHNESS: dict[float, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @dataclass(frozen=True)
-class Discrepancy:
-    """A Matern process of log loss along the logarithm of a law's one input.
+class Discrepancy(NoiseModel):
+    """A Matern process of log loss along the logarithm of a law's one input, and normal noise around it.
+
+    The runs of a group are one curve and err together along it.
 
     Attributes
     ----------
@@ -44,11 +47,18 @@ class Discrepancy:
         Correlation lengths in e-folds of the input, equally likely beforehand.
     smoothness : {0.5, 1.5, 2.5}
         nu of the Matern family: how often the process can be differentiated, plus a half.
+    sigma : Prior
+        Standard deviation of one run's noise on log loss.
     """
 
     amplitude: Prior = LogNormal(0.02, 1.0)
     lengths: tuple[float, ...] = (0.75, 1.5, 3.0)
     smoothness: float = 2.5
+    sigma: Prior = LogNormal(0.01, 1.2, between=0.7)
+
+    by_group = True
+    funnel = True
+    sigma_is_misfit = False
 
     def __post_init__(self) -> None:
         if self.smoothness not in _SMOOTHNESS:
@@ -90,18 +100,93 @@ class Discrepancy:
                 spectrum[own, k] = np.maximum(values, 0.0)
         return rotation, spectrum
 
-    def to_dict(self) -> dict[str, Any]:
+    @property
+    def name(self) -> str:
+        return "curve"
+
+    @property
+    def description(self) -> str:
+        return "normal on log loss, around a Gaussian process along the curve"
+
+    def meanings(self, clustered: bool) -> dict[str, str]:
         return {
-            "amplitude": self.amplitude.to_dict(),
-            "lengths": list(self.lengths),
-            "smoothness": self.smoothness,
+            "sigma": "noise of log loss around the curve",
+            "discrepancy": "slow departures of the curve from the law, sd of log loss",
         }
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Discrepancy":
-        return cls(
-            prior_from_dict(values["amplitude"]), tuple(values["lengths"]), float(values["smoothness"])
+    def shared_priors(self, clustered: bool, along: bool = False) -> dict[str, Prior]:
+        return {"discrepancy": self.amplitude}
+
+    def check(self, runs: Runs, law: Law) -> None:
+        if len(law.inputs) != 1:
+            raise InputError(
+                f"noise 'curve' is for laws of one input; {law.name!r} takes {', '.join(law.columns)}. "
+                "Forecasts of such laws cover a drift beyond the data instead"
+            )
+        if np.any(runs.measurement_sd > 0):
+            raise InputError("noise 'curve' takes no column of standard errors (loss_se); leave it out")
+
+    def clusters(self, runs: Runs) -> np.ndarray:
+        return runs.group_index
+
+    def data(self, runs: Runs, inputs: Mapping[str, np.ndarray]) -> ModelData:
+        (x,) = inputs.values()
+        rotation, spectrum = self.spectra(np.log(x), runs.group_index)
+        return super().data(runs, inputs) | {"rotation": rotation, "spectrum": spectrum}
+
+    def blank(self, s: Structure) -> ModelData:
+        n, lengths = s.n_rows, len(self.lengths)
+        return super().blank(s) | {
+            "rotation": np.zeros((n, lengths, n)), "spectrum": np.zeros((n, lengths)),
+        }  # fmt: skip
+
+    def density(
+        self,
+        s: Structure,
+        d: Mapping[str, Computed],
+        law_at: Array,
+        sigma: Array,
+        shared: Mapping[str, Array],
+    ) -> Density:
+        """The residuals are those of the middle length, which are independent."""
+        import pytensor.tensor as pt
+
+        residual = d["log_loss"] - pt.log(law_at)
+        lengths, amplitude = len(self.lengths), shared["discrepancy"]
+        flat = d["rotation"].reshape((s.n_rows * lengths, s.n_rows))
+        rotated = (flat @ residual).reshape((s.n_rows, lengths))
+        middle, variance = lengths // 2, sigma**2 + pt.zeros(s.n_rows)
+
+        def total(x: Computed) -> Computed:
+            if s.n_groups == 1:
+                return x.sum(axis=0, keepdims=True)
+            return pt.inc_subtensor(pt.zeros((s.n_groups, lengths))[d["group_index"]], x)
+
+        def over_lengths(x: Computed) -> Computed:
+            return pt.logsumexp(x, axis=1) - np.log(lengths)
+
+        curves = curve_log_likelihood(
+            over_lengths, total, rotated, d["spectrum"], amplitude, variance[:, None], d["weight"][:, None]
         )
+        return Density(curves, rotated[:, middle], amplitude**2 * d["spectrum"][:, middle] + variance)
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        runs: Runs,
+        data: Mapping[str, np.ndarray],
+        mean: np.ndarray,
+        sigma: np.ndarray,
+        values: Mapping[str, float],
+        measurement_sd: np.ndarray,
+    ) -> np.ndarray:
+        own = np.sqrt(sigma**2 + measurement_sd**2) * rng.standard_normal(len(runs))
+        own += values.get("discrepancy", 0.0) * paths(
+            rng, data["rotation"], data["spectrum"], runs.group_index
+        )
+        with np.errstate(all="ignore"):
+            losses: np.ndarray = mean * np.exp(own)
+        return losses
 
 
 def paths(
@@ -114,33 +199,6 @@ def paths(
         weights = np.sqrt(spectrum[own, k]) * rng.standard_normal(own.sum())
         path[own] = weights @ rotation[own][:, k, own]
     return path
-
-
-def curve_log_likelihood(
-    over_lengths: Any, total: Any, rotated: Any, spectrum: Any, amplitude: Any, variance: Any, weight: Any
-) -> Any:
-    """Log density of each group's curve, averaged over the lengths of its process.
-
-    Parameters
-    ----------
-    over_lengths : callable
-        The logarithm of the mean of exponentials over the last axis.
-    total : callable
-        Sums an array of rows, shape (rows, lengths), into one of groups, shape (groups, lengths).
-    rotated, spectrum : array, shape (rows, lengths)
-        Log loss minus log law in the basis of `Discrepancy.spectra`, and the process's variance there.
-    amplitude : scalar
-    variance : array, shape (rows, 1)
-        sigma^2 of the row's group.
-    weight : array, shape (rows, 1)
-        1, or 0 for rows that only pad the table.
-
-    Returns
-    -------
-    array, shape (groups,)
-    """
-    scale = amplitude**2 * spectrum + variance
-    return over_lengths(-0.5 * total(weight * (scalar_log(2 * pi) + log(scale) + rotated**2 / scale)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,9 @@ import numpy as np
 
 from bayes_scaling.data.units import parse_quantity, training_flops
 from bayes_scaling.errors import InputError
-from bayes_scaling.forecast.new_run import new_run_scale
+from bayes_scaling.forecast.new_run import drift_slopes, new_run_scale
 from bayes_scaling.forecast.points import decades_beyond
-from bayes_scaling.model.drift import Drift, as_drift
+from bayes_scaling.model.drift import Drift
 from bayes_scaling.planning.allocate import closed_form, minimise
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Outlook:
         self.fit, self.law_family = fit, law
         self.posterior = fit.draws(group)
         self.parameters = {name: self.posterior[name] for name in law.parameters}
-        of_noise = [fit.noise.slope_in] if fit.noise.slope_in else []
+        of_noise = fit.noise.covariates.values()
         wanted = [
             c for c in dict.fromkeys((*law.columns, *of_noise)) if c not in ("params", "tokens", "flops")
         ]
@@ -91,9 +91,8 @@ class Outlook:
         for name in wanted:
             if name not in self.held and not (name == "unique_tokens" and self.fresh):
                 raise InputError(f"law {law.name!r} needs {name!r} to split a budget; give {name}=...")
-        rng = np.random.default_rng([fit.seed, 404])  # the same drift as that of `predict`
-        like = self.posterior["nu"]
-        self.slope = like.copy(data=as_drift(drift, fit.drift).slopes(rng, like.shape)).rename("drift")
+        self.nu = fit.noise.degrees_of_freedom(self.posterior)
+        self.slope = drift_slopes(fit, drift)  # the same drift as that of `predict`
 
     def law(self, params: Any, tokens: Any) -> Any:
         """The law's loss, without drift."""
@@ -127,9 +126,7 @@ class Outlook:
         """The loss of one more run: the law, its drift and a run's noise, each point with a noise of its own."""
         import xarray as xr
 
-        middle, scale, nu = xr.broadcast(
-            self.drifted(params, tokens), self.scale(params, tokens), self.posterior["nu"]
-        )
+        middle, scale, nu = xr.broadcast(self.drifted(params, tokens), self.scale(params, tokens), self.nu)
         rng = np.random.default_rng([self.fit.seed, 202])
         return middle * np.exp(scale * rng.standard_t(nu.to_numpy()))
 
@@ -139,7 +136,7 @@ class Outlook:
         from scipy.special import stdtr
 
         z = (np.log(target) - np.log(self.drifted(params, tokens))) / self.scale(params, tokens)
-        nu, z = xr.broadcast(self.posterior["nu"], z)
+        nu, z = xr.broadcast(self.nu, z)
         return z.copy(data=stdtr(nu.to_numpy(), z.to_numpy())).mean(("chain", "draw"))
 
     # -- the best split of a budget

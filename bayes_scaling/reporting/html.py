@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from bayes_scaling.evaluation.compare import Comparison
     from bayes_scaling.forecast.forecast import Forecast
     from bayes_scaling.inference.posterior import Posterior
-    from bayes_scaling.model.noise import Noise
     from bayes_scaling.planning.allocate import Allocation
     from bayes_scaling.planning.risk import Risk
 
@@ -277,14 +276,13 @@ def _provenance(fit: "Posterior") -> list[tuple[str, str]]:
     """How the posterior was made, as pairs of name and text."""
     made = fit.provenance
     reference = ", ".join(f"{name} {format_quantity(value)}" for name, value in fit.reference.values.items())
-    layer = fit.noise
-    used = {"sigma": layer.scale_prior(fit.law.response), **fit.structure.global_priors}
+    used = {"sigma": fit.noise.sigma, **fit.structure.global_priors}
     return [
         ("Law", f"{made['law']}: {made['formula']}"),
         ("From", made["cite"]),
         ("Reference point", f"{reference} (the law's inputs are multiples of it)"),
         ("Priors", "; ".join(f"{name} ~ {_prior(prior)}" for name, prior in made["priors"].items())),
-        ("Noise", _noise(layer, fit.law.response)),
+        ("Noise", fit.noise.description),
         ("Noise priors", "; ".join(f"{name} ~ {_prior(prior.to_dict())}" for name, prior in used.items())),
         ("Pooling", ", ".join(f"{name} {kind}" for name, kind in made["pooling"].items())),
         ("Runs", repr(fit.runs)),
@@ -292,18 +290,6 @@ def _provenance(fit: "Posterior") -> list[tuple[str, str]]:
         ("Device and time", f"{made['device']}; {made['seconds']:.1f} s; {made['made']}"),
         ("Versions", ", ".join(f"{name} {number}" for name, number in made["versions"].items())),
     ]
-
-
-def _noise(noise: "Noise", outcome: str) -> str:
-    """What is assumed of the scatter around the law, in words."""
-    if outcome == "share":
-        return "beta around the law, then binomial where test items are counted"
-    if noise.discrepancy:
-        return "normal on log loss, around a Gaussian process along the curve"
-    along = f"log-linear in {noise.slope_in}, frozen beyond the data" if noise.slope_in else "constant"
-    return f"Student-t on log loss, scale {along}" + (
-        ", wider above the law than below it" * bool(noise.excess)
-    )
 
 
 def _prior(values: dict[str, Any]) -> str:

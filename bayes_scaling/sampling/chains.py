@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bayes_scaling.model.build import Structure
+from bayes_scaling.model.structure import Structure
 from bayes_scaling.sampling.draws import Draws
 from bayes_scaling.sampling.engine import CHUNK, engine, hierarchical, prior_draws
 from bayes_scaling.sampling.jax_model import Array, Data

@@ -91,7 +91,7 @@ class Coordinates:
         priors = program.structure.priors
         names, varying = list(priors), program.structure.pooled("partial", "none")
         self.sigma = names.index("sigma")
-        self.funnel = bool(program.structure.noise.discrepancy) and not gauss_newton
+        self.funnel = program.structure.noise.funnel and not gauss_newton
         self.columns = [names.index(name) for name in varying]
         self.select = np.array([[float(i == j) for j in range(len(names))] for i in self.columns])
         means = program.structure.pooled("complete", "partial")
@@ -166,7 +166,8 @@ class Coordinates:
         if anchor is None:
             return free, 0.0
         mu, _ = self.program.location_and_scale(free)
-        _, variance = self.program.residual_and_variance(mu[None, :], free["shared"], data)
+        theta = jnp.broadcast_to(mu, (self.layout.offset[0], len(mu)))
+        _, variance = self.program.residual_and_variance(theta, free["shared"], data)
         weighted = (data["weight"] / variance)[:, None] * anchor.slopes
         lower = jnp.linalg.cholesky(jnp.eye(len(anchor.means)) + anchor.slopes.T @ weighted)
         shift = solve_triangular(lower, anchor.pull - weighted.T @ anchor.residual, lower=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bayes_scaling.model.build import Structure
+from bayes_scaling.model.structure import Structure
 from bayes_scaling.sampling.chains import run
 from bayes_scaling.sampling.draws import Draws
 from bayes_scaling.sampling.executors import executor

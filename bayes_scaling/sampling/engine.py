@@ -5,7 +5,7 @@ from functools import lru_cache
 import jax
 import numpy as np
 
-from bayes_scaling.model.build import Structure
+from bayes_scaling.model.structure import Structure
 from bayes_scaling.sampling.find_map import Geometry
 from bayes_scaling.sampling.jax_model import Array, Data, Free, program
 from bayes_scaling.sampling.nuts import make_chunk

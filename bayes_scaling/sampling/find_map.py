@@ -172,7 +172,8 @@ class Geometry(Coordinates):
         def at(means: Array) -> tuple[Array, Array]:
             moved, _ = self.reparametrised(free | {"mean": jnp.append(means, free["mean"][-1])})
             mu, _ = self.program.location_and_scale(moved)
-            return self.program.residual_and_variance(mu[None, :], free["shared"], data)
+            theta = jnp.broadcast_to(mu, (self.layout.offset[0], len(mu)))
+            return self.program.residual_and_variance(theta, free["shared"], data)
 
         means = free["mean"][:-1]
         residual, variance = at(means)

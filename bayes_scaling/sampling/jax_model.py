@@ -8,7 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from bayes_scaling.model.build import Structure, build_structure
+from bayes_scaling.model.build import build_structure
+from bayes_scaling.model.data import blank_data
+from bayes_scaling.model.structure import Structure
 
 Array = jax.Array | np.ndarray
 
@@ -51,7 +53,7 @@ def program(structure: Structure) -> Program:
     import pytensor.tensor as pt
     from pytensor.graph.replace import clone_replace
 
-    blank = _blank_data(structure)
+    blank = blank_data(structure)
     model = build_structure(structure, blank)
     free = list(model.value_vars)
     names = [value.name for value in free]
@@ -85,25 +87,6 @@ def program(structure: Structure) -> Program:
             zip((v.name for v in named), parameters_of(*(at[n] for n in names)), strict=True)
         ),
     )
-
-
-def _blank_data(s: Structure) -> dict[str, np.ndarray]:
-    """Data of the right names, types and lengths; the values are replaced by arguments."""
-    data = {letter: np.ones(s.n_rows) for letter in s.law.inputs}
-    if s.noise.slope_in:
-        data["noise_covariate"] = np.zeros(s.n_rows)
-    if s.noise.discrepancy:
-        lengths = len(s.noise.discrepancy.lengths)
-        data |= {
-            "rotation": np.zeros((s.n_rows, lengths, s.n_rows)),
-            "spectrum": np.zeros((s.n_rows, lengths)),
-        }
-    if s.along:
-        data |= {"previous": np.arange(s.n_rows, dtype=np.int32), "gap": np.ones(s.n_rows)}
-    outcome = ("share", "items") if s.law.response == "share" else ("log_loss", "measurement_variance")
-    data |= {name: np.zeros(s.n_rows) for name in (*outcome, "weight")}
-    data |= {name: np.zeros(s.n_rows, np.int32) for name in ("group_index", "cluster_index")}
-    return data
 
 
 def _to_jax(inputs: Sequence[Any], outputs: Sequence[Any]) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bayes_scaling.model.build import Structure
+from bayes_scaling.model.structure import Structure
 from bayes_scaling.sampling.progress import Report
 from bayes_scaling.sampling.settings import Sampler
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayes_scaling.model.build import Structure
+from bayes_scaling.model.structure import Structure
 
 
 def padded_structure(structure: Structure, *others: Structure) -> Structure:
     """The structure long enough for the rows and clusters of all of these, rounded up."""
     rows = _rounded(s.n_rows for s in (structure, *others))
-    if structure.noise.discrepancy:
+    if structure.noise.by_group:
         clusters = structure.n_groups  # each group is one curve
     elif structure.clustered:
         clusters = _rounded(s.n_clusters for s in (structure, *others))
@@ -33,7 +33,7 @@ def padded_data(data: Mapping[str, np.ndarray], to: Structure) -> dict[str, np.n
         out[name] = np.pad(data[name], sides)
     out["weight"][count:] = 0.0
     # Where each row is a cluster, the new ones are too; elsewhere a row of weight 0 may join any.
-    alone = not to.clustered and not to.noise.discrepancy
+    alone = not to.clustered and not to.noise.by_group
     out["cluster_index"][count:] = np.arange(count, to.n_rows) if alone else to.n_clusters - 1
     return out
 

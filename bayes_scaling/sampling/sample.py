@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bayes_scaling.model.build import Structure
+from bayes_scaling.model.structure import Structure
 from bayes_scaling.sampling.cache import use_compilation_cache
 from bayes_scaling.sampling.chains import run
 from bayes_scaling.sampling.dask import drive_on

@@ -12,8 +12,9 @@ import bayes_scaling as bs
 from bayes_scaling import InputError
 from bayes_scaling.evaluation.simulate import from_prior
 from bayes_scaling.inference.spec import make_spec
-from bayes_scaling.model.build import model_data, structure
+from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import as_noise
+from bayes_scaling.model.structure import structure
 from bayes_scaling.sampling.jax_model import program
 
 CHINCHILLA = bs.LAWS["chinchilla"]

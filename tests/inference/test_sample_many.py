@@ -10,7 +10,7 @@ import pytest
 from helpers import simulated_runs
 
 import bayes_scaling as bs
-from bayes_scaling.model.build import model_data
+from bayes_scaling.model.data import model_data
 from bayes_scaling.sampling.engine import engine
 from bayes_scaling.sampling.jax_model import program
 from bayes_scaling.sampling.padding import padded_data, padded_structure

@@ -12,8 +12,9 @@ import bayes_scaling as bs
 from bayes_scaling import InputError
 from bayes_scaling.cli.main import main
 from bayes_scaling.laws import get_law
-from bayes_scaling.model.build import model_data, structure
+from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import Noise
+from bayes_scaling.model.structure import structure
 
 
 def medians(law):

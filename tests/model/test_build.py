@@ -10,8 +10,10 @@ from scipy import stats
 
 import bayes_scaling as bs
 from bayes_scaling import InputError, Noise
-from bayes_scaling.model.build import build_model, model_data, resolve_pooling, structure
+from bayes_scaling.model.build import build_model
+from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import as_noise
+from bayes_scaling.model.structure import resolve_pooling, structure
 from bayes_scaling.sampling.engine import engine, hierarchical, prior_draws
 from bayes_scaling.sampling.find_map import Geometry
 from bayes_scaling.sampling.jax_model import program
@@ -94,6 +96,12 @@ def test_so_it_is_along_a_curve_whose_law_is_as_wide_as_its_discrepancy(law):
     family = bs.laws.get_law(law)
     assert (family.reparametrise is None) == (law != "power_floor")
     assert_same_density(runs, family, as_noise("curve"), None, gauss_newton=False)
+
+
+def test_curves_that_share_one_law_are_sampled_from_that_model():
+    table = small_table(["a", "b", "c"]).table[["tokens", "loss", "group"]]
+    runs = bs.load_runs(table, inputs="tokens", name="curves")
+    assert_same_density(runs, bs.LAWS["power_floor"], as_noise("curve"), "complete", gauss_newton=False)
 
 
 class TestNames:

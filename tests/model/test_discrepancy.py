@@ -10,9 +10,10 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 import bayes_scaling as bs
-from bayes_scaling import Discrepancy, InputError, LogNormal, Noise
-from bayes_scaling.model.build import model_data, structure
+from bayes_scaling import Discrepancy, InputError, LogNormal
+from bayes_scaling.model.data import model_data
 from bayes_scaling.model.discrepancy import ahead, paths
+from bayes_scaling.model.structure import structure
 
 LAW = {"E": 0.2, "A": 0.3, "alpha": 0.4}
 
@@ -38,14 +39,14 @@ def test_the_likelihood_is_that_of_dense_normals_summed_over_lengths():
     from bayes_scaling.sampling.padding import padded_data, padded_structure
 
     runs = runs_of(pd.concat([curve(9, 1), curve(12, 2, group="two")]))
-    noise = Noise(discrepancy=Discrepancy(lengths=(0.4, 2.0)))
+    noise = Discrepancy(lengths=(0.4, 2.0))
     law = bs.LAWS["power_floor"]
     shape = structure(runs, law, noise)
     wide = padded_structure(shape, shape)
     assert (wide.n_rows, wide.n_clusters) == (24, 2)
     theta = np.log([[0.2, 0.3, 0.4, 0.004], [0.1, 0.5, 0.3, 0.02]])
     amplitude = 0.05
-    shared = [(np.log(amplitude) - noise.discrepancy.amplitude.location) / noise.discrepancy.amplitude.spread]
+    shared = [(np.log(amplitude) - noise.amplitude.location) / noise.amplitude.spread]
     found = program(wide).log_likelihood(
         theta, np.array(shared), padded_data(model_data(runs, law, noise), wide)
     )
@@ -57,7 +58,7 @@ def test_the_likelihood_is_that_of_dense_normals_summed_over_lengths():
         dense = [
             multivariate_normal.logpdf(
                 residual,
-                cov=amplitude**2 * noise.discrepancy.correlation(np.log(x), np.log(x), length)
+                cov=amplitude**2 * noise.correlation(np.log(x), np.log(x), length)
                 + sigma**2 * np.eye(len(x)),
             )
             for length in (0.4, 2.0)
@@ -194,8 +195,8 @@ class TestRefused:
             bs.fit(runs_of(table), "power_floor", noise="curve")
 
     def test_beside_a_slope_of_sigma(self):
-        with pytest.raises(InputError, match="a slope or a discrepancy, not both"):
-            Noise(slope_in="flops", discrepancy=Discrepancy())
+        with pytest.raises(TypeError, match="slope_in"):
+            Discrepancy(slope_in="flops")
 
     @pytest.mark.parametrize("wrong", [{"smoothness": 2.0}, {"lengths": ()}, {"lengths": (1.0, -1.0)}])
     def test_without_a_kernel(self, wrong):

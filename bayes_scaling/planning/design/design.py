@@ -274,7 +274,8 @@ def _outcomes(fit: "Posterior", table: "pd.DataFrame") -> tuple[np.ndarray, np.n
         forecast = predict(fit, part["params"].to_numpy(), part["tokens"].to_numpy(), group=str(label))
         draws = fit.draws(str(label))
         scale = new_run_scale(fit, draws, forecast.inputs).transpose("chain", "draw", ...)
-        heavy = (draws["nu"] + 3) / (draws["nu"] + 1)
+        nu = fit.noise.degrees_of_freedom(draws)
+        heavy = (nu + 3) / (nu + 1)
         spread = np.broadcast_to((scale**2 * heavy).mean(("chain", "draw")).to_numpy(), len(part))
         known = "lack_of_fit" in draws
         own = float((draws["lack_of_fit"] ** 2 * heavy).mean()) if known else SHARED * spread

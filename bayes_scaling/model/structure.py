@@ -1,0 +1,268 @@
+"""What shapes a model but the data: the law, the noise, how groups share parameters, and how rows go together."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+
+from bayes_scaling.data.runs import Runs
+from bayes_scaling.errors import InputError
+from bayes_scaling.laws.base import Law, Response
+from bayes_scaling.laws.elementwise import Array, Computed
+from bayes_scaling.laws.priors import Prior, prior_from_dict
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Pooling = Literal["complete", "partial", "none"]
+POOLINGS: tuple[Pooling, ...] = ("complete", "partial", "none")
+
+type ModelData = dict[str, np.ndarray]
+"""The model's data variables by name.
+
+The law's inputs by their letters, (rows,); what the noise reads (`NoiseModel.data`); ``weight`` (1, or 0 for a row
+that is left out), ``group_index`` and ``cluster_index`` (int32), (rows,).
+"""
+
+
+class Density(NamedTuple):
+    """What a noise makes of its rows, as PyTensor variables."""
+
+    log_likelihood: Computed  # (clusters,)
+    residual: Computed  # (rows,)
+    row_variance: Computed  # (rows,): squared scale of a row, smooth in the parameters
+
+
+class NoiseModel(ABC):
+    """How measurements scatter around a law: a frozen dataclass of priors and options, and the likelihood they make.
+
+    A noise of your own is a subclass in a file of its own and a line in `bayes_scaling.model.noise.NOISES`. Of losses,
+    it must say `shared_priors`, `density`, `draw`, `name`, `description` and `meanings`; the rest has defaults.
+    """
+
+    sigma: Prior
+    """Of the scale of one run's noise; pooled by group like a parameter of the law."""
+
+    response: ClassVar[Response] = "loss"
+    by_group: ClassVar[bool] = False
+    """Whether all rows of a group are one cluster."""
+    joins_checkpoints: ClassVar[bool] = True
+    """Whether checkpoints of one trajectory are known to err alike."""
+    funnel: ClassVar[bool] = False
+    """Whether the law's parameters are as wide as the noise is large, and nearly normal given the noise."""
+    sigma_is_misfit: ClassVar[bool] = True
+    """Whether a large sigma says that the law misses the runs."""
+
+    # What it is, for people
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What users call it."""
+
+    @property
+    @abstractmethod
+    def description(self) -> str:
+        """What is assumed of the scatter, in words."""
+
+    @abstractmethod
+    def meanings(self, clustered: bool) -> dict[str, str]:
+        """What sigma and the shared parameters are, in a few words, in the order in which people read them."""
+
+    # What it reads
+
+    @property
+    def covariates(self) -> dict[str, str]:
+        """Data variables that are the log of a column over its reference point -> that column."""
+        return {}
+
+    def check(self, runs: Runs, law: Law) -> None:  # noqa: B027 - most go with everything
+        """`InputError` where this noise has no meaning for these runs or this law."""
+
+    def clusters(self, runs: Runs) -> np.ndarray:
+        """Id of the cluster of each row, (rows,), int: rows of a cluster share a term of the log likelihood."""
+        return runs.clusters
+
+    def along(self, runs: Runs) -> bool:
+        """Whether some clusters are trajectories whose neighbouring checkpoints err alike."""
+        return False
+
+    def data(self, runs: Runs, inputs: Mapping[str, np.ndarray]) -> ModelData:
+        """What it reads of a table beside the law's inputs, which are given as multiples of the reference point."""
+        logs = {
+            name: np.log(runs.column(column) / runs.reference[column])
+            for name, column in self.covariates.items()
+        }
+        return logs | {"log_loss": runs.log_loss, "measurement_variance": runs.measurement_sd**2}
+
+    def blank(self, s: "Structure") -> ModelData:
+        """`data` of the right names, types and shapes, whatever the values."""
+        return {name: np.zeros(s.n_rows) for name in (*self.covariates, "log_loss", "measurement_variance")}
+
+    # The likelihood
+
+    @abstractmethod
+    def shared_priors(self, clustered: bool, along: bool = False) -> dict[str, Prior]:
+        """Priors of the parameters that all groups share; ``along`` as above."""
+
+    @abstractmethod
+    def density(
+        self, s: "Structure", d: Mapping[str, Array], law_at: Array, sigma: Array, shared: Mapping[str, Array]
+    ) -> Density:
+        """The density of the rows.
+
+        Parameters
+        ----------
+        s : Structure
+        d : mapping of str to variable
+            The model's data variables.
+        law_at : variable, (rows,)
+            The law at the rows' inputs.
+        sigma : variable, (rows,) or scalar
+        shared : mapping of str to scalar variable
+        """
+
+    @abstractmethod
+    def draw(
+        self,
+        rng: np.random.Generator,
+        runs: Runs,
+        data: Mapping[str, np.ndarray],
+        mean: np.ndarray,
+        sigma: np.ndarray,
+        values: Mapping[str, float],
+        measurement_sd: np.ndarray,
+    ) -> np.ndarray:
+        """Measurements of simulated runs, (rows,), around the law's ``mean`` with ``sigma``, both (rows,).
+
+        ``values`` of shared parameters may lack some, which then play no part; ``measurement_sd`` is of log loss.
+        """
+
+    # One more run
+
+    def new_run_scale(
+        self, posterior: "xr.Dataset", covariates: "Mapping[str, xr.DataArray | float]"
+    ) -> "xr.DataArray":
+        """Scale of a new run's noise for each posterior draw; ``covariates`` as in `data`, within the range seen."""
+        return posterior["sigma"]
+
+    def degrees_of_freedom(self, posterior: "xr.Dataset") -> "xr.DataArray":
+        """Of the Student-t that a new run's log loss is, in units of its scale; a million stand for a normal one."""
+        return 0 * posterior["sigma"] + 1e6
+
+    def standard(
+        self, rng: np.random.Generator, posterior: "xr.Dataset", like: "xr.DataArray"
+    ) -> "xr.DataArray":
+        """Noise of new runs in units of its scale, dims and coordinates as ``like``."""
+        return like.copy(data=rng.standard_normal(like.shape))
+
+    def steady(self) -> Self:
+        """The same noise with a sigma that does not change with size."""
+        return self
+
+    # Files
+
+    def to_dict(self) -> dict[str, object]:
+        """As JSON values, for the provenance."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        plain = {name: v.to_dict() if isinstance(v, Prior) else v for name, v in values.items()}
+        return {"family": type(self).__name__, **plain}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> Self:
+        """Inverse of `to_dict`; what an older file does not name has its default."""
+        known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+        return cls(**{name: _read(value) for name, value in values.items() if name in known})
+
+
+def _read(value: object) -> object:
+    if isinstance(value, dict):
+        return prior_from_dict(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Structure:
+    """All that shapes a model but the data: two tables with equal structures share one compiled program."""
+
+    law: Law
+    noise: NoiseModel
+    pooling: tuple[tuple[str, Pooling], ...]  # of every column of theta, in order
+    n_groups: int
+    n_rows: int
+    n_clusters: int
+    clustered: bool  # whether some rows share a configuration or a trajectory; else each row is a cluster
+    along: bool = False  # whether some clusters are trajectories
+    counted: bool = False  # whether the number of test items is known
+
+    @property
+    def priors(self) -> dict[str, Prior]:
+        """Prior of each column of theta."""
+        return {**self.law.priors, "sigma": self.noise.sigma}
+
+    @property
+    def global_priors(self) -> dict[str, Prior]:
+        """Prior of each parameter of the noise that all groups share."""
+        return self.noise.shared_priors(self.clustered, self.along)
+
+    def pooled(self, *kinds: Pooling) -> list[str]:
+        """The columns of theta that are pooled in one of these ways."""
+        return [name for name, kind in self.pooling if kind in kinds]
+
+
+def resolve_pooling(
+    law: Law, n_groups: int, pooling: Pooling | Mapping[str, Pooling] | None
+) -> tuple[tuple[str, Pooling], ...]:
+    """Pooling of every law parameter and of sigma: partial unless chosen, complete for a single group.
+
+    Raises
+    ------
+    InputError
+        For a parameter that the law does not have, or an unknown kind of pooling.
+    """
+    names = (*law.parameters, "sigma")
+    chosen = dict.fromkeys(names, pooling) if isinstance(pooling, str) else dict(pooling or {})
+    for name, kind in chosen.items():
+        if name not in names:
+            raise InputError(
+                f"pooling names {name!r}, which law {law.name!r} does not have; it has {', '.join(names)}"
+            )
+        if kind not in POOLINGS:
+            raise InputError(f"pooling of {name!r} is {kind!r}; expected one of {', '.join(POOLINGS)}")
+    default: Pooling = "partial"
+    return tuple((name, chosen.get(name, default) if n_groups > 1 else "complete") for name in names)
+
+
+def structure(
+    runs: Runs, law: Law, noise: NoiseModel, pooling: Pooling | Mapping[str, Pooling] | None = None
+) -> Structure:
+    """The structure of a model of these runs.
+
+    Raises
+    ------
+    InputError
+        For a pooling or a noise that the law or the table does not go with.
+    """
+    groups = len(runs.groups)
+    pools = resolve_pooling(law, groups, pooling)
+    if noise.response != law.response:
+        kinds = {"loss": "losses", "share": "shares"}
+        given = {"loss": "a loss", "share": "a share of test items"}
+        raise InputError(
+            f"noise {noise.name!r} is of {kinds[noise.response]}; law {law.name!r} gives {given[law.response]}"
+        )
+    noise.check(runs, law)
+    clusters = int(noise.clusters(runs).max()) + 1
+    return Structure(
+        law,
+        noise,
+        pools,
+        n_groups=groups,
+        n_rows=len(runs),
+        n_clusters=clusters,
+        clustered=clusters < len(runs) and not noise.by_group,
+        along=noise.along(runs),
+        counted=law.response == "share" and runs.items is not None,
+    )

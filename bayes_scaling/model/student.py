@@ -1,0 +1,262 @@
+"""Student-t noise on log loss, alone, in clusters and along trajectories.
+
+Rows that share something (replicates of one configuration, checkpoints of one trajectory) form a cluster. The
+log losses of a cluster are jointly Student-t around the law with scale matrix
+
+    lack_of_fit^2 * 11' + diag(sigma_i^2 + measurement_i^2)
+
+so seed variance (sigma) stands apart from what the law misses of a configuration (lack_of_fit), and a hundred
+checkpoints never count as a hundred runs. Nothing but the scale is sampled: the shared effect is integrated
+out in closed form (Sherman-Morrison). Where every cluster is a single row, lack of fit and seed cannot be
+told apart; there is one sigma, and the likelihood is a Student-t in each row.
+
+Neighbouring checkpoints of a trajectory err together beyond the effect that all share: their own noise is an
+Ornstein-Uhlenbeck process in log compute, whose correlation falls by 1/e over `persistence` e-folds. As that is
+Markov, each row less what its predecessor foretells is independent of the rows before.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+
+from bayes_scaling.data.runs import Runs
+from bayes_scaling.errors import InputError
+from bayes_scaling.laws.elementwise import Array, Computed
+from bayes_scaling.laws.priors import LogNormal, Normal, Prior
+from bayes_scaling.model.likelihood import (
+    cluster_log_likelihood,
+    of_trajectory,
+    run_scale,
+    single_log_likelihood,
+)
+from bayes_scaling.model.structure import Density, ModelData, NoiseModel, Structure
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+SLOPES = ("flops", "params", "tokens")
+"""Columns along which sigma may change."""
+
+FIRST = 1e4
+"""E-folds since the checkpoint before, where there is none."""
+
+
+@dataclass(frozen=True)
+class StudentT(NoiseModel):
+    """What all Student-t noises share.
+
+    Attributes
+    ----------
+    slope_in : {None, "flops", "params", "tokens"}
+        None: sigma is constant. Otherwise log sigma is linear in the logarithm of that column, and frozen at
+        the edge of the training data: extrapolated freely, it shrinks sigma exactly where nobody has looked.
+    sigma : Prior
+        Scale of the noise of one run on log loss (at the reference point).
+    nu : Prior
+        Degrees of freedom of the Student-t.
+    slope : Prior
+        Change of log sigma per e-fold of ``slope_in``.
+    """
+
+    slope_in: Literal["flops", "params", "tokens"] | None = None
+    sigma: Prior = LogNormal(0.01, 1.2, between=0.7)
+    nu: Prior = LogNormal(7.0, 0.8, above=1.0)
+    slope: Prior = Normal(0.0, 0.2)
+
+    def __post_init__(self) -> None:
+        if self.slope_in not in (None, *SLOPES):
+            raise InputError(
+                f"noise slope_in must be None, 'flops', 'params' or 'tokens', not {self.slope_in!r}"
+            )
+
+    @property
+    def covariates(self) -> dict[str, str]:
+        return {"noise_covariate": self.slope_in} if self.slope_in else {}
+
+    @property
+    def name(self) -> str:
+        return self.slope_in or "constant"
+
+    @property
+    def description(self) -> str:
+        along = f"log-linear in {self.slope_in}, frozen beyond the data" if self.slope_in else "constant"
+        return f"Student-t on log loss, scale {along}"
+
+    def meanings(self, clustered: bool) -> dict[str, str]:
+        return {
+            "sigma": "seed sd of log loss"
+            if clustered
+            else "noise of log loss: seed and lack of fit together",
+            **self._own_meanings,
+            "nu": "degrees of freedom of the noise",
+            "slope": f"change of log sigma per e-fold of {self.slope_in}",
+        }
+
+    @property
+    def _own_meanings(self) -> dict[str, str]:
+        return {}
+
+    def _own_priors(self, clustered: bool, along: bool) -> dict[str, Prior]:
+        return {}
+
+    def shared_priors(self, clustered: bool, along: bool = False) -> dict[str, Prior]:
+        slope = {"slope": self.slope} if self.slope_in else {}
+        return {"nu": self.nu} | self._own_priors(clustered, along) | slope
+
+    def _scale(self, d: Mapping[str, Computed], sigma: Array, values: Mapping[str, Array]) -> Computed:
+        """Scale of each row's own noise."""
+        return run_scale(sigma, values["slope"], d["noise_covariate"]) if self.slope_in else sigma
+
+    def new_run_scale(
+        self, posterior: "xr.Dataset", covariates: "Mapping[str, xr.DataArray | float]"
+    ) -> "xr.DataArray":
+        scale: xr.DataArray = self._scale(covariates, posterior["sigma"], posterior)  # type: ignore[arg-type]
+        return scale
+
+    def degrees_of_freedom(self, posterior: "xr.Dataset") -> "xr.DataArray":
+        return posterior["nu"]
+
+    def standard(
+        self, rng: np.random.Generator, posterior: "xr.Dataset", like: "xr.DataArray"
+    ) -> "xr.DataArray":
+        nu = posterior["nu"].broadcast_like(like).transpose(*like.dims)
+        return like.copy(data=rng.standard_t(nu.to_numpy()))
+
+    def steady(self) -> Self:
+        return replace(self, slope_in=None)
+
+
+@dataclass(frozen=True)
+class Noise(StudentT):
+    """Student-t noise of runs that were tuned alike.
+
+    Attributes
+    ----------
+    slope_in, sigma, nu, slope
+        As for `StudentT`.
+    lack_of_fit : Prior
+        What the law misses of a configuration, shared by its replicates, or of a trajectory, shared by its
+        checkpoints; used only where there are clusters.
+    persistence : Prior
+        E-folds of compute over which the correlation of neighbouring checkpoints falls by 1/e; used only where
+        there are trajectories.
+    """
+
+    lack_of_fit: Prior = LogNormal(0.01, 1.5)
+    persistence: Prior = LogNormal(0.3, 1.0)
+
+    @property
+    def _own_meanings(self) -> dict[str, str]:
+        return {
+            "lack_of_fit": "lack of fit of a configuration, sd of log loss",
+            "persistence": "e-folds of compute over which checkpoints err alike",
+        }
+
+    def _own_priors(self, clustered: bool, along: bool) -> dict[str, Prior]:
+        lack = {"lack_of_fit": self.lack_of_fit} if clustered else {}
+        return lack | ({"persistence": self.persistence} if clustered and along else {})
+
+    def along(self, runs: Runs) -> bool:
+        return bool(runs.clusters.max() + 1 < len(runs)) and "trajectory" in runs.table
+
+    def data(self, runs: Runs, inputs: Mapping[str, np.ndarray]) -> ModelData:
+        data = super().data(runs, inputs)
+        if self.along(runs):
+            data["previous"], data["gap"] = _steps(runs)
+        return data
+
+    def blank(self, s: Structure) -> ModelData:
+        steps = {"previous": np.arange(s.n_rows, dtype=np.int32), "gap": np.ones(s.n_rows)}
+        return super().blank(s) | (steps if s.along else {})
+
+    def density(
+        self,
+        s: Structure,
+        d: Mapping[str, Computed],
+        law_at: Array,
+        sigma: Array,
+        shared: Mapping[str, Array],
+    ) -> Density:
+        import pytensor.tensor as pt
+
+        residual = d["log_loss"] - pt.log(law_at)
+        variance = self._scale(d, sigma, shared) ** 2 + d["measurement_variance"]
+        if not s.clustered:
+            alone = single_log_likelihood(residual, variance, shared["nu"], d["weight"])
+            return Density(alone, residual, variance)
+
+        def total(x: Computed) -> Computed:
+            return pt.inc_subtensor(pt.zeros(s.n_clusters)[d["cluster_index"]], x)
+
+        effect: Computed = pt.ones(s.n_rows)
+        if s.along:
+            residual, variance, effect = of_trajectory(
+                residual, variance, d["previous"], d["gap"], shared["persistence"]
+            )
+        spread = shared["lack_of_fit"] ** 2
+        together = cluster_log_likelihood(
+            total, residual, variance, spread, shared["nu"], d["weight"], effect
+        )
+        known = total(d["weight"] * effect**2 / variance)
+        return Density(together, residual, variance * (1 + spread * known[d["cluster_index"]]))
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        runs: Runs,
+        data: Mapping[str, np.ndarray],
+        mean: np.ndarray,
+        sigma: np.ndarray,
+        values: Mapping[str, float],
+        measurement_sd: np.ndarray,
+    ) -> np.ndarray:
+        scale, z = self._scale(data, sigma, {"slope": 0.0, **values}), rng.standard_normal(len(runs))
+        if "previous" in data and (persistence := float(values.get("persistence", 0.0))):
+            correlation = np.exp(-data["gap"] / persistence)
+            for row in np.argsort(runs.scale, kind="stable"):
+                carried = correlation[row] * z[data["previous"][row]] if correlation[row] else 0.0
+                z[row] = carried + np.sqrt(1 - correlation[row] ** 2) * z[row]
+        own = np.sqrt(scale**2 + measurement_sd**2) * z
+        return scattered(rng, mean, own, runs.clusters, values)
+
+    def new_run_scale(
+        self, posterior: "xr.Dataset", covariates: "Mapping[str, xr.DataArray | float]"
+    ) -> "xr.DataArray":
+        scale = super().new_run_scale(posterior, covariates)
+        if "lack_of_fit" in posterior:
+            scale = (scale**2 + posterior["lack_of_fit"] ** 2) ** 0.5
+        return scale
+
+
+def scattered(
+    rng: np.random.Generator,
+    mean: np.ndarray,
+    own: np.ndarray,
+    clusters: np.ndarray,
+    values: Mapping[str, float],
+) -> np.ndarray:
+    """Losses around the law, (rows,), from normal noise of rows: a cluster shares an effect and a Student-t's scale."""
+    count = int(clusters.max()) + 1
+    shared = values.get("lack_of_fit", 0.0) * rng.standard_normal(count)
+    nu = float(values.get("nu", np.inf))
+    # A multivariate Student-t: normals, all of a cluster divided by one root of chi-squared over nu.
+    inflation = np.sqrt(nu / rng.chisquare(nu, count)) if np.isfinite(nu) else np.ones(count)
+    with np.errstate(all="ignore"):
+        losses: np.ndarray = mean * np.exp((own + shared[clusters]) * inflation[clusters])
+    return losses
+
+
+def _steps(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+    """The checkpoint before each one of its trajectory (itself, if it is the first), and e-folds of compute since."""
+    log_scale = np.log(runs.scale)
+    order = np.lexsort((log_scale, runs.clusters))
+    later = np.diff(runs.clusters[order], prepend=-1) == 0
+    later &= runs.table["trajectory"].notna().to_numpy()[order]
+    previous, gap = np.arange(len(runs), dtype=np.int32), np.full(len(runs), FIRST)
+    previous[order[later]] = order[:-1][later[1:]]
+    known = previous != np.arange(len(runs))
+    # Two rows of one checkpoint are kept apart by a hair, or they would foretell each other exactly.
+    gap[known] = np.maximum((log_scale - log_scale[previous])[known], 1e-3)
+    return previous, gap
