@@ -73,10 +73,15 @@ def instant_fit(runs, law, chains=2, draws=30, **options):
         rng = np.random.default_rng(seed)
         priors = dict(structure.priors) | structure.global_priors
         sizes = dict.fromkeys(structure.pooled("partial", "none"), (*shape, structure.n_groups))
-        return {
+        found = {
             n: p.forward(p.location + 0.1 * p.spread * rng.standard_normal(sizes.get(n, shape)))
             for n, p in priors.items()
         }
+        for n in structure.pooled("partial"):
+            p = priors[n]
+            found[f"{n}_population"] = p.forward(p.location + 0.1 * p.spread * rng.standard_normal(shape))
+            found[f"{n}_tau"] = 0.1 * p.group_spread * rng.random(shape)
+        return found
 
     def sample(job):
         structure, seed = job.structure, job.sampler.seed

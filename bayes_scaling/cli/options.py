@@ -1,122 +1,185 @@
-"""What was said on the command line, as Python values: options, tables, fits and pictures."""
+"""Verbs of the command line, whose options are made from the signatures of the functions that they call."""
 
-import argparse
-import inspect
-import sys
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import bayes_scaling as bs
+import click
+from click.core import ParameterSource
+
+from bayes_scaling.cli import values
+from bayes_scaling.cli.answer import Answer
+from bayes_scaling.cli.help import Context
+from bayes_scaling.cli.signatures import REQUIRED, Argument, signature
 from bayes_scaling.errors import InputError
-from bayes_scaling.laws import Law
 
-if TYPE_CHECKING:
-    from bayes_scaling.api import Fit
-    from bayes_scaling.data.runs import Runs
+FILE = click.Path()
+"""A file's name, which a shell completes; whether it is there is for the verb to find out."""
+
+FIT = click.Argument(["fit"], type=FILE, help="A .nc file that `bayes-scaling fit` wrote.")
+RUNS = click.Argument(["runs"], type=FILE, help="A .csv, .tsv or .parquet file with one row per run.")
+COLUMNS = (
+    click.Option(
+        ["--column"], multiple=True, metavar="ROLE=COLUMN", help="Which column holds what: params=N."
+    ),
+    click.Option(["--inputs"], multiple=True, metavar="COLUMN,...", help="Further inputs beside the law's."),
+)
+"""How a table is read: with these and ``--group`` a verb gets a `values.Table`."""
+
+JSON = click.Option(["--json"], is_flag=True, help="One JSON document on stdout, in full precision.")
+PROB = click.Option(["--prob"], type=float, default=0.9, help="Probability of the intervals.")
+FORCE = click.Option(["--force"], is_flag=True, help="Replace the output if it exists.")
+PICTURE = (click.Option(["-o", "--output"], type=FILE, help="Also a picture: .png, .svg or .pdf."), FORCE)
+"""Where a picture of the answer goes; the verb itself does not see them."""
+
+INPUT = click.Option(
+    ["--input"], multiple=True, metavar="NAME=VALUE", help="Another input of the law.",
+    callback=lambda _, __, given: values.inputs(given),
+)  # fmt: skip
 
 
-def opened(*paths: str) -> "dict[str, Fit]":
-    """Saved fits by their paths."""
-    return {path: bs.open_fit(path) for path in paths}
+def output(help: str) -> tuple[click.Option, click.Option]:
+    """Where a verb writes what it is for."""
+    return click.Option(["-o", "--output"], type=FILE, required=True, help=help), FORCE
 
 
-def runs(path: str, args: argparse.Namespace, *laws: Law) -> "Runs":
-    """The table that the options describe, with the columns that these laws take."""
-    columns = pairs(args.column, "--column")
-    roles = [
-        role
-        for role in inspect.signature(bs.load_runs).parameters
-        if role not in ("source", "inputs", "name")
+def verb(*sources: str | click.Parameter, skip: str = "") -> "Callable[[Callable[..., Answer]], Verb]":
+    """Makes a verb of a function.
+
+    Parameters
+    ----------
+    *sources : str or click.Parameter
+        Parameters of the command line, and functions of the package (``"planning.risk.risk"``). Their arguments become
+        options where a command line can give them: type and default from the first function that has one, words from
+        the first that has any.
+    skip : str
+        Arguments that this verb does not take.
+    """
+    read = [signature(source) for source in sources if isinstance(source, str)]
+    words = {a.name: a for function in reversed(read) for a in function.arguments.values() if a.text}
+    seen = {*skip.split(), *(source.name for source in sources if isinstance(source, click.Parameter))}
+    parameters: list[click.Parameter] = []
+    for source in sources:
+        if isinstance(source, click.Parameter):
+            parameters.append(source)
+            continue
+        for name, argument in signature(source).arguments.items():
+            if name not in seen and (option := _option(argument, words.get(name, argument))):
+                parameters.append(option)
+            seen.add(name)
+    if "inputs" in (function.keywords for function in read):
+        parameters.append(INPUT)
+
+    def make(run: Callable[..., Answer]) -> Verb:
+        return Verb(run.__name__.replace("_", "-"), callback=run, help=run.__doc__, params=parameters)
+
+    return make
+
+
+_SEVERAL: "dict[str, tuple[str, Callable[[Sequence[str], str], object]]]" = {
+    "Quantities": ("QUANTITY,...", lambda given, _: values.quantities(given)),
+    "Sequence[Quantity]": ("QUANTITY,...", lambda given, _: values.listed(given)),
+    "Sequence[str]": ("NAME,...", lambda given, _: values.listed(given)),
+    "tuple[str, str]": ("NAME,NAME", lambda given, _: values.listed(given)),
+    "Sequence[tuple[Quantity, Quantity]]": ("N:D,...", values.models),
+    "tuple[Quantity, Quantity]": ("N:D", lambda given, option: values.models(given, option)[-1]),
+    "Pooling | Mapping[str, Pooling]": ("[PARAMETER=]KIND,...", lambda given, _: values.pooling(given)),
+    "Client": ("ADDRESS", lambda given, _: values.client(given[-1])),
+}
+"""Annotation -> what the option is followed by, and how what was given is read; the option may be repeated."""
+
+_ONE: dict[str, Any] = {"Path": FILE, "str": str, "Quantity": str, "float": float, "int": int}
+"""Member of an annotation -> the type of one value; the first that is there counts."""
+
+
+def _option(argument: Argument, words: Argument) -> click.Option | None:
+    """The option for an argument; None for what only Python can give."""
+    flag, members = f"--{argument.name.replace('_', '-')}", argument.annotation.split(" | ")
+    required = argument.default is REQUIRED
+    if "Any" in argument.annotation:  # TRANSITION
+        new = argument.annotation.replace("Any", "Quantity")
+        if new == "Quantity" and "sequence" in words.kind:
+            new = "Sequence[Quantity]" if words.kind.startswith("sequence") else "Quantities"
+        elif words.kind.startswith("(number"):
+            new = "tuple[Quantity, Quantity]"
+        elif new == "Quantity" and "number" not in words.kind:
+            new = "?"
+        argument = replace(argument, annotation=new)
+        members = new.split(" | ")
+    about: dict[str, Any] = {"help": words.text, "required": required}
+    if several := _SEVERAL.get(argument.annotation):
+        about |= {"metavar": several[0], "callback": partial(_read, several[1], argument.default)}
+        return click.Option([flag], multiple=True, **about)
+    if not required:
+        about["default"] = argument.default
+    if members == ["bool"]:
+        return click.Option([f"{flag}/--no-{flag[2:]}" if argument.default else flag], is_flag=True, **about)
+    if choices := re.match(r"{(.*?)}", words.kind):
+        listed = re.findall(r'"(.*?)"', choices[1])
+        if words.kind.removesuffix(", optional") == choices[0]:
+            return click.Option([flag], type=click.Choice(listed), **about)
+        about["metavar"] = "|".join(listed)
+    if "Quantity" in members:
+        about["metavar"] = "QUANTITY"
+    kind = next((kind for name, kind in _ONE.items() if name in members), None)
+    return kind and click.Option([flag], type=kind, **about)
+
+
+def _read(
+    read: Callable[[Sequence[str], str], object],
+    default: object,
+    _: click.Context,
+    option: click.Parameter,
+    given: Any,
+) -> object:
+    return read(given, option.opts[0]) if given else default
+
+
+class Verb(click.Command):
+    """A command that names all that is missing at once, and shows what it answers."""
+
+    context_class = Context
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            found, _, _ = self.make_parser(ctx).parse_args(given)
+            missing = [
+                p for p in self.params if p.required and p.value_is_missing(p.consume_value(ctx, found)[0])
+            ]
+            hints = " and ".join(parameter.get_error_hint(ctx) for parameter in missing)
+            raise click.UsageError(f"Missing {hints}.", ctx) from error
+
+    def invoke(self, ctx: click.Context) -> int:
+        from bayes_scaling.data.files import check_writable
+
+        asked = ctx.params
+        inputs, as_json = asked.pop("input", {}), asked.pop("json", False)
+        if taken := asked.keys() & inputs.keys():
+            raise InputError(f"--input {min(taken)}=... has an option of its own: --{min(taken)}")
+        asked |= inputs
+        if COLUMNS[0] in self.params:
+            asked["table"] = values.Table(*(asked.pop(name) for name in ("group", "column", "inputs")))
+        if FORCE in self.params and asked["output"]:
+            check_writable(Path(asked["output"]), asked["force"])
+        picture = PICTURE[0] in self.params and (asked.pop("output"), asked.pop("force"))[0]
+        answer: Answer = super().invoke(ctx)
+        if picture:
+            answer.draw(Path(picture))
+        return answer.show(as_json=as_json)
+
+
+def said() -> list[str]:
+    """The options that stand on the command line, as they are written there."""
+    ctx = click.get_current_context()
+    return [
+        parameter.opts[-1]
+        for parameter in ctx.command.params
+        if isinstance(parameter, click.Option)
+        and ctx.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
     ]
-    for role in columns:
-        if role not in roles:
-            raise InputError(f"--column {role}=... is unknown; the columns are {', '.join(roles)}")
-    if args.group is not None:
-        if "group" in columns:
-            raise InputError("--group and --column group=... both name the group's column; give one")
-        columns["group"] = args.group
-    inputs = [column for law in laws for column in law.columns]
-    return bs.load_runs(path, inputs=[*inputs, *listed(args.inputs)], **columns)
-
-
-def fit_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Arguments of `bs.fit` beside the table and the law."""
-    return {
-        "pooling": _pooling(args.pooling),
-        "noise": args.noise,
-        "draws": args.draws,
-        "chains": args.chains,
-        "max_warmup": args.max_warmup,
-        "seed": args.seed,
-        "parallel": args.parallel,
-        "progress": at_a_terminal(),
-    }
-
-
-def client(address: str | None) -> Any:
-    """A client of the Dask cluster whose scheduler has this address."""
-    if address is None:
-        return None
-    try:
-        from distributed import Client
-    except ImportError:
-        raise InputError("--client needs Dask: pip install 'bayes_scaling[cluster]'") from None
-    return Client(address)
-
-
-def _pooling(given: list[str] | None) -> Any:
-    """One kind for all, or a kind by parameter."""
-    kinds = listed(given)
-    return kinds[0] if len(kinds) == 1 and "=" not in kinds[0] else pairs(kinds, "--pooling") or None
-
-
-def check_picture(args: argparse.Namespace) -> None:
-    """`InputError` where the picture that is asked for cannot be written; asked before long work starts."""
-    from bayes_scaling.data.files import check_writable
-
-    if args.output:
-        check_writable(Path(args.output), args.force)
-
-
-def save_picture(axes: Any, args: argparse.Namespace) -> None:
-    """The picture, where the options say."""
-    from bayes_scaling.reporting.image_files import save_picture
-
-    save_picture(axes, Path(args.output))
-
-
-def at_a_terminal() -> bool:
-    """Whether someone watches."""
-    return sys.stderr.isatty()
-
-
-def listed(given: list[str] | None) -> list[str]:
-    """Values of an option that may be repeated or hold several with commas between."""
-    return [part.strip() for text in given or [] for part in text.split(",")]
-
-
-def values(given: list[str] | None) -> list[str] | str | None:
-    """None, one quantity or several."""
-    values = listed(given)
-    return (values if len(values) > 1 else values[0]) if values else None
-
-
-def pairs(given: list[str] | None, option: str) -> dict[str, str]:
-    """Values by name, of an option that is repeated as name=value."""
-    pairs: dict[str, str] = {}
-    for text in given or []:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not (name and equals and value):
-            raise InputError(f"{option} {text!r} is not of the form name=value")
-        if name in pairs:
-            raise InputError(f"{option} gives {name!r} twice")
-        pairs[name] = value
-    return pairs
-
-
-def target(text: str, option: str = "--targets") -> tuple[str, str]:
-    """Parameters and tokens of a model, given as params:tokens."""
-    params, colon, tokens = text.partition(":")
-    if not colon:
-        raise InputError(f"{option} {text!r} is not of the form params:tokens, such as 100B:2T")
-    return params, tokens

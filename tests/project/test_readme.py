@@ -7,11 +7,12 @@ import runpy
 import shlex
 from pathlib import Path
 
+import click
 import matplotlib
 import pytest
 
 import bayes_scaling as bs
-from bayes_scaling.cli.main import main as cli
+from bayes_scaling.cli.main import verbs
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -35,7 +36,8 @@ def test_a_command_is_one(words):
     if words[:2] == ["uv", "run"]:
         words = words[2:]
     if words[0] == "bayes-scaling":
-        assert cli.parser().parse_args(words[1:]).run
+        top = click.Context(verbs, **verbs.context_settings)
+        assert verbs.get_command(top, words[1]).make_context(words[1], words[2:], top)
     elif words[0] == "tests/run":
         assert os.access(ROOT / "tests" / "run", os.X_OK)
     else:

@@ -1,0 +1,83 @@
+"""Verbs that show: report, plot, laws, demo."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import click
+
+import bayes_scaling as bs
+from bayes_scaling.cli.answer import Answer
+from bayes_scaling.cli.options import FILE, FIT, JSON, PROB, output, verb
+from bayes_scaling.cli.signatures import constant
+from bayes_scaling.cli.values import at_a_terminal, listed, named_by_law
+from bayes_scaling.errors import InputError
+
+KINDS = constant("reporting.image_files", "PICTURES")
+
+
+@verb(
+    FIT, *output("The page to write, an .html file."), "reporting.html.report",
+    click.Option(["--comparison", "--compare"], multiple=True, metavar="FIT,...", help="Other fits of the same runs."),
+    skip="path",
+)  # fmt: skip
+def report(fit: str, output: str, comparison: tuple[str, ...], **asked: Any) -> Answer:
+    """One self-contained HTML page about a fit."""
+    fits = {path: bs.open_fit(path) for path in (fit, *listed(comparison))}
+    compared = bs.compare(named_by_law(fits), progress=at_a_terminal()) if comparison else None
+    bs.report(fits[fit], output, comparison=compared, **asked)
+    return Answer(f"Wrote {output}.", {}, fits)
+
+
+@verb(
+    FIT, *output("The picture to write: .png, .svg or .pdf."),
+    click.Option(["--kind"], type=click.Choice(KINDS), default=KINDS[0], help="What it shows."),
+    click.Option(["--along"], metavar="COLUMN", help="The input on the axis, where it is not compute."),
+    click.Option(["--to"], metavar="C", help="How far the axis goes, in FLOPs or the input's own unit."),
+    click.Option(["--group"], help="One group, or `new` for one not seen yet."),
+    PROB,
+)  # fmt: skip
+def plot(fit: str, output: str, kind: str, force: bool, **asked: Any) -> Answer:
+    """One picture of a fit, as .png, .svg or .pdf."""
+    from bayes_scaling.reporting.image_files import save_picture
+
+    picture = getattr(bs.plot, kind)
+    options = {name: value for name, value in asked.items() if value is not None}
+    for name in options:
+        if name not in inspect.signature(picture).parameters:
+            raise InputError(f"--{name} is not for pictures of kind {kind}")
+    opened = bs.open_fit(fit)
+    save_picture(picture(opened, **options), Path(output))
+    return Answer(f"Wrote {output}.", {}, {fit: opened})
+
+
+@verb(JSON)
+def laws() -> Answer:
+    """The catalogue of law families."""
+    families = [
+        {"name": law.name, "formula": law.formula, "inputs": list(law.columns), "source": law.cite}
+        for law in bs.LAWS.values()
+    ]
+    width = max(map(len, bs.LAWS))
+    lines = []
+    for law in bs.LAWS.values():
+        about = [
+            f"inputs: {', '.join(law.columns)}",
+            f"source: {law.cite}",
+            *(f"also: {name}" for name in law.also),
+        ]
+        lines += [f"{law.name:{width}}  {law.formula}", *(f"{'':{width}}  {line}" for line in about)]
+    return Answer("\n".join(lines), families)
+
+
+@verb(
+    click.Option(["-o", "--output"], type=FILE, default="bayes-scaling-demo", help="A folder."),
+    "cli.demo.demo", JSON,
+    skip="folder progress",
+)  # fmt: skip
+def demo(output: str, **asked: Any) -> Answer:
+    """Fit, forecast, plan, compare and report, on the embedded sweep of small models."""
+    from bayes_scaling.cli.demo import demo as run
+
+    shown = run(output, progress=at_a_terminal(), **asked)
+    return Answer(str(shown), shown.document, shown.comparison.fits)

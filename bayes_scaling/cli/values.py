@@ -1,0 +1,108 @@
+"""What is written on the command line, as Python values: lists, pairs, models, groups' poolings, tables, clusters."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import bayes_scaling as bs
+from bayes_scaling.cli.signatures import signature
+from bayes_scaling.errors import InputError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from bayes_scaling.api import Fit
+    from bayes_scaling.data.runs import Runs
+    from bayes_scaling.model.build import Pooling
+
+
+def listed(given: Sequence[str]) -> list[str]:
+    """Values of an option that may be repeated, or hold several with commas between."""
+    return [part.strip() for text in given for part in text.split(",")]
+
+
+def quantities(given: Sequence[str]) -> list[str] | str:
+    """One quantity, or several."""
+    found = listed(given)
+    return found if len(found) > 1 else found[0]
+
+
+def pairs(given: Sequence[str], option: str) -> dict[str, str]:
+    """Values by name, of an option that is repeated as name=value."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (name and equals and value):
+            raise InputError(f"{option} {text!r} is not of the form name=value")
+        if name in found:
+            raise InputError(f"{option} gives {name!r} twice")
+        found[name] = value
+    return found
+
+
+def inputs(given: Sequence[str]) -> dict[str, list[str] | str]:
+    """Further inputs of a law, by name."""
+    return {name: quantities([value]) for name, value in pairs(given, "--input").items()}
+
+
+def pooling(given: Sequence[str]) -> "Pooling | dict[str, Pooling]":
+    """One kind for all, or a kind by parameter."""
+    kinds = listed(given)
+    found = kinds[0] if len(kinds) == 1 and "=" not in kinds[0] else pairs(kinds, "--pooling")
+    return cast("Pooling | dict[str, Pooling]", found)  # a kind that is not there is told by the fit
+
+
+def models(given: Sequence[str], option: str) -> list[tuple[str, str]]:
+    """Parameters and tokens of models, each given as params:tokens."""
+    pairs = [text.partition(":") for text in listed(given)]
+    for params, colon, _ in pairs:
+        if not colon:
+            raise InputError(f"{option} {params!r} is not of the form params:tokens, such as 100B:2T")
+    return [(params, tokens) for params, _, tokens in pairs]
+
+
+@dataclass(frozen=True)
+class Table:
+    """How a table is to be read: the column of its groups, columns by role, and further inputs."""
+
+    group: str | None
+    column: Sequence[str]
+    inputs: Sequence[str]
+
+    def read(self, path: str, *laws: str) -> "Runs":
+        """The runs of a file, with the columns that these laws take."""
+        from bayes_scaling.laws import get_law
+
+        columns = pairs(self.column, "--column")
+        known = signature("data.runs.load_runs").arguments
+        roles = [role for role in known if role not in ("source", "inputs", "name")]
+        for role in columns:
+            if role not in roles:
+                raise InputError(f"--column {role}=... is unknown; the columns are {', '.join(roles)}")
+        if self.group is not None:
+            if "group" in columns:
+                raise InputError("--group and --column group=... both name the group's column; give one")
+            columns["group"] = self.group
+        inputs = [column for law in laws for column in get_law(law).columns]
+        return bs.load_runs(path, inputs=[*inputs, *listed(self.inputs)], **columns)
+
+
+def named_by_law(fits: "Mapping[str, Fit]") -> "dict[str, Fit]":
+    """Fits by the names of their laws where those tell them apart."""
+    by_law = {fit.law.name: fit for fit in fits.values()}
+    return by_law if len(by_law) == len(fits) else dict(fits)
+
+
+def client(address: str) -> "Client":
+    """A client of the Dask cluster whose scheduler has this address."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError("--client needs Dask: pip install 'bayes_scaling[cluster]'") from None
+    return Client(address)
+
+
+def at_a_terminal() -> bool:
+    """Whether someone watches."""
+    return sys.stderr.isatty()

@@ -1,0 +1,108 @@
+"""Fits whose sampling is left out, as files; and a command line in the process."""
+
+import dataclasses
+import json
+
+import matplotlib
+import pytest
+from helpers import instant_fit, simulated_runs
+
+import bayes_scaling as bs
+from bayes_scaling.cli.main import main
+from bayes_scaling.sampling.progress import progress_bar
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    matplotlib.use("agg")
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def single_fit(truth):
+    return instant_fit(simulated_runs(truth), "chinchilla", seed=3, draws=100)
+
+
+@pytest.fixture(scope="session")
+def pile_fit():
+    return instant_fit(bs.datasets.load("pile"), "chinchilla", seed=1, draws=100)
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """Sets what every diagnosis finds wrong, for fits too short to pass on their own."""
+    found = bs.Fit.diagnose
+
+    def judge(*failures):
+        monkeypatch.setattr(
+            bs.Fit, "diagnose", lambda fit: dataclasses.replace(found(fit), failures=failures)
+        )
+
+    judge()
+    return judge
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory, pile_fit, single_fit):
+    """A folder with pile.nc and single.nc."""
+    folder = tmp_path_factory.mktemp("fits")
+    pile_fit.save(folder / "pile.nc")
+    single_fit.save(folder / "single.nc")
+    return folder
+
+
+@pytest.fixture
+def pile(saved, judged):
+    return str(saved / "pile.nc")
+
+
+@pytest.fixture
+def single(saved, judged):
+    return str(saved / "single.nc")
+
+
+@pytest.fixture
+def table(tmp_path):
+    (tmp_path / "runs.csv").write_text("params,tokens,loss\n1e8,2e9,3.4\n2e8,4e9,3.1\n4e8,8e9,2.9\n")
+    return "runs.csv"
+
+
+@pytest.fixture
+def sampled(monkeypatch, single_fit, judged):
+    """Replaces sampling by a fit that is there already, and keeps the arguments."""
+    calls = []
+
+    def fake(runs, law, **options):
+        calls.append({"runs": runs, "law": law, **options})
+        with progress_bar(options["progress"]) as report:
+            if report:
+                report("sampling", 1, 2)
+        return single_fit
+
+    monkeypatch.setattr(bs, "fit", fake)
+    return calls
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs one command line: exit code, stdout, stderr."""
+
+    def call(*argv):
+        code = main(list(map(str, argv)))
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def answers(run):
+    """The JSON document of a command line that went well; stderr has its warnings, and nothing else."""
+
+    def call(*argv):
+        code, out, err = run(*argv, "--json")
+        document = json.loads(out, parse_constant=lambda token: pytest.fail(f"{token} is no JSON"))
+        assert (code, err) == (0, "".join(f"warning: {said}\n" for said in document.get("warnings", [])))
+        return document
+
+    return call

@@ -1,0 +1,222 @@
+"""The verbs that fit and check."""
+
+import json
+
+import pytest
+from helpers import simulated_runs
+
+import bayes_scaling as bs
+from bayes_scaling.cli.main import main
+from bayes_scaling.inference.result import as_json
+
+CSV = "params,tokens,loss\n1e8,2e9,3.4\n2e8,4e9,3.1\n4e8,8e9,2.9\n"
+
+
+def test_summary_and_diagnose_agree_with_python(answers, run, pile, pile_fit):
+    document = answers("summary", pile)
+    assert document["summary"] == as_json(pile_fit.summary().reset_index(names="quantity").to_dict("records"))
+    code, out, err = run("diagnose", pile, "--json")
+    assert (code, err) == (0, "")
+    diagnosis = json.loads(out)
+    assert diagnosis == document["diagnosis"]
+    assert (diagnosis["ok"], diagnosis["ess_bulk"]) == (True, pile_fit.diagnose().ess_bulk)
+    _, out, _ = run("summary", pile)
+    assert "E[cerebras]" in out
+    assert "A_tau" in out
+    assert max(map(len, out.partition("\n\n")[2].splitlines())) <= 132
+
+
+def test_fit_saves_and_prints(run, table, sampled, single_fit):
+    code, out, err = run("fit", table, "-o", "fit.nc")
+    assert (code, err) == (0, "")
+    assert "The chains converged" in out
+    assert "sigma" in out
+    assert out.endswith("\nSaved as fit.nc.\n")
+    assert max(map(len, out.partition("\n\n")[2].splitlines())) <= 132
+    assert bs.open_fit("fit.nc").summary().equals(single_fit.summary())
+
+
+def test_fit_passes_its_options_on(answers, tmp_path, sampled):
+    (tmp_path / "runs.csv").write_text(CSV.replace("params,", "N,"))
+    document = answers(
+        *("fit", "runs.csv", "-o", "fit.nc", "--law", "kaplan", "--column", "params=N", "--noise", "flops"),
+        *("--pooling", "E=complete", "--pooling", "A=none", "--draws", 7, "--chains", 2, "--max-warmup", 9),
+        *("--seed", 5, "--prob", 0.5),
+    )
+    (call,) = sampled
+    assert call.pop("runs").params.tolist() == [1e8, 2e8, 4e8]
+    assert call == {
+        "law": "kaplan",
+        "noise": "flops",
+        "pooling": {"E": "complete", "A": "none"},
+        "draws": 7,
+        "chains": 2,
+        "max_warmup": 9,
+        "seed": 5,
+        "parallel": None,
+        "target_accept": bs.Sampler().target_accept,
+        "progress": False,
+    }
+    assert "50% lower" in document["summary"][0]
+    assert document["diagnosis"]["ok"]
+
+
+@pytest.mark.parametrize(
+    ("given", "pooling"),
+    [
+        ([], None),
+        (["--pooling", "none"], "none"),
+        (["--pooling", "E=none,A=complete"], {"E": "none", "A": "complete"}),
+    ],
+)
+def test_pooling(run, table, sampled, given, pooling):
+    assert run("fit", table, "-o", "fit.nc", *given)[0] == 0
+    assert sampled[0]["pooling"] == pooling
+
+
+def test_group_is_read_as_text(run, tmp_path, sampled):
+    (tmp_path / "runs.csv").write_text(
+        "params,tokens,loss,corpus\n1e8,2e9,3.4,007\n2e8,4e9,3.1,007\n4e8,8e9,2.9,08\n"
+    )
+    assert run("fit", "runs.csv", "-o", "fit.nc", "--group", "corpus")[0] == 0
+    assert sampled[0]["runs"].groups == ["007", "08"]
+
+
+def test_progress_stays_out_of_stdout(run, table, sampled, monkeypatch):
+    monkeypatch.setattr("bayes_scaling.cli.fit.at_a_terminal", lambda: True)
+    code, out, _ = run("fit", table, "-o", "fit.nc", "--json")
+    assert code == 0
+    assert sampled[0]["progress"] is True
+    assert json.loads(out)["law"] == "chinchilla"
+
+
+def test_warnings_of_a_table_are_sentences_on_stderr(run, tmp_path, sampled):
+    (tmp_path / "runs.csv").write_text(CSV + "1e8,2e9,3.4\n")
+    code, out, err = run("fit", "runs.csv", "-o", "fit.nc", "--json")
+    assert code == 0
+    assert err.startswith("warning: runs.csv: ")
+    assert err.count("\n") == 1
+    assert json.loads(out)["fit"] == "fit.nc"
+
+
+def test_a_failed_diagnosis_is_loud_and_exits_with_1(run, table, sampled, judged, pile):
+    judged("the chains disagree", "too few draws")
+    code, out, err = run("fit", table, "-o", "fit.nc", "--json")
+    assert code == 1
+    assert err == (
+        "DO NOT TRUST THESE NUMBERS: fit.nc failed its diagnosis: the chains disagree "
+        "(and 1 more: see `bayes-scaling diagnose`)\n"
+    )
+    assert json.loads(out)["diagnosis"]["failures"] == ["the chains disagree", "too few draws"]
+    assert bs.open_fit("fit.nc").law.name == "chinchilla"
+
+    code, out, err = run("predict", pile, "--params", "1B", "--tokens", "1T")
+    assert code == 1
+    assert "1B parameters on 1T tokens" in out
+    assert err.splitlines()[-1].startswith("DO NOT TRUST THESE NUMBERS: ")
+
+
+def test_a_missing_column_says_how_to_map_it(run, tmp_path):
+    (tmp_path / "runs.csv").write_text(CSV.replace("params,", "N,"))
+    assert run("fit", "runs.csv", "-o", "fit.nc") == (
+        2,
+        "",
+        "error: runs.csv has no column 'params' to read params from; its columns are 'N', 'tokens', 'loss'. "
+        "Did you mean 'N'? Map it with params='N' (command line: --column params=N).\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--law", "chinchila"], "unknown law 'chinchila': did you mean 'chinchilla'? the laws are "),
+        (
+            ["--noise", "pink"],
+            "unknown noise 'pink'; expected 'constant', 'curve', 'flops', 'params', 'tokens', 'undertuned'",
+        ),
+        (
+            ["--column", "parms=N"],
+            "--column parms=... is unknown; the columns are params, tokens, loss, flops, ",
+        ),
+        (["--column", "N"], "--column 'N' is not of the form name=value\n"),
+        (["--column", "params=N", "--column", "params=M"], "--column gives 'params' twice\n"),
+        (
+            ["--group", "a", "--column", "group=b"],
+            "--group and --column group=... both name the group's column; ",
+        ),
+        (["--pooling", "E=some"], "pooling of 'E' is 'some'; expected one of complete, partial, none\n"),
+        (["--draws", "0"], "draws is 0; expected a whole number from 1 on\n"),
+        (["--group", "corpus"], "runs.csv has no column 'corpus' to read group from; "),
+    ],
+)
+def test_bad_options_of_fit(run, table, argv, message):
+    code, out, err = run("fit", table, "-o", "fit.nc", *argv)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {message}")
+    assert err.count("\n") == 1
+
+
+def test_a_table_that_is_not_there(run):
+    code, out, err = run("fit", "runs.csv", "-o", "fit.nc")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: there is no file 'runs.csv'; check the path (relative to ")
+
+
+def test_an_output_in_no_folder_is_refused_before_sampling(run, table, sampled):
+    assert run("fit", table, "-o", "none/fit.nc") == (
+        2,
+        "",
+        "error: cannot write none/fit.nc: the folder none does not exist\n",
+    )
+    assert sampled == []
+
+
+def test_an_existing_output_is_kept_byte_for_byte_unless_forced(run, table, tmp_path, sampled):
+    output = tmp_path / "fit.nc"
+    output.write_bytes(b"precious")
+    code, out, err = run("fit", table, "-o", "fit.nc")
+    assert (code, out) == (2, "")
+    assert err == "error: fit.nc exists and is kept; pass force=True (command line: --force) to replace it\n"
+    assert output.read_bytes() == b"precious"
+    assert sampled == []
+    assert run("fit", table, "-o", "fit.nc", "--force")[0] == 0
+    assert bs.open_fit(output).law.name == "chinchilla"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fit.nc", "runs.csv"]
+
+
+def test_files_that_are_no_fits(run, tmp_path, saved):
+    (tmp_path / "corrupt.nc").write_bytes((saved / "single.nc").read_bytes()[:2000])
+    code, out, err = run("predict", "corrupt.nc", "--params", "1B", "--tokens", "1T")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: corrupt.nc cannot be read as a netCDF file (")
+    assert err.endswith("; is it damaged?\n")
+
+    import xarray as xr
+
+    xr.Dataset({"x": ("i", [1.0])}).to_netcdf(tmp_path / "foreign.nc", engine="h5netcdf")
+    assert run("summary", "foreign.nc") == (
+        2,
+        "",
+        "error: foreign.nc was not written by bayes_scaling: it holds no provenance\n",
+    )
+    assert run("diagnose", "absent.nc") == (2, "", "error: no file absent.nc\n")
+
+
+def test_many_tables_are_fitted_and_a_bad_one_is_said(tmp_path, capsys):
+    runs = simulated_runs({"E": 1.8, "A": 0.35, "B": 0.3, "alpha": 0.34, "beta": 0.29}, n=40)
+    runs.table.to_csv(tmp_path / "good.csv", index=False)
+    runs.table.drop(columns="loss").to_csv(tmp_path / "bad.csv", index=False)
+    words = [
+        "fit-many",
+        str(tmp_path / "good.csv"),
+        str(tmp_path / "bad.csv"),
+        "--folder",
+        str(tmp_path / "fits"),
+    ]
+    assert main([*words, "--draws", "500", "--chains", "2"]) == 1
+    said = capsys.readouterr()
+    assert "1 of 2 tables have no fit to trust: bad" in said.err
+    assert [path.name for path in (tmp_path / "fits").iterdir()] == ["good.nc"]
+    assert main([words[0], words[1], *words[3:], "--draws", "500", "--chains", "2", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["fits"]
+    assert (row["table"], row["resumed"], row["ok"]) == ("good", True, True)

@@ -1,0 +1,74 @@
+"""The verbs predict and two-step."""
+
+import pytest
+
+from bayes_scaling.inference.result import as_json
+
+
+def test_predict_agrees_with_python(answers, run, pile, pile_fit):
+    argv = ("predict", pile, "--params", "1B,100B", "--tokens", "2T", "--prob", 0.8, "--below", "1.5")
+    forecast = pile_fit.predict(["1B", "100B"], "2T")
+    expected = forecast.table(0.8)
+    expected["prob below 1.5"] = forecast.prob_below(1.5).to_numpy().ravel()
+    document = answers(*argv)
+    assert (document["law"], document["prob"]) == ("chinchilla", 0.8)
+    assert document["table"] == as_json(expected.to_dict("records"))
+
+    assert document["sentences"] == forecast.sentences(0.8)
+
+    code, out, err = run(*argv)
+    assert (code, err) == (0, "".join(f"warning: {said}\n" for said in forecast.warnings))
+    said, _, table = out.partition("\n\n")
+    assert said.splitlines() == [f"{sentence}." for sentence in document["sentences"]]
+    heading, first, *rest = table.splitlines()
+    assert heading.split()[:3] == ["group", "params", "tokens"]
+    assert "new run (80%)" in heading
+    assert {"cerebras", "1B", "2T"} <= set(first.split())
+    assert len(rest) == 5, "one line for each group and point"
+
+
+def test_repeated_options_are_values_with_commas(answers, pile):
+    repeated = answers(
+        "predict", pile, "--params", "1B", "--params", "2B", "--tokens", "1T,2T", "--group", "new"
+    )
+    listed = answers(
+        "predict", pile, "--params", "1B,2B", "--tokens", "1T", "--tokens", "2T", "--group", "new"
+    )
+    assert repeated == listed
+    assert [row["params"] for row in repeated["table"]] == [1e9, 2e9]
+
+
+def test_inputs_go_by_name(run, pile):
+    code, _, err = run("predict", pile, "--params", "1B", "--tokens", "1T", "--input", "unique_tokens=1B")
+    assert (code, err) == (
+        2,
+        "error: law 'chinchilla' has no input 'unique_tokens'; its inputs are params, tokens\n",
+    )
+    code, _, err = run("predict", pile, "--input", "params=1B", "--tokens", "1T")
+    assert (code, err) == (2, "error: --input params=... has an option of its own: --params\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--params", "1B"], "law 'chinchilla' needs 'tokens'; its inputs are params, tokens"),
+        (
+            ["--params", "huge", "--tokens", "1T"],
+            "params is 'huge'; expected a positive number such as 7e10, or '70B'.",
+        ),
+        (
+            ["--params", "1B,2B", "--tokens", "1T,2T,3T"],
+            "inputs of unequal length: params has 2, tokens has 3; give one value, or as many of each",
+        ),
+        (
+            ["--params", "1B", "--tokens", "1T", "--prob", "90"],
+            "the probability of an interval lies between 0 and 1; got 90.0",
+        ),
+        (
+            ["--params", "1B", "--tokens", "1T", "--group", "gpt"],
+            "no group 'gpt' in this fit; its groups are cerebras, pythia, pythia_dedup, or 'new'",
+        ),
+    ],
+)
+def test_bad_points(run, pile, argv, message):
+    assert run("predict", pile, *argv) == (2, "", f"error: {message}\n")

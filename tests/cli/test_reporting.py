@@ -1,0 +1,57 @@
+"""The verbs that show: plot, report, laws."""
+
+import json
+
+import bayes_scaling as bs
+
+
+def test_plot_writes_a_picture(run, single):
+    code, out, err = run("plot", single, "--kind", "residuals", "-o", "residuals.png")
+    assert (code, out, err) == (0, "Wrote residuals.png.\n", "")
+    with open("residuals.png", "rb") as file:
+        assert file.read(4) == b"\x89PNG"
+    code, _, err = run("plot", single, "--kind", "residuals", "-o", "residuals.png")
+    assert (code, "--force" in err) == (2, True)
+    code, _, err = run("plot", single, "--kind", "residuals", "-o", "residuals.doc")
+    assert code == 2
+    assert err.startswith("error: cannot write residuals.doc: ")
+    code, _, err = run("plot", single, "--kind", "residuals", "--to", "1e25", "-o", "other.png")
+    assert (code, err) == (2, "error: --to is not for pictures of kind residuals\n")
+
+
+def test_report_passes_its_options_on(run, pile, monkeypatch):
+    calls = []
+    monkeypatch.setattr(bs, "report", lambda *args, **options: calls.append((args[1:], options)))
+    code, out, err = run(
+        "report", pile, "-o", "page.html", "--targets", "1B:1T,2B:2T", "--budgets", "1e22,1e23"
+    )
+    assert (code, out, err) == (0, "Wrote page.html.\n", "")
+    assert calls == [
+        (
+            ("page.html",),
+            {
+                "comparison": None,
+                "targets": [("1B", "1T"), ("2B", "2T")],
+                "budgets": ["1e22", "1e23"],
+                "group": None,
+                "prob": 0.9,
+                "force": False,
+            },
+        )
+    ]
+    code, _, err = run("report", pile, "-o", "page.html", "--targets", "1B")
+    assert (code, err) == (2, "error: --targets '1B' is not of the form params:tokens, such as 100B:2T\n")
+
+
+def test_laws_are_the_catalogue(run):
+    code, out, err = run("laws", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == [
+        {"name": law.name, "formula": law.formula, "inputs": list(law.columns), "source": law.cite}
+        for law in bs.LAWS.values()
+    ]
+    _, out, _ = run("laws")
+    width = max(map(len, bs.LAWS))
+    assert f"{'kaplan':{width}}  E + [(A N^-alpha)^(1/beta) + (B D^-beta)^(1/beta)]^beta\n" in out
+    assert f"{'':{width}}  inputs: params, tokens, unique_tokens\n" in out
+    assert f"{'':{width}}  also: m1\n" in out

@@ -1,0 +1,108 @@
+"""Help, usage, completion and exit codes; in processes of their own where imports are at stake."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+import bayes_scaling as bs
+from bayes_scaling.cli.main import VERBS
+
+HEAVY = {"jax", "pymc", "pytensor", "pandas", "xarray", "arviz", "arviz_stats", "matplotlib", "scipy", "rich"}
+
+
+def process(*argv, **environment):
+    return subprocess.run(
+        [sys.executable, *argv], capture_output=True, text=True, check=False, env=os.environ | environment
+    )
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["fit", "--help"], ["plot", "-h"], ["--version"], ["laws"]])
+def test_help_and_laws_load_nothing_heavy(argv):
+    unwanted = HEAVY if argv == ["laws"] else HEAVY | {"numpy"}
+    done = process(
+        "-c",
+        f"import sys\nfrom bayes_scaling.cli.main import main\nassert main({argv!r}) == 0\n"
+        f"print(sorted({unwanted!r} & set(sys.modules)), file=sys.stderr)",
+    )
+    assert done.stderr == "[]\n"
+    assert done.stdout
+
+
+def test_help_shows_each_verb_with_its_first_line_under_the_question_that_it_answers(run):
+    code, out, err = run("--help")
+    assert (code, err) == (0, "")
+    assert re.findall(r"^(\S.*):$", out, re.MULTILINE) == ["Options", *VERBS]
+    for modules in VERBS.values():
+        for module, verbs in modules.items():
+            for verb in verbs:
+                found = getattr(import_module(f"bayes_scaling.cli.{module}"), verb.replace("-", "_"))
+                assert "".join(f"{verb}{found.help}".split()) in "".join(out.split())
+                assert found.name == verb
+
+
+def test_python_m_is_the_command_line():
+    done = process("-m", "bayes_scaling", "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"bayes-scaling {bs.__version__}\n", "")
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    done = subprocess.run(
+        f"{sys.executable} -m bayes_scaling laws --json | true",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "completions"),
+    [
+        ("bayes-scaling pl", ["plain,plan", "plain,plot"]),
+        ("bayes-scaling plot --kind re", ["plain,residuals"]),
+        ("bayes-scaling fit r.csv --max-w", ["plain,--max-warmup"]),
+        ("bayes-scaling predict f", ["file,f"]),
+    ],
+)
+def test_a_shell_completes_verbs_options_and_choices(words, completions):
+    done = process(
+        "-m", "bayes_scaling",
+        _BAYES_SCALING_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words.count(" ")),
+    )  # fmt: skip
+    assert (done.stdout.splitlines(), done.stderr) == (completions, "")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["fits"],
+        ["fit", "runs.csv"],
+        ["allocate", "fit.nc"],
+        ["fit", "r.csv", "-o", "f.nc", "--draws", "x"],
+        ["fit", "r.csv", "-o", "f.nc", "--dra", "9"],
+    ],
+)
+def test_usage_errors_exit_with_2(run, argv):
+    code, out, err = run(*argv)
+    assert (code, out) == (2, "")
+    assert err.startswith("Usage: bayes-scaling")
+
+
+def test_all_that_is_missing_is_said_at_once(run):
+    assert run("fit")[2].endswith("\nError: Missing 'RUNS' and '-o' / '--output'.\n")
+    assert run("allocate", "--prob", "0.5")[2].endswith("\nError: Missing 'FIT' and '--flops'.\n")
+    assert run("serve", "fit.nc")[2].endswith("\nError: Missing '--served'.\n")
+
+
+def test_an_interrupt_is_one_word(run, monkeypatch):
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bs, "open_fit", interrupted)
+    assert run("summary", "fit.nc") == (130, "", "\ninterrupted\n")
