@@ -25,7 +25,7 @@ from bayes_scaling.evaluation.compare_pooling import OFFSETS, structures
 from bayes_scaling.evaluation.simulate import Simulation, from_prior
 from bayes_scaling.inference.spec import request
 from bayes_scaling.laws import get_law
-from bayes_scaling.planning.allocate import closed_form
+from bayes_scaling.planning.optimise import closed_form
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "python benchmarks/calibration.py"

@@ -20,7 +20,8 @@ from real_tables import CHAINS, DRAWS, MACHINE, RESULTS, SEED, fitted, health_li
 import bayes_scaling as bs
 from bayes_scaling.data.units import format_flops, format_quantity
 from bayes_scaling.evaluation.compare_pooling import judged, structures
-from bayes_scaling.planning.loss_surface import Outlook
+from bayes_scaling.planning.frontier import split
+from bayes_scaling.planning.loss_surface import LossSurface
 from bayes_scaling.planning.risk import chances
 from bayes_scaling.reporting.tables import aligned, answer_rows, approaches_rows, blocks, design_rows
 
@@ -68,10 +69,9 @@ _FITS: dict[tuple[str, str], tuple[Any, dict[str, Any]]] = {}
 
 def rule(fit: Any, name: str, budget: float) -> dict[str, Any]:
     """What a rule would train with a budget, and the loss that it gives up under the posterior."""
-    split = {"20": bs.rule_of_thumb, "Kaplan": bs.kaplan_split}[name]
-    n, d = split(budget)
-    look = Outlook(fit, drift=False)
-    lost = look.law(n, d) - look.law(*look.split(budget))
+    n, d = {"20": bs.rule_of_thumb, "Kaplan": bs.kaplan_split}[name](budget)
+    surface = LossSurface(fit, drift=False)
+    lost = surface.law(n, d) - surface.law(*split(surface, budget))
     return {"params": float(n), "tokens": float(d), "lost": quantiles(lost, 0.9)}
 
 
@@ -148,7 +148,7 @@ def risk() -> dict[str, Any]:
     draw("planning_valley.png", bs.plot.valley(found, 1))
     draw("planning_chances.png", bs.plot.chances(fit, [2.1, 2.0, 1.95, 1.9], to="1e27"))
     return {
-        "fits": [record], "table": found.table().to_dict("records"), "sentences": found.sentences(),
+        "fits": [record], "table": found.table().to_dict("records"), "sentences": [f"{s}." for s in found.floors()],
         "safe": {end: found.safe[end].to_numpy().tolist() for end in ("lower", "upper")},
         "valley": [quantiles(x, 0.9) for x in np.moveaxis(
             (found.valley.sel(end="upper") / found.valley.sel(end="lower")).to_numpy(), -1, 0)],
@@ -166,9 +166,14 @@ def serving() -> dict[str, Any]:
     draw("planning_serving.png", bs.plot.serving(like))
     return {
         "fits": [record], "seconds": seconds, "like": like.table().to_dict("records"),
-        "total": total.table().to_dict("records"), "sentences": like.sentences(),
+        "total": total.table().to_dict("records"), "sentences": [f"{s}." for s in like.sentences()],
         "doubts": [*like.warnings, *total.warnings],
     }  # fmt: skip
+
+
+def bounds_named(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table of exponents: median, 90% lower, 90% upper."""
+    return table.rename(columns=lambda name: name.removeprefix("median ")).to_dict("records")
 
 
 def groups() -> dict[str, Any]:
@@ -183,9 +188,9 @@ def groups() -> dict[str, Any]:
     draw("planning_doublings.png", bs.plot.doublings(epoch.exponents("70B", "1.4T")))
     return {
         "fits": [record], "seconds": seconds, "table": found.table().to_dict("records"),
-        "sentences": found.sentences(), "doubts": found.warnings,
-        "exponents": exponents.table().to_dict("records"),
-        "epoch_exponents": epoch.exponents("70B", "1.4T").table().to_dict("records"),
+        "sentences": [f"{s}." for s in found.sentences()], "doubts": found.warnings,
+        "exponents": bounds_named(exponents.table()),
+        "epoch_exponents": bounds_named(epoch.exponents("70B", "1.4T").table()),
         "weights": {name: quantiles(w, 0.9) for name, w in weights.items()},
     }  # fmt: skip
 
@@ -198,7 +203,7 @@ def following() -> dict[str, Any]:
     seconds = time.perf_counter() - began
     draw("planning_design.png", bs.plot.design(found))
     return {
-        "fits": [record], "seconds": seconds, "verdict": found.verdict, "text": aligned(design_rows(found.table())),
+        "fits": [record], "seconds": seconds, "verdict": found.sentences()[0], "text": aligned(design_rows(found.table())),
         "before": found.before, "after": found.after, "reweighted": found.reweighted, "grid": found.grid,
         "regret": list(found.regret),
     }  # fmt: skip
@@ -541,7 +546,7 @@ def guide(found: dict[str, Any]) -> str:
         "## What could go wrong?", "", "```python", 'fit.risk("1e24", target=1.95)', 'fit.risk(params="70B", tokens="1.4T")',
         'bs.plot.chances(fit, [2.1, 2.0, 1.95, 1.9], to="1e27")', "```", "",
         "`bayes-scaling risk fit.nc --flops 1e24 --target 1.95`", "",
-        *(f"> {s.strip()}" for s in risks["sentences"] if s.startswith("1e24")), "",
+        *(f"> {s}" for s in risks["sentences"] if s.startswith("1e24")), "",
         "![Loss given up against model size at 1e24 FLOPs, with the choices marked](planning_valley.png)", "",
         "![Probability that a new run reaches a loss, against its budget](planning_chances.png)", "",
         "## And if it is served?", "", "```python",

@@ -223,7 +223,7 @@ _ = axes[0].set_ylabel("loss (nats per token)")
 budget = 1e14
 plan = fit.allocate(budget, group="python")
 for what in ("params", "tokens", "tokens_per_param"):
-    low, middle, high = (format_quantity(x, 2) for x in plan.interval(what, 0.9).to_numpy()[0])
+    (low, high), middle = (format_quantity(x, 2) for x in plan.interval(0.9, what)), format_quantity(plan.median(what), 2)
     print(f"optimal {what}: {middle}, 90% between {low} and {high}")
 print(f"the budget is {float(plan.decades_beyond[0]):.1f} powers of ten beyond the largest run")
 for doubt in plan.warnings:

@@ -1,149 +1,39 @@
-"""From real constraints to what should be trained, what it will reach, and what stands in the way.
+"""From real constraints to what should be trained, what it will reach, and what stands in the way."""
 
-A `Plan` holds two things. What each posterior draw would do (``flops``, ``params``, ``tokens``): their spread is what
-the runs leave open. And one choice, the median of these, with the loss that it will reach under every draw: the law's
-mean, the same with its drift, and one new run.
-"""
-
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import parse_quantity
-from bayes_scaling.errors import InputError
-from bayes_scaling.inference.intervals import long_table
-from bayes_scaling.planning import wording
+from bayes_scaling.data.units import Quantities, Quantity, format_flops, parse_quantity, training_flops
+from bayes_scaling.inference.intervals import equal_tailed, median
 from bayes_scaling.planning.compute.hardware import Hardware
-from bayes_scaling.planning.constraints import question, request
-from bayes_scaling.planning.loss_surface import Limits, Outlook, bounds
+from bayes_scaling.planning.frontier import ABOVE, BELOW, Limits, least, matched, path, split
+from bayes_scaling.planning.loss_surface import FRESH, LossSurface, ordered
+from bayes_scaling.planning.request import PlanRequest
+from bayes_scaling.planning.results.plan import Plan
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
     from bayes_scaling.inference.posterior import Posterior
     from bayes_scaling.model.drift import Drift
 
-QUANTITIES = ("flops", "params", "tokens", "tokens_per_param")
-KINDS = ("mean", "drifted", "new_run")
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """What to train under some constraints, as posterior draws, and one choice with its forecast.
-
-    Attributes
-    ----------
-    questions : list of str
-        What each point asked, in words.
-    flops, params, tokens : xarray.DataArray
-        What each draw would do, dims (chain, draw, [group,] point). Infinite where no budget reaches the target; NaN
-        where a draw has no optimum.
-    choice : xarray.Dataset
-        params, tokens and flops of one plan: the medians, dims ([group,] point). Where the budget is uncertain the
-        model is chosen before it is known, and its tokens and flops keep their draws.
-    forecast : xarray.Dataset
-        The loss of the choice under each draw, dims (chain, draw, [group,] point): ``mean`` (the law), ``drifted``
-        (with its drift beyond the data) and ``new_run`` (with the noise of a run too).
-    beyond : xarray.DataArray
-        Powers of ten of the choice beyond the data, in compute, N or D, dims ([group,] point).
-    target : float array or None
-        The loss asked for, of each point.
-    by_law : xarray.DataArray or None
-        Where a loss was asked for and no budget: the least compute by the law alone, without its drift; dims as flops.
-    warnings : list of str
-        Why a request cannot be met, or only in part, and what the answer assumes; one sentence each.
-    """
-
-    questions: list[str]
-    flops: "xr.DataArray"
-    params: "xr.DataArray"
-    tokens: "xr.DataArray"
-    choice: "xr.Dataset"
-    forecast: "xr.Dataset"
-    beyond: "xr.DataArray"
-    target: np.ndarray | None
-    by_law: "xr.DataArray | None"
-    warnings: list[str]
-
-    @property
-    def tokens_per_param(self) -> "xr.DataArray":
-        """D / N of each draw; NaN where it has no finite answer."""
-        return (self.tokens / self.params).where(self.flops < np.inf)
-
-    @property
-    def answered(self) -> "xr.DataArray":
-        """Share of the draws with an answer, dims ([group,] point)."""
-        return (self.flops < np.inf).mean(("chain", "draw"))
-
-    @property
-    def prob_target(self) -> "xr.DataArray":
-        """Probability that a run of the choice reaches the target, dims ([group,] point)."""
-        if self.target is None:
-            raise InputError("this plan has no target loss; ask for one: plan(..., target=2.0)")
-        run = self.forecast["new_run"]
-        return (run <= self._target).mean(("chain", "draw"))
-
-    @property
-    def _target(self) -> Any:
-        import xarray as xr
-
-        return xr.DataArray(self.target, dims="point")
-
-    def gain(self, of: int = -1, over: int = 0) -> "xr.DataArray":
-        """Loss that one point saves over another, drift included, paired by draw: dims (chain, draw, [group])."""
-        loss = self.forecast["drifted"]
-        return loss.isel(point=over, drop=True) - loss.isel(point=of, drop=True)
-
-    def interval(self, what: str, prob: float = 0.9) -> "xr.DataArray":
-        """Equal-tailed interval of a quantity of the plan or of its forecast; dims ([group,] point, bound)."""
-        if what not in (*QUANTITIES, *KINDS):
-            raise InputError(f"unknown quantity {what!r}; expected {', '.join((*QUANTITIES, *KINDS))}")
-        return bounds(self.forecast[what] if what in KINDS else getattr(self, what), prob)
-
-    def table(self, prob: float = 0.9) -> "pd.DataFrame":
-        """One row per question (and group): the choice, medians and intervals of the draws, and the forecast."""
-        import xarray as xr
-
-        percent = f"{100 * prob:g}%"
-        columns: dict[str, Any] = {"question": xr.DataArray(self.questions, dims="point")}
-        for what in (*QUANTITIES, *KINDS):
-            interval = self.interval(what, prob)
-            columns[what] = interval.sel(bound="median", drop=True)
-            columns[f"{what} {percent} lower"] = interval.sel(bound="lower", drop=True)
-            columns[f"{what} {percent} upper"] = interval.sel(bound="upper", drop=True)
-        if self.by_law is not None:
-            columns["flops by law"] = bounds(self.by_law, prob).sel(bound="median", drop=True)
-        if self.target is not None:
-            columns["target"] = self._target
-            columns["prob target"] = self.prob_target
-        columns["decades beyond"] = self.beyond
-        columns["answered"] = self.answered
-        return long_table(columns)
-
-    def sentences(self, prob: float = 0.9) -> list[str]:
-        """The answers, one sentence per question and group."""
-        return list(wording.of_plan(self, prob))
-
-    def __str__(self) -> str:
-        return "\n".join([*self.sentences(), *(f"Note: {doubt}." for doubt in self.warnings)])
-
 
 def plan(
     fit: "Posterior",
-    flops: Any = None,
+    flops: Quantities | None = None,
     *,
     hardware: Hardware | None = None,
-    params: Any = None,
-    tokens: Any = None,
-    max_params: Any = None,
-    max_tokens: Any = None,
-    unique_tokens: Any = None,
-    target: Any = None,
+    params: Quantities | None = None,
+    tokens: Quantities | None = None,
+    max_params: Quantity | None = None,
+    max_tokens: Quantity | None = None,
+    unique_tokens: Quantity | None = None,
+    target: Quantities | None = None,
     group: str | None = None,
     drift: "Drift | float | bool | None" = None,
-    **inputs: Any,
+    **inputs: Quantity,
 ) -> Plan:
     """What to train under real constraints.
 
@@ -187,92 +77,170 @@ def plan(
     ------
     InputError
         If the request is not one of those above, or contradicts itself. A request that the posterior cannot meet
-        is no error: the plan's ``doubts`` say why.
+        is no error: the plan's ``warnings`` say why.
     """
+    warnings: list[str] = []
+    if unique_tokens is not None and FRESH in fit.law.columns:
+        inputs[FRESH] = unique_tokens
+    elif unique_tokens is not None:
+        max_tokens = min(
+            parse_quantity(x, "tokens at hand") for x in (unique_tokens, max_tokens) if x is not None
+        )
+        warnings.append(
+            f"law {fit.law.name!r} does not know what repeated tokens are worth, so each is used once at most; "
+            f"fit a law that takes {FRESH} to runs with repeated data for more"
+        )
+    surface = LossSurface(fit, group, drift, inputs)
+    if surface.fresh:
+        warnings.append(f"no token is taken to be repeated; give {FRESH}=... where they are limited")
+    request = PlanRequest.read(
+        flops=flops, params=params, tokens=tokens, target=target, hardware=hardware,
+        max_params=max_params, max_tokens=max_tokens,
+    )  # fmt: skip
+    return _answered(surface, request, warnings)
+
+
+def _answered(surface: LossSurface, request: PlanRequest, warnings: list[str]) -> Plan:
+    """The plan for a request."""
+    # xarray loads when there are draws, and not on import.
     import xarray as xr
 
-    doubts: list[str] = []
-    if unique_tokens is not None:
-        if "unique_tokens" in fit.law.columns:
-            inputs["unique_tokens"] = unique_tokens
-        else:
-            caps = [parse_quantity(x, "tokens at hand") for x in (unique_tokens, max_tokens) if x is not None]
-            max_tokens = min(caps)
-            doubts.append(
-                f"law {fit.law.name!r} does not know what repeated tokens are worth, so each is used once at most; "
-                "fit the law 'muennighoff' to runs with repeated data for more"
-            )
-    look = Outlook(fit, group, drift, inputs)
-    if look.fresh:
-        doubts.append("no token is taken to be repeated; give unique_tokens=... where they are limited")
-    asked = request(flops, hardware, params, tokens, max_params, max_tokens, target)
-    point = {k: v for k, v in asked.items() if isinstance(v, xr.DataArray)}
-    limits = Limits(*(asked[name] for name in ("params", "tokens", "max_params", "max_tokens")))
-    budget, wanted = asked["flops"], asked["target"]
-    by_law = None
-    if hardware is not None:
-        rng = np.random.default_rng([fit.seed, 606])
-        shape = look.slope.shape
-        budget = (
-            look.slope.copy(data=hardware.draws(rng, shape)).rename("flops").expand_dims(point=1, axis=-1)
-        )
-    if budget is not None:
-        n, d = look.split(budget, limits)
-        d = d.where(n.notnull())
-    elif wanted is not None:
-        path = look.path(limits)
-        c, by_law = (look.least(wanted, limits, path=path, drift=drifts) for drifts in (True, False))
-        n, d = look.split(c.where(np.isfinite(c), 1e30), limits)
-        out = c == np.inf
-        # Out of reach: more than any budget. What was given stays as it is.
-        n = n.where(~out, np.inf) if limits.params is None else n
-        d = d.where(~out, np.inf) if limits.tokens is None else d
-    elif limits.params is not None and limits.tokens is not None:
-        n, d = xr.broadcast(limits.params, limits.tokens)
-    elif limits.params is not None:
-        n, d = limits.params, look.matched(params=limits.params)
-    else:
-        n, d = look.matched(tokens=limits.tokens), limits.tokens
-    everything = look.law(1e9, 1e9) if not point else look.law(1e9, 1e9) + 0 * next(iter(point.values()))
-    n, d, like = xr.broadcast(n, d, everything if budget is None else everything + 0 * budget)
-    leading = [dim for dim in ("chain", "draw", "group", "point") if dim in like.dims]
-    n, d = n.transpose(*leading), d.transpose(*leading)
-    spent = 6 * n * d
-
-    def middle(x: Any) -> Any:
-        return bounds(x).sel(bound="median", drop=True)
-
-    chosen = middle(n)
-    chosen = chosen.where(np.isfinite(chosen))
-    if budget is not None:
-        # The model is chosen before an uncertain budget is known; what is left of it goes into tokens.
-        given = Limits(params=chosen, max_tokens=limits.max_tokens)
-        data = limits.tokens + 0 * chosen if limits.tokens is not None else look.split(budget, given)[1]
-    elif wanted is not None:
-        data = limits.tokens + 0 * chosen if limits.tokens is not None else middle(spent) / (6 * chosen)
-        data = data.where(np.isfinite(data))
-    else:
-        data = middle(d)
-    if "draw" in data.dims:
-        data = data.transpose(*leading, missing_dims="ignore")
-    choice = xr.Dataset({"params": chosen, "tokens": data, "flops": 6 * chosen * data})
-    forecast = xr.Dataset(
-        {
-            kind: getattr(look, name)(chosen, data).transpose(*leading, missing_dims="ignore")
-            for kind, name in (("mean", "law"), ("drifted", "drifted"), ("new_run", "new_run"))
-        }
-    )
-    beyond = xr.DataArray(look.beyond(chosen, data)).where(chosen.notnull())
-    if "draw" in beyond.dims:
-        beyond = beyond.median(("chain", "draw"))
-    size = n.sizes["point"]
+    budget = _budget(surface, request)
+    n, d, by_law = _of_each_draw(surface, request, budget)
+    like = surface.law(1e9, 1e9) + request.points + (0.0 if budget is None else 0 * budget)
+    n, d, like = xr.broadcast(n, d, like)
+    n, d = ordered(n), ordered(d)
+    spent = training_flops(n, d)
+    chosen = _finite(median(n))
+    data = _chosen_data(surface, request, budget, chosen, median(spent), median(d))
+    forecast = {
+        "mean": surface.law(chosen, data), "drifted": surface.drifted(chosen, data),
+        "new_run": surface.new_run(chosen, data),
+    }  # fmt: skip
+    beyond = xr.DataArray(surface.beyond(chosen, data)).where(chosen.notnull())
     found = Plan(
-        [question(asked, hardware, i) for i in range(size)],
-        spent.rename("flops"), n.rename("params"), d.rename("tokens"),
-        choice, forecast, beyond,
-        None if wanted is None else np.broadcast_to(wanted.to_numpy(), size),
-        None if by_law is None else by_law.transpose(*leading).rename("flops"),
-        doubts,
-    )  # fmt: skip
-    doubts += wording.doubts_of_plan(found, look, budget, wanted, limits)
+        questions=request.questions,
+        flops=spent.rename("flops"),
+        params=n.rename("params"),
+        tokens=d.rename("tokens"),
+        choice=xr.Dataset({"params": chosen, "tokens": data, "flops": training_flops(chosen, data)}),
+        forecast=xr.Dataset({kind: ordered(loss) for kind, loss in forecast.items()}),
+        beyond=median(beyond) if "draw" in beyond.dims else beyond,
+        target=request.target,
+        by_law=None if by_law is None else ordered(by_law).rename("flops"),
+        warnings=warnings,
+    )
+    warnings += [*_unmet(found, surface, request, budget), *_partly_met(found, surface, request, budget)]
     return found
+
+
+def _budget(surface: LossSurface, request: PlanRequest) -> "xr.DataArray | None":
+    """The budget of each point: given, or drawn from the hardware's utilisation."""
+    if request.hardware is None:
+        return request.flops
+    rng = np.random.default_rng([surface.fit.seed, 606])
+    drawn = surface.slope.copy(data=request.hardware.draws(rng, surface.slope.shape))
+    return drawn.rename("flops").expand_dims(point=1, axis=-1)
+
+
+def _of_each_draw(
+    surface: LossSurface, request: PlanRequest, budget: "xr.DataArray | None"
+) -> "tuple[xr.DataArray, xr.DataArray, xr.DataArray | None]":
+    """N and D of each draw, and for a target without a budget the least compute by the law alone."""
+    limits = request.limits
+    if budget is not None:
+        n, d = split(surface, budget, limits)
+        return n, d.where(n.notnull()), None
+    if request.target is not None:
+        along = path(surface, limits)
+        c, by_law = (
+            least(surface, request.target, limits, along=along, drift=drift) for drift in (True, False)
+        )
+        n, d = split(surface, c.where(np.isfinite(c), 1e30), limits)
+        # Out of reach: more than any budget. What was given stays as it is.
+        n = n if request.params is not None else n.where(c != np.inf, np.inf)
+        d = d if request.tokens is not None else d.where(c != np.inf, np.inf)
+        return n, d, by_law
+    n = matched(surface, tokens=request.tokens) if request.params is None else request.params
+    d = matched(surface, params=request.params) if request.tokens is None else request.tokens
+    return n, d, None
+
+
+def _chosen_data(
+    surface: LossSurface,
+    request: PlanRequest,
+    budget: "xr.DataArray | None",
+    chosen: "xr.DataArray",
+    spent: "xr.DataArray",
+    tokens: "xr.DataArray",
+) -> "xr.DataArray":
+    """The tokens of the chosen model; spent and tokens are the medians of the draws.
+
+    The model is chosen before an uncertain budget is known, and what is left of the budget goes into tokens.
+    """
+    if request.tokens is not None and (budget is not None or request.target is not None):
+        return request.tokens + 0 * chosen
+    if budget is not None:
+        return ordered(split(surface, budget, Limits(params=chosen, max_tokens=request.max_tokens))[1])
+    return tokens if request.target is None else _finite(spent / (6 * chosen))
+
+
+def _finite(values: "xr.DataArray") -> "xr.DataArray":
+    return values.where(np.isfinite(values))
+
+
+def _unmet(
+    found: Plan, surface: LossSurface, request: PlanRequest, budget: "xr.DataArray | None"
+) -> Iterator[str]:
+    """Draws without an optimum, and targets out of reach or below all budgets."""
+    first, last = (float(x) for x in surface.fit.runs.extent["flops"])
+    groups = found.params["group"].to_numpy().tolist() if "group" in found.params.dims else [None]
+    for group in groups:
+        of = f" in group {group}" if group else ""
+        for i, question in enumerate(found.questions):
+            n, c = (_pick(x, group, i) for x in (found.params, found.flops))
+            if none := float(n.isnull().mean()):
+                yield (
+                    f"{question}: {none:.1%} of the draws have no interior optimum{of} (the loss falls all the way to "
+                    "the smallest or the largest model); they are left out"
+                )
+            if request.target is None or budget is not None:
+                continue
+            goal = f"a loss of {float(request.target[i]):g}"
+            if never := float((c == np.inf).mean()):
+                floor = equal_tailed(surface.law(*split(surface, last * ABOVE, request.limits)))
+                low, high = (float(_pick(x, group, i)) for x in floor)
+                yield (
+                    f"{goal} is out of reach{of} in {never:.1%} of the draws: within these limits the law ends between "
+                    f"{low:.3f} and {high:.3f} (90%) at {format_flops(last * ABOVE)} FLOPs"
+                    + (", and drift may keep it from getting there" if bool(surface.slope.any()) else "")
+                )
+            elif float((c <= first * BELOW * 1.001).mean()):
+                smallest = format_flops(float(c.min()))
+                yield f"{goal} is reached{of} by the smallest budget looked at, {smallest} FLOPs"
+
+
+def _pick(values: "xr.DataArray", group: str | None, point: int) -> "xr.DataArray":
+    """One group and one point, where there are several."""
+    own = values.sel(group=group) if group is not None and "group" in values.dims else values
+    return own.isel(point=point) if "point" in own.dims else own
+
+
+def _partly_met(
+    found: Plan, surface: LossSurface, request: PlanRequest, budget: "xr.DataArray | None"
+) -> Iterator[str]:
+    """A budget that caps leave unspent, and choices far below the data."""
+    if budget is not None and request.max_params is not None and request.max_tokens is not None:
+        left = budget - found.flops
+        if float((left / budget).max()) > 1e-6:
+            yield (
+                f"the caps on parameters and tokens let "
+                f"{format_flops(training_flops(request.max_params, request.max_tokens))} FLOPs be spent at most, and "
+                f"leave up to {format_flops(float(left.max()))} FLOPs of the budget unspent"
+            )
+    first, smallest = float(surface.fit.runs.extent["flops"][0]), float(found.choice["flops"].min())
+    if smallest < first / 10:
+        yield (
+            f"{format_flops(smallest)} FLOPs are less than a tenth of the smallest run's ({format_flops(first)}): the "
+            "law is evaluated below its data"
+        )

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from bayes_scaling.evaluation.compare import Comparison
     from bayes_scaling.forecast.forecast import Forecast
     from bayes_scaling.inference.posterior import Posterior
-    from bayes_scaling.planning.allocate import Allocation
-    from bayes_scaling.planning.risk import Risk
+    from bayes_scaling.planning.results.allocation import Allocation
+    from bayes_scaling.planning.results.risk import Risk
 
 PLANE = ("params", "tokens")
 
@@ -103,7 +103,7 @@ def report(
         answers=[
             *(_forecast_sentences(forecast, shown, prob) if forecast else []),
             *(_plan_sentences(plan, shown, prob) if plan else []),
-            *(line for line in (valley.sentences(prob) if valley else []) if not line.startswith(" ")),
+            *(f"{line}." for line in (valley.floors() if valley else [])),
             *(_comparison_sentences(comparison, fit, targets, budgets, shown, prob) if comparison else []),
         ],
         forecast=forecast_rows(forecast.table(prob), prob, parts=True) if forecast else [],
@@ -161,13 +161,15 @@ def _distance(beyond: dict[str, float]) -> str:
 
 def _plan_sentences(plan: "Allocation", group: str, prob: float) -> Iterator[str]:
     """How each budget is best split, for one group."""
-    n, d = (one_group(plan.interval(what, prob), group).to_numpy() for what in ("params", "tokens"))
+    n, d = (
+        one_group(quantiles(plan.draws(what), tails(prob)), group).to_numpy() for what in ("params", "tokens")
+    )
     for i, budget in enumerate(plan.flops.to_numpy()):
         size, data = (
             f"{middle} {noun} ({percent(prob)}: {low} to {high})"
             for noun, (low, middle, high) in (
-                ("parameters", map(format_quantity, n[i])),
-                ("tokens", map(format_quantity, d[i])),
+                ("parameters", map(format_quantity, n[:, i])),
+                ("tokens", map(format_quantity, d[:, i])),
             )
         )
         yield f"{format_flops(budget)} FLOPs are best spent on {size} and {data}."

@@ -130,7 +130,8 @@ def exponent_rows(table: "pd.DataFrame", prob: float) -> Rows:
     rows: dict[str, dict[str, str]] = {}
     for row in table.to_dict("records"):
         values = (
-            row[name] for name in ("median", *(f"{_percent(prob)} {end}" for end in ("lower", "upper")))
+            row[name]
+            for name in ("median", *(f"median {_percent(prob)} {end}" for end in ("lower", "upper")))
         )
         middle, low, high = (f"{x:#.3g}" for x in values)
         cells = rows.setdefault(row["quantity"], {"quantity": row["quantity"]})

@@ -156,9 +156,7 @@ class TestVerbs:
     def test_allocate_says_what_it_cannot_do(self, repeated, recipe):
         with pytest.raises(InputError, match="'muennighoff' needs 'unique_tokens' to split a budget"):
             repeated.allocate("1e22")
-        with pytest.raises(
-            InputError, match="no input 'lr' to hold; beside params and tokens it takes unique_tok"
-        ):
+        with pytest.raises(InputError, match="no input 'lr'; beside params and tokens it takes unique_tok"):
             repeated.allocate("1e22", lr=1.0)
         with pytest.raises(InputError, match="unique_tokens has 2 values for 1 budgets"):
             repeated.allocate("1e22", unique_tokens=[1e9, 1e10])

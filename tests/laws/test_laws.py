@@ -333,7 +333,7 @@ class TestChinchilla:
         ],
     )
     def test_the_optimum_at_the_budget_of_chinchilla(self, constants, tokens_per_param):
-        from bayes_scaling.planning.allocate import closed_form
+        from bayes_scaling.planning.optimise import closed_form
 
         law = bs.LAWS["chinchilla"]
         product = 5.88e23 / 6 / (REFERENCE["params"] * REFERENCE["tokens"])
@@ -342,7 +342,7 @@ class TestChinchilla:
         assert ratio == pytest.approx(tokens_per_param, abs=0.05)
 
     def test_the_exponent_of_the_optimum_is_a(self):
-        from bayes_scaling.planning.allocate import closed_form
+        from bayes_scaling.planning.optimise import closed_form
 
         law = bs.LAWS["chinchilla"]
         parameters = centred(law, REFERENCE, **HOFFMANN)

@@ -13,7 +13,8 @@ from bayes_scaling import InputError
 from bayes_scaling.evaluation import compare_pooling as pooling
 from bayes_scaling.evaluation.compare_pooling import judged, structures
 from bayes_scaling.planning.exponents import scale_free_weights
-from bayes_scaling.planning.loss_surface import Outlook
+from bayes_scaling.planning.frontier import split
+from bayes_scaling.planning.loss_surface import LossSurface
 
 
 @pytest.fixture
@@ -44,8 +45,8 @@ class TestContrast:
         found = shifted.contrast("1e22", groups=["pythia", "cerebras"])
         assert float(found.prob_better[0, 0]) == 1
         more = (1e22 * found.multiplier).squeeze(("pair", "point"))
-        look = Outlook(shifted, "cerebras", False)
-        reached = look.law(*look.split(more))
+        surface = LossSurface(shifted, "cerebras", False)
+        reached = surface.law(*split(surface, more))
         np.testing.assert_allclose(reached, found.loss.sel(group="pythia").squeeze("point"), rtol=1e-6)
         back = shifted.contrast("1e22", groups=["cerebras", "pythia"])
         assert float(back.multiplier.max()) < 1
@@ -56,13 +57,13 @@ class TestContrast:
         at = found.crossing.isel(pair=0)
         losses = []
         for name in ("pythia_dedup", "cerebras"):
-            look = Outlook(shifted, name, False)
-            losses.append(look.law(*look.split(at)))
+            surface = LossSurface(shifted, name, False)
+            losses.append(surface.law(*split(surface, at)))
         gap = (losses[0] - losses[1]).to_numpy()
         assert np.nanmax(np.abs(gap)) < 1e-3
         other = shifted.contrast("1e22", groups=["pythia", "cerebras"])
         assert float(other.prob_crossing[0]) == 0
-        assert other.sentences()[-1] == "The curves of pythia and cerebras cross with probability 0.00."
+        assert other.sentences()[-1] == "The curves of pythia and cerebras cross with probability 0.00"
 
     def test_its_table_names_the_pairs(self, pile_fit):
         table = pile_fit.contrast(["1e21", "1e30"]).table(0.8)
@@ -70,7 +71,7 @@ class TestContrast:
         assert len(table) == 6
         assert "multiplier 80% upper" in table
 
-    def test_budgets_beyond_a_group_are_told(self, pile_fit):
+    def test_budgets_beyond_a_group_are_a_warning(self, pile_fit):
         assert "decades beyond the runs of group cerebras" in pile_fit.contrast("1e26").warnings[0]
 
     @pytest.mark.parametrize(
@@ -108,8 +109,10 @@ class TestExponents:
         np.testing.assert_allclose(found.dimension["params"], 4 / draws["alpha"])
         a, b = draws["alpha"], draws["beta"]
         np.testing.assert_allclose(found.exponents["flops"], a * b / (a + b))
-        look = Outlook(single_fit, drift=False)
-        np.testing.assert_allclose(found.doubling["tokens"], look.law(1e10, 2e11) - look.law(1e10, 4e11))
+        surface = LossSurface(single_fit, drift=False)
+        np.testing.assert_allclose(
+            found.doubling["tokens"], surface.law(1e10, 2e11) - surface.law(1e10, 4e11)
+        )
         best = single_fit.allocate([1.2e22, 2.4e22]).loss
         np.testing.assert_allclose(found.doubling["flops"], -best.diff("point").squeeze("point"), atol=1e-12)
 
@@ -183,7 +186,7 @@ class TestPooling:
             pooling, "compare_pooling", lambda runs, law, **options: asked.update(options, law=law)
         )
         pile_fit.compare_pooling(draws=50)
-        assert (asked["law"], asked["draws"], asked["chains"]) == (
+        assert (asked["law"], asked["sampler"].draws, asked["sampler"].chains) == (
             pile_fit.law,
             50,
             pile_fit.provenance["chains"],

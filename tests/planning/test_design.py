@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 import bayes_scaling as bs
 from bayes_scaling import InputError
 from bayes_scaling.planning.design.batches import State, best_batch, reweighted_sd
+from bayes_scaling.planning.design.outcomes import Outcomes
 
 matplotlib.use("agg")
 
@@ -43,34 +44,36 @@ class TestUpdates:
     @pytest.mark.parametrize("batch", [[0], [4, 4, 4], [0, 4, 2, 0]])
     def test_they_are_bayes_theorem_for_a_gaussian(self, gaussian, batch):
         beta, x, q, shown = gaussian
-        state = State.of(q, shown, self.seed, self.lack)
+        state = State.of(q, Outcomes(shown, self.seed, self.lack))
         assert state.after(batch) == pytest.approx(exact(beta, x, batch, self.seed, 0.1), rel=1e-6)
 
     def test_a_replicate_tells_less_than_a_twin_elsewhere_where_the_law_may_miss(self, gaussian):
         *_, q, shown = gaussian
         twins = np.concatenate([shown, shown[:, 4:]], axis=1)  # the same prediction under another name
-        state = State.of(q, twins, np.full(6, 0.05), np.full(6, 0.3))
+        state = State.of(q, Outcomes(twins, np.full(6, 0.05), np.full(6, 0.3)))
         assert state.after([4, 5]) < state.after([4, 4]) * 0.95
-        state = State.of(q, twins, np.full(6, 0.35), np.full(6, 1e-12))
+        state = State.of(q, Outcomes(twins, np.full(6, 0.35), np.full(6, 1e-12)))
         assert state.after([4, 5]) == pytest.approx(state.after([4, 4]))
 
     @pytest.mark.parametrize("batch", [[4], [0, 4, 4]])
     def test_reweighting_agrees_where_all_is_gaussian(self, gaussian, batch):
         *_, q, shown = gaussian
-        linear = np.sqrt(State.of(q, shown, self.seed, self.lack).after(batch))
-        drawn = reweighted_sd(q, shown, self.seed, self.lack, batch, 3)
+        linear = np.sqrt(State.of(q, Outcomes(shown, self.seed, self.lack)).after(batch))
+        drawn = reweighted_sd(q, Outcomes(shown, self.seed, self.lack), batch, 3)
         assert drawn == pytest.approx(linear, rel=0.05)
 
-    def test_too_few_draws_are_told(self, gaussian):
+    def test_too_few_draws_give_no_answer(self, gaussian):
         *_, q, shown = gaussian
-        assert np.isnan(reweighted_sd(q[:300], shown[:300], self.seed * 1e-6, self.lack * 1e-6, [0, 4], 3))
+        assert np.isnan(
+            reweighted_sd(q[:300], Outcomes(shown[:300], self.seed * 1e-6, self.lack * 1e-6), [0, 4], 3)
+        )
 
 
 class TestChoice:
     def test_it_is_near_the_best_of_all_batches(self, gaussian):
         *_, q, shown = gaussian
         cost = np.array([1.0, 2.0, 3.0, 4.0, 6.0])
-        state = State.of(q, shown, np.full(5, 0.5), np.full(5, 0.05))
+        state = State.of(q, Outcomes(shown, np.full(5, 0.5), np.full(5, 0.05)))
         for budget in (6.0, 10.0, 14.0):
             every = (
                 list(batch)
@@ -86,7 +89,7 @@ class TestChoice:
     def test_what_tells_nothing_is_not_bought(self, gaussian):
         *_, q, _ = gaussian
         other = np.random.default_rng(5).standard_normal((len(q), 3))
-        assert best_batch(State.of(q, other, np.ones(3), np.ones(3)), np.ones(3), 10, 5) == []
+        assert best_batch(State.of(q, Outcomes(other, np.ones(3), np.ones(3))), np.ones(3), 10, 5) == []
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +141,9 @@ class TestDesign:
         assert len(found.candidates) == 2
 
     def test_the_sentence_and_the_picture(self, found):
-        assert found.verdict.startswith(f"{len(found.runs)} runs (")
-        assert "log N_opt at 1e24 FLOPs" in found.verdict
+        [sentence] = found.sentences()
+        assert sentence.startswith(f"{len(found.runs)} runs (")
+        assert "log N_opt at 1e24 FLOPs" in sentence
         plane, falling = bs.plot.design(found, figure=Figure())
         assert plane.get_xlabel() == "model size N (parameters)"
         assert plane.get_ylabel() == "training data D (tokens)"

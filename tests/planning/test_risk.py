@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from bayes_scaling import InputError, kaplan_split, rule_of_thumb
-from bayes_scaling.planning.loss_surface import Outlook
+from bayes_scaling import Drift, InputError, kaplan_split, rule_of_thumb
+from bayes_scaling.planning.frontier import split
+from bayes_scaling.planning.loss_surface import LossSurface
 from bayes_scaling.planning.risk import chances
 
 
@@ -21,8 +22,8 @@ def test_nobody_beats_a_draws_own_optimum(single_fit):
 def test_the_regret_of_a_given_model_is_what_the_law_says(single_fit):
     found = single_fit.risk(params="70B", tokens="1.4T")
     assert float(found.flops[0]) == pytest.approx(5.88e23)
-    look = Outlook(single_fit)
-    by_hand = look.law(7e10, 1.4e12) - look.law(*look.split(5.88e23))
+    surface = LossSurface(single_fit)
+    by_hand = surface.law(7e10, 1.4e12) - surface.law(*split(surface, 5.88e23))
     np.testing.assert_allclose(found.regret.sel(choice="as given").squeeze("point"), by_hand, atol=1e-12)
 
 
@@ -31,18 +32,18 @@ def test_the_choices_are_best_at_what_they_are_named_after(single_fit):
     expected, upper = found.expected.squeeze("point"), found.quantile.squeeze("point")
     for loss, name in ((expected, "least expected loss"), (upper, "least 90% quantile")):
         assert float(loss.sel(choice=name)) <= float(loss.min()) * (1 + 1e-8)
-    # Drift grows with N beyond the data's own, so that caution and the median are not the same.
+    # Draws differ in how steep the loss rises towards small models, so that caution and the median are not the same.
     params = found.choices["params"].squeeze("point")
     assert float(params.sel(choice="least 90% quantile")) != float(params.sel(choice="median N_opt"))
 
 
 def test_the_ends_of_the_valley_cost_a_tenth_of_a_percent(single_fit):
     found = single_fit.risk("1e22")
-    look = Outlook(single_fit)
-    least = look.law(*look.split(1e22))
+    surface = LossSurface(single_fit)
+    least = surface.law(*split(surface, 1e22))
     for end in ("lower", "upper"):
         n = found.valley.sel(end=end).squeeze("point")
-        np.testing.assert_allclose(look.law(n, 1e22 / (6 * n)) / least, 1.001, rtol=1e-6)
+        np.testing.assert_allclose(surface.law(n, 1e22 / (6 * n)) / least, 1.001, rtol=1e-6)
     low, high = (float(found.safe[end][0]) for end in ("lower", "upper"))
     assert low < float(found.choices["params"].sel(choice="median N_opt")[0]) < high
 
@@ -58,6 +59,26 @@ def test_regret_does_not_know_the_drift_and_quantiles_do(single_fit):
         for found in (drifting, still)
     )
     assert wide > 2 * narrow
+
+
+@pytest.mark.parametrize("drift", [None, Drift(0.05, 5.0), Drift(0.05, -5.0)], ids=["own", "below", "above"])
+def test_a_drift_to_one_side_does_not_move_the_choice(pile_fit, drift):
+    """Larger models lie further beyond the data in N: a truth below the law there is no reason to train one."""
+    lopsided, without = (pile_fit.risk("1e23", drift=d) for d in (drift, False))
+    assert abs(lopsided.expected / without.expected - 1).min() > 0.005
+    for name in ("least expected loss", "median N_opt"):
+        chosen, own = (found.choices["params"].sel(choice=name) for found in (lopsided, without))
+        np.testing.assert_allclose(chosen, own, rtol=1e-12)
+    for end in ("lower", "upper"):
+        np.testing.assert_allclose(lopsided.safe[end], without.safe[end], rtol=1e-12)
+
+
+def test_choices_of_a_budget_drift_together(single_fit):
+    """However far beyond the data each is in N or D."""
+    lopsided, without = (single_fit.risk("1e24", drift=d) for d in (Drift(0.05, 5.0), False))
+    names = ["median N_opt", "least expected loss", "20 tokens per parameter", "Kaplan et al. 2020"]
+    moved = (lopsided.expected / without.expected).sel(choice=names).to_numpy()
+    np.testing.assert_allclose(moved, np.full_like(moved, moved[0]), rtol=1e-12)
 
 
 def test_chances_rise_with_the_budget_where_drift_is_left_out(single_fit):

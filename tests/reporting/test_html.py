@@ -48,7 +48,7 @@ def test_holds_every_answer(page, pile_fit):
             assert f"{number:.3f}" in text
     plan = pile_fit.allocate(["1e24", "1e25", "1e26"])
     for what in ("params", "tokens"):
-        for number in plan.interval(what).to_numpy().ravel():
+        for number in np.ravel([*plan.interval(what=what), plan.median(what)]):
             assert format_quantity(number) in text
 
 
@@ -123,9 +123,8 @@ def test_one_group_alone(pile_fit):
     page = text_of(bs.report(pile_fit, group="cerebras", budgets=["1e24"]))
 
     def best(group):
-        low, middle, high = map(
-            format_quantity, pile_fit.allocate("1e24", group=group).interval("params").to_numpy()[0]
-        )
+        plan = pile_fit.allocate("1e24", group=group)
+        low, middle, high = map(format_quantity, (plan.interval()[0], plan.median(), plan.interval()[1]))
         return f"1e24 FLOPs are best spent on {middle} parameters (90%: {low} to {high})"
 
     assert best("cerebras") in page

@@ -151,7 +151,7 @@ def test_nothing_is_marked_where_the_axis_ends_within_the_data(single_fit):
 
 def test_extrapolation_draws_the_forecast_of_the_median_plan(pile_fit):
     ax = bs.plot.extrapolation(pile_fit, to="1e25", group="pythia", ax=Figure().subplots())
-    plan = float(pile_fit.allocate("1e25", group="pythia").interval("params").sel(bound="median").item())
+    plan = float(pile_fit.allocate("1e25", group="pythia").median("params"))
     forecast = pile_fit.predict(plan, 1e25 / (6 * plan), group="pythia")
     assert dashed(ax).get_ydata()[-1] == pytest.approx(forecast.mean.median().item())
 
@@ -184,9 +184,7 @@ def test_allocation_draws_the_medians_of_the_budget(pile_fit):
     n, d = bs.plot.allocation(pile_fit, to="1e25", group="pythia", figure=Figure())
     best = pile_fit.allocate("1e25", group="pythia")
     for ax, what in ((n, "params"), (d, "tokens")):
-        assert dashed(ax).get_ydata()[-1] == pytest.approx(
-            best.interval(what).sel(bound="median").item(), rel=1e-9
-        )
+        assert dashed(ax).get_ydata()[-1] == pytest.approx(best.median(what).item(), rel=1e-9)
 
 
 def test_posterior_has_a_panel_for_each_parameter(fit):

@@ -1,1 +1,1 @@
-"""Which runs to train next, to know more."""
+"""Which runs to train next."""

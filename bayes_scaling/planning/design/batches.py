@@ -1,9 +1,11 @@
-"""A batch chosen from candidates by what it is expected to tell: Gaussian updates of second moments, greedily."""
+"""A batch chosen from candidates by the variance that it takes away: Gaussian updates of second moments, greedily."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+
+from bayes_scaling.planning.design.outcomes import Outcomes
 
 LEAST_GAIN = 0.002
 """A batch is complete when no run takes away this share of the variance."""
@@ -11,7 +13,7 @@ LEAST_GAIN = 0.002
 
 @dataclass(frozen=True)
 class State:
-    """Second moments of the goal and of what each configuration would show without its seed."""
+    """Second moments of the goal and of what each candidate would show without its seed."""
 
     variance: float
     with_goal: np.ndarray  # (candidates,)
@@ -19,11 +21,13 @@ class State:
     seed: np.ndarray  # (candidates,)
 
     @classmethod
-    def of(cls, q: np.ndarray, shown: np.ndarray, seed: np.ndarray, lack: np.ndarray) -> "State":
-        centred, goal = shown - shown.mean(0), q - q.mean()
+    def of(cls, goal: np.ndarray, outcomes: Outcomes) -> "State":
+        """Of draws of the goal, shape (draws,), and of what candidates would show under each."""
+        shown, q = outcomes.shown - outcomes.shown.mean(0), goal - goal.mean()
         n = len(q) - 1
-        between = centred.T @ centred / n + np.diag(lack)
-        return cls(float(goal @ goal / n), centred.T @ goal / n, between, seed)
+        return cls(
+            float(q @ q / n), shown.T @ q / n, shown.T @ shown / n + np.diag(outcomes.lack), outcomes.seed
+        )
 
     def gains(self) -> np.ndarray:
         """Variance of the goal that one run of each candidate takes away."""
@@ -40,7 +44,7 @@ class State:
             self.seed,
         )
 
-    def after(self, batch: Any) -> float:
+    def after(self, batch: Sequence[int]) -> float:
         """Variance of the goal after a batch, in any order."""
         state = self
         for j in batch:
@@ -69,7 +73,7 @@ def best_batch(state: State, cost: np.ndarray, budget: float, max_runs: int) -> 
 
 
 def _greedy(state: State, cost: np.ndarray, budget: float, max_runs: int, power: float) -> list[int]:
-    """Runs by falling gain over cost^power, as long as they fit and tell enough."""
+    """Runs by falling gain over cost^power, as long as they fit and take away enough."""
     batch: list[int] = []
     first = state.variance
     while len(batch) < max_runs:
@@ -84,30 +88,23 @@ def _greedy(state: State, cost: np.ndarray, budget: float, max_runs: int, power:
 
 
 def reweighted_sd(
-    q: np.ndarray,
-    shown: np.ndarray,
-    seed: np.ndarray,
-    lack: np.ndarray,
-    batch: list[int],
-    rng_seed: int,
-    outcomes: int = 200,
+    goal: np.ndarray, outcomes: Outcomes, batch: list[int], seed: int, count: int = 200
 ) -> float:
     """Expected sd of the goal after a batch, by simulated outcomes and reweighted draws; NaN where weights are few.
 
     Each outcome is what one draw would show, with its noise; every draw counts by how likely it makes the outcome.
     """
     if not batch:
-        return float(np.std(q, ddof=1))
-    rng = np.random.default_rng([rng_seed, 808])
+        return float(np.std(goal, ddof=1))
+    rng = np.random.default_rng([seed, 808])
     same = np.equal.outer(batch, batch)
-    root = np.linalg.cholesky(np.where(same, lack[batch], 0.0) + np.diag(seed[batch]))
-    white = np.linalg.solve(root, shown[:, batch].T).T
-    truths = rng.choice(len(q), outcomes, replace=len(q) < outcomes)
-    seen = white[truths] + rng.standard_normal((outcomes, len(batch)))
+    root = np.linalg.cholesky(np.where(same, outcomes.lack[batch], 0.0) + np.diag(outcomes.seed[batch]))
+    white = np.linalg.solve(root, outcomes.shown[:, batch].T).T
+    truths = rng.choice(len(goal), count, replace=len(goal) < count)
+    seen = white[truths] + rng.standard_normal((count, len(batch)))
     far = np.stack([((row - white) ** 2).sum(1) for row in seen])
     weights = np.exp(-0.5 * (far - far.min(1, keepdims=True)))
     weights /= weights.sum(1, keepdims=True)
-    mean = weights @ q
-    variance = weights @ q**2 - mean**2
+    variance = weights @ goal**2 - (weights @ goal) ** 2
     effective = 1 / (weights**2).sum(1)
     return float(np.sqrt(variance.mean())) if np.median(effective) >= 50 else float("nan")

@@ -1,13 +1,23 @@
 """Runs that could be trained next: isoFLOP profiles around the optimum of a fit, or of a prior; or the user's own."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import format_flops, parse_quantities, parse_quantity
+from bayes_scaling.data.units import (
+    Quantity,
+    format_flops,
+    parse_quantities,
+    parse_quantity,
+    tokens_for,
+    training_flops,
+)
 from bayes_scaling.errors import InputError
+from bayes_scaling.inference.intervals import median
 from bayes_scaling.laws.base import Law, get_law
-from bayes_scaling.planning.allocate import allocate, closed_form
+from bayes_scaling.planning.allocate import allocate
+from bayes_scaling.planning.optimise import closed_form
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +29,7 @@ SIZES, REACH = 7, 6.0
 
 
 def isoflop_grid(
-    budget: Any,
+    budget: Quantity,
     law: str | Law = "chinchilla",
     *,
     profiles: int = 4,
@@ -58,6 +68,7 @@ def isoflop_grid(
         For a law whose optimum has no closed form, fewer than two profiles or three sizes, or a span that is not above
         1.
     """
+    # Here and below: pandas loads when runs are proposed, and not on import.
     import pandas as pd
 
     chosen, money = get_law(law), parse_quantity(budget, "budget")
@@ -84,7 +95,7 @@ def isoflop_grid(
         low, high = np.quantile(away, [(1 - prob) / 2, (1 + prob) / 2])
         rule = np.sqrt(middle / (6 * tokens_per_param))
         params = rule * np.geomspace(np.exp(low), np.exp(high), sizes)
-        rows.append(pd.DataFrame({"params": params, "tokens": c / (6 * params), "flops": c}))
+        rows.append(pd.DataFrame({"params": params, "tokens": tokens_for(c, params), "flops": c}))
     return pd.concat(rows, ignore_index=True)
 
 
@@ -104,7 +115,7 @@ def isoflop_candidates(
     if top < low:
         raise InputError(
             f"a new run may cost {format_flops(top)} FLOPs at most, and the smallest of {fit.runs.name} costs "
-            f"{format_flops(low)}: what smaller ones would tell rests on the law where nobody looked; raise the "
+            f"{format_flops(low)}: what smaller ones would show rests on the law where nobody looked; raise the "
             "budget, or give candidates"
         )
     budgets = np.geomspace(low, top, max(2, int(np.ceil(per_decade * np.log10(top / low))) + 1))
@@ -120,11 +131,13 @@ def profile(
 
     best = allocate(fit, budgets, group=group).params
     best = best.isel(group=0, drop=True) if "group" in best.dims else best
-    middle = best.median(("chain", "draw")).to_numpy()
+    middle = median(best).to_numpy()
     factors = np.geomspace(1 / reach, reach, sizes)
     params = (middle[:, None] * factors).ravel()
     flops = np.repeat(budgets, sizes)
-    return pd.DataFrame({"group": group, "params": params, "tokens": flops / (6 * params), "flops": flops})
+    return pd.DataFrame(
+        {"group": group, "params": params, "tokens": tokens_for(flops, params), "flops": flops}
+    )
 
 
 def profile_of_cost(fit: "Posterior", groups: list[str], cost: float, largest: float) -> "pd.DataFrame":
@@ -135,7 +148,9 @@ def profile_of_cost(fit: "Posterior", groups: list[str], cost: float, largest: f
     return pd.concat([profile(fit, name, each) for name in groups], ignore_index=True)
 
 
-def own_candidates(given: Any, groups: list[str]) -> "pd.DataFrame":
+def own_candidates(
+    given: "pd.DataFrame | Mapping[str, Sequence[Quantity | str]]", groups: list[str]
+) -> "pd.DataFrame":
     """The user's candidates, checked."""
     import pandas as pd
 
@@ -151,6 +166,5 @@ def own_candidates(given: Any, groups: list[str]) -> "pd.DataFrame":
         {name: parse_quantities(frame[name].tolist(), name) for name in ("params", "tokens")}
     )
     labels = frame["group"].astype(str).tolist() if "group" in frame else groups[0]
-    return table.assign(group=labels, flops=6 * table["params"] * table["tokens"])[
-        ["group", "params", "tokens", "flops"]
-    ]
+    flops = training_flops(table["params"], table["tokens"])
+    return table.assign(group=labels, flops=flops)[["group", "params", "tokens", "flops"]]

@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bayes_scaling.data.units import format_quantity
 from bayes_scaling.errors import InputError
-from bayes_scaling.planning.loss_surface import bounds
+from bayes_scaling.inference.intervals import quantiles, tails
 from bayes_scaling.reporting.plot import style
 from bayes_scaling.reporting.plot.plans import one_group
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
     from bayes_scaling.evaluation.compare_pooling import PoolingComparison
-    from bayes_scaling.planning.contrast import Contrast
-    from bayes_scaling.planning.exponents import Exponents
+    from bayes_scaling.planning.results.contrast import Contrast
+    from bayes_scaling.planning.results.exponents import Exponents
 
 
 @style.styled
@@ -38,7 +38,7 @@ def contrast(contrast: "Contrast", *, prob: float = 0.9, ax: "Axes | None" = Non
     """
     ax = style.axes(ax)
     x = contrast.flops.to_numpy()
-    found = bounds(contrast.multiplier, prob).to_numpy()
+    found = quantiles(contrast.multiplier, tails(prob)).transpose("pair", "point", "quantile").to_numpy()
     x, found = _met(x, found, contrast.end)
     inside = found[np.isfinite(found)]
     if not inside.size:
@@ -158,7 +158,7 @@ def doublings(
     for ax, (part, label, title) in zip(panels, parts, strict=True):
         names = list(part.data_vars)
         for i, name in enumerate(names):
-            low, middle, high = one_group(bounds(part[name], prob), group).to_numpy()
+            low, middle, high = one_group(quantiles(part[name], tails(prob)), group).to_numpy()
             ax.hlines(-i, low, high, color=style.COLOURS[i], alpha=0.45, lw=7)
             ax.plot(middle, -i, "o", color=style.COLOURS[i], mec="white", ms=7)
         ax.set_yticks([-i for i in range(len(names))], [nouns[str(name)] for name in names])

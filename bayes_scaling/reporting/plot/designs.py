@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
     from bayes_scaling.evaluation.approaches import Approaches
-    from bayes_scaling.planning.design.design import Design
+    from bayes_scaling.planning.results.design import Design
 
 LOOK = {
     "envelope": (style.COLOURS[4], "^"),

@@ -76,7 +76,7 @@ def extrapolation(
     ax.set_ylabel(style.LABELS["loss"])
     for name in chosen:
         if optimal:
-            plan = allocate(fit, x, group=name).interval("params", prob).sel(bound="median").to_numpy()
+            plan = allocate(fit, x, group=name).median("params").to_numpy()
             points = {"params": plan, "tokens": x / (6 * plan)}
         else:
             points = {c: np.full_like(x, fit.reference[c]) for c in columns} | {column: x}

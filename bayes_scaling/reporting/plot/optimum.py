@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from bayes_scaling.errors import InputError
+from bayes_scaling.inference.intervals import quantiles, tails
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.reporting.plot import style
 from bayes_scaling.reporting.plot.losses import largest_group
@@ -66,7 +67,7 @@ def allocation(
     rule_n = np.sqrt(budgets / (6 * RULE))
     color = style.look(fit, group)["color"]
     for ax, what, rule in zip(panels, ("params", "tokens"), (rule_n, RULE * rule_n), strict=True):
-        low, middle, high = best.interval(what, prob).to_numpy().T
+        low, middle, high = quantiles(best.draws(what), tails(prob)).to_numpy()
         style.log_axis(ax, "x", "flops", first / 1.3, budgets[-1] * 1.3)
         style.log_axis(ax, "y", what, np.nanmin([low, rule]) / 1.5, np.nanmax([high, rule]) * 1.5)
         style.mark_beyond(ax, end)
@@ -112,7 +113,7 @@ def isoloss(
     (n_first, n_end), (d_first, d_end) = fit.runs.extent["params"], fit.runs.extent["tokens"]
     c_first, c_end = fit.runs.extent["flops"]
     budgets = np.geomspace(c_first, max(style.horizon(c_end, to), c_end), 80)
-    low, middle, high = allocate(fit, budgets, group=group).interval("params", prob).to_numpy().T
+    low, middle, high = quantiles(allocate(fit, budgets, group=group).params, tails(prob)).to_numpy()
     data = budgets / (6 * middle)
     style.log_axis(ax, "x", "params", min(n_first, middle[0]) / 2, max(n_end, middle[-1]) * 4)
     style.log_axis(ax, "y", "tokens", min(d_first, data[0]) / 2, max(d_end, data[-1]) * 3)

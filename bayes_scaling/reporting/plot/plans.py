@@ -7,8 +7,9 @@ from matplotlib.ticker import PercentFormatter
 
 from bayes_scaling.data.units import format_flops, format_quantity, parse_quantities
 from bayes_scaling.errors import InputError
+from bayes_scaling.inference.intervals import median, quantiles, tails
 from bayes_scaling.planning.compute.rules_of_thumb import TOKENS_PER_PARAM
-from bayes_scaling.planning.wording import WITHIN
+from bayes_scaling.planning.results.risk import WITHIN
 from bayes_scaling.reporting.plot import style
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-    from bayes_scaling.planning.plan import Plan
-    from bayes_scaling.planning.risk import Risk
-    from bayes_scaling.planning.serving import Serving
+    from bayes_scaling.planning.results.plan import Plan
+    from bayes_scaling.planning.results.risk import Risk
+    from bayes_scaling.planning.results.serving import Serving
 
 RULE = int(TOKENS_PER_PARAM)
 
@@ -71,7 +72,7 @@ def plan(
         "new_run": "loss of a new run,\ndrift included\n(nats per token)",
     }
     for ax, (what, label) in zip(panels, labels.items(), strict=True):
-        low, middle, high = one_group(plan.interval(what, prob), group).to_numpy().T
+        low, middle, high = one_group(quantiles(plan.draws(what), tails(prob)), group).to_numpy()
         finite = np.isfinite(np.r_[low, middle, high])
         if what != "new_run" and finite.any():
             values = np.r_[low, middle, high][finite]
@@ -137,7 +138,7 @@ def valley(risk: "Risk", point: int = 0, *, group: str | None = None, ax: "Axes 
     ax = style.axes(ax, (7.2, 5.0))
     curve = risk.curve.isel(point=point)
     n = one_group(curve["params"], group).to_numpy()
-    regret = one_group(curve["regret"], group).transpose("candidate", "bound").to_numpy()
+    regret = one_group(curve["regret"], group).transpose("candidate", "quantile").to_numpy()
     picks = one_group(risk.choices["params"].isel(point=point), group)
     lost = one_group(risk.regret.isel(point=point), group).median(("chain", "draw"))
     safe = [float(one_group(risk.safe[end].isel(point=point), group)) for end in ("lower", "upper")]
@@ -264,7 +265,7 @@ def serving(
     """
     ax = style.axes(ax)
     x = serving.served.to_numpy()
-    low, middle, high = one_group(serving.interval("tokens_per_param", prob), group).to_numpy().T
+    low, middle, high = one_group(quantiles(serving.tokens_per_param, tails(prob)), group).to_numpy()
     style.log_axis(ax, "x", "tokens served over the model's life", x.min() / 1.3, x.max() * 1.8)
     style.log_axis(ax, "y", "tokens per parameter D/N", np.nanmin([*low, RULE]) / 1.5, np.nanmax(high) * 1.5)
     color = style.COLOURS[0]
@@ -272,7 +273,7 @@ def serving(
     style.band(ax, x, low, high, beyond, color, style.LAW_ALPHA)
     style.line(ax, x, middle, beyond, color)
     ax.axhline(RULE, color=style.INK, ls=":", lw=1.5)
-    sizes = one_group(serving.interval("params", prob), group).to_numpy()[:, 1]
+    sizes = one_group(median(serving.params), group).to_numpy()
     for i in np.unique(np.linspace(0, len(x) - 1, 5).round().astype(int)):
         if np.isfinite(middle[i]):
             ax.plot(x[i], middle[i], "o", mfc="white", mec=color, mew=1.5, ms=5)

@@ -1,0 +1,159 @@
+"""The compute-optimal frontier of each draw: the best N and D of a budget, and the least budget for a loss."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from bayes_scaling.data.units import training_flops
+from bayes_scaling.laws.elementwise import Computed
+from bayes_scaling.planning.loss_surface import LossSurface
+from bayes_scaling.planning.optimise import closed_form, minimise, root
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayes_scaling.planning.optimise import Labelled
+
+BELOW, ABOVE = 1e-6, 1e12
+"""How far below the smallest and above the largest budget of the data a target is looked for, as factors."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a plan may not change: a given N or D, and caps on either. DataArrays over ``point``, or numbers."""
+
+    params: "Labelled | None" = None
+    tokens: "Labelled | None" = None
+    max_params: float | None = None
+    max_tokens: float | None = None
+
+
+FREE = Limits()
+"""No limits."""
+
+
+class Path(NamedTuple):
+    """Best splits from far below the data to far above, along the dim ``step``: log N and log C."""
+
+    log_n: "xr.DataArray"
+    log_c: "xr.DataArray"
+
+
+def split(
+    surface: LossSurface, flops: "Labelled", limits: Limits = FREE
+) -> "tuple[xr.DataArray, xr.DataArray]":
+    """The N and D of the least loss that a budget affords within limits, for each draw.
+
+    The budget is spent in full unless caps on both N and D forbid it. NaN where a draw has no optimum: its loss falls
+    all the way to the smallest or the largest model.
+    """
+    # Here and below: xarray loads when there are draws, and not on import.
+    import xarray as xr
+
+    budget = xr.DataArray(flops)
+    most_n = np.inf if limits.max_params is None else limits.max_params
+    most_d = np.inf if limits.max_tokens is None else limits.max_tokens
+    if limits.params is not None:
+        tokens = np.minimum(budget / (6 * limits.params), most_d)
+        return limits.params + 0 * tokens, tokens
+    if limits.tokens is not None:
+        params = np.minimum(budget / (6 * limits.tokens), most_n)
+        return params, limits.tokens + 0 * params
+    low, high = np.maximum(1.0, budget / (6 * most_d)), np.minimum(budget / 6, most_n)
+    high = np.maximum(high, low)  # both caps bind before the budget is spent
+    # A cap is an answer; one parameter and one token are not.
+    lower, upper = low > 1, high < budget / 6
+    if surface.closed_form:
+        fit = surface.fit
+        product = budget / training_flops(fit.reference["params"], fit.reference["tokens"])
+        parameters = {name: surface.posterior[name] for name in fit.law.parameters}
+        best = closed_form(fit.law, parameters, product) + np.log(fit.reference["params"])
+        inside = ((np.exp(best) > 1) | lower) & ((np.exp(best) < budget / 6) | upper)
+        log_n = best.clip(np.log(low), np.log(high)).where(inside)
+    else:
+
+        def loss(log_n: np.ndarray, budget: np.ndarray, *given: np.ndarray) -> Computed:
+            n = np.exp(log_n)
+            return surface.law(n, budget / (6 * n), *given)
+
+        given = (budget, *surface.given)
+        log_n = minimise(loss, np.log(low), np.log(high), given, closed=(lower, upper))
+    params = np.exp(log_n)
+    if limits.max_params is not None and limits.max_tokens is not None:
+        params = params.where(budget / (6 * most_d) <= most_n, most_n)
+    return params, np.minimum(budget / (6 * params), most_d)
+
+
+def path(surface: LossSurface, limits: Limits = FREE) -> Path:
+    """The best splits of budgets from far below the data to far above."""
+    import xarray as xr
+
+    first, last = surface.fit.runs.extent["flops"]
+    first, last = first * BELOW, last * ABOVE
+    count = int(np.ceil(np.log10(last / first) * (5 if surface.closed_form else 1))) + 1
+    flops = xr.DataArray(np.exp(np.linspace(np.log(first), np.log(last), count)), dims="step")
+    n, d = split(surface, flops, limits)
+    return Path(np.log(n), np.log(training_flops(n, d)))
+
+
+def least(
+    surface: LossSurface,
+    target: "Labelled",
+    limits: Limits = FREE,
+    *,
+    along: Path | None = None,
+    drift: bool = True,
+) -> "xr.DataArray":
+    """The least budget at which the law, with its drift or without, reaches a loss; inf where none does."""
+    loss = surface.drifted if drift else surface.law
+
+    def excess(n: np.ndarray, d: np.ndarray, target: np.ndarray, *given: np.ndarray) -> Computed:
+        return loss(n, d, *given) - target
+
+    return crossing(excess, along or path(surface, limits), (target, *surface.given))
+
+
+def crossing(excess: Callable[..., Computed], along: Path, given: "Sequence[Labelled]") -> "xr.DataArray":
+    """The budget of the path at which ``excess(N, D, *given)`` is first no longer positive; inf where it stays so.
+
+    The first, because drift can make loss rise again far beyond the data.
+    """
+    log_n, log_c = along
+    reached = excess(np.exp(log_n), np.exp(log_c - log_n) / 6, *given) <= 0
+    k = reached.argmax("step")
+    ends = [x.isel(step=i) for x in along for i in ((k - 1).clip(0), k)]
+
+    def between(share: np.ndarray, *at: np.ndarray) -> Computed:
+        n_a, n_b, c_a, c_b, *given = at
+        n, c = np.exp(n_a + share * (n_b - n_a)), np.exp(c_a + share * (c_b - c_a))
+        return excess(n, c / (6 * n), *given)
+
+    # Where the path begins beyond it, its beginning is the answer.
+    share = root(between, 0.0, 1.0, (*ends, *given)).fillna(1.0)
+    found: xr.DataArray = np.exp(ends[2] + share * (ends[3] - ends[2])).where(reached.any("step"), np.inf)
+    return found
+
+
+def matched(
+    surface: LossSurface, *, params: "Labelled | None" = None, tokens: "Labelled | None" = None
+) -> "xr.DataArray":
+    """The D for which a given N is the compute-optimal one, or the N for a given D; NaN where there is none."""
+    step = 1e-3
+
+    def rise(n: np.ndarray, d: np.ndarray, *given: np.ndarray) -> Computed:
+        """How much more loss a slightly larger model on less data has than a smaller one on more."""
+        up, down = np.exp(step), np.exp(-step)
+        return surface.law(n * up, d * down, *given) - surface.law(n * down, d * up, *given)
+
+    def at_params(log_d: np.ndarray, params: np.ndarray, *given: np.ndarray) -> Computed:
+        return rise(params, np.exp(log_d), *given)
+
+    def at_tokens(log_n: np.ndarray, tokens: np.ndarray, *given: np.ndarray) -> Computed:
+        return rise(np.exp(log_n), tokens, *given)
+
+    known, function = (tokens, at_tokens) if params is None else (params, at_params)
+    assert known is not None
+    found: xr.DataArray = np.exp(root(function, 0.0, np.log(1e30), (known, *surface.given)))
+    return found

@@ -1,0 +1,83 @@
+"""Compute-optimal N and D, as posterior draws."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from bayes_scaling.data.units import format_flops, format_quantity
+from bayes_scaling.inference.intervals import columns, long_table
+from bayes_scaling.inference.result import Result
+from bayes_scaling.planning.results.wording import with_span
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Allocation(Result):
+    """Posterior draws of the compute-optimal model and data for some budgets.
+
+    Attributes
+    ----------
+    flops : xarray.DataArray
+        The budgets C = 6 N D in FLOPs, dim ``point``.
+    params, tokens : xarray.DataArray
+        The optimal N and D of each draw, dims (chain, draw, [group,] point); NaN where a draw has no interior
+        optimum.
+    loss : xarray.DataArray
+        The law's loss there, in nats per token; same dims.
+    decades_beyond : xarray.DataArray
+        How many powers of ten the budget lies outside of the data, dim ``point``.
+    """
+
+    flops: "xr.DataArray"
+    params: "xr.DataArray"
+    tokens: "xr.DataArray"
+    loss: "xr.DataArray"
+    decades_beyond: "xr.DataArray"
+
+    quantities: ClassVar = ("params", "tokens", "tokens_per_param", "loss")
+
+    @property
+    def tokens_per_param(self) -> "xr.DataArray":
+        """D / N of each draw."""
+        return self.tokens / self.params
+
+    @property
+    def interior(self) -> "xr.DataArray":
+        """Share of the draws that have an optimum inside 1 <= N <= C/6, dims ([group,] point)."""
+        return self.params.notnull().mean(("chain", "draw"))
+
+    @property
+    def warnings(self) -> list[str]:
+        """Budgets at which draws have no optimum."""
+        share = self.interior
+        worst = share.min([dim for dim in share.dims if dim != "point"]).to_numpy()
+        return [
+            f"at {format_flops(budget)} FLOPs, {1 - there:.1%} of the draws have no interior optimum "
+            "(the loss falls all the way to the smallest or the largest model); they are left out"
+            for budget, there in zip(self.flops.to_numpy(), worst, strict=True)
+            if there < 1
+        ]
+
+    def table(self, prob: float = 0.9) -> "pd.DataFrame":
+        """One row per budget (and group): median and interval of N, D, D/N and the loss."""
+        values = {"flops": self.flops}
+        for what in self.quantities:
+            values |= columns(what, self.draws(what), prob)
+        return long_table(values | {"decades beyond (flops)": self.decades_beyond, "interior": self.interior})
+
+    def sentences(self, prob: float = 0.9) -> list[str]:
+        """One sentence per budget and group."""
+        found = []
+        for row in self.table(prob).to_dict("records"):
+            lead = f"{format_flops(row['flops'])} FLOPs" + (f", {row['group']}" if "group" in row else "")
+            if row["interior"] == 0:
+                found.append(f"{lead}: no draw has an optimum (see the warnings)")
+                continue
+            size, data = (with_span(row, what, prob, format_quantity) for what in ("params", "tokens"))
+            found.append(
+                f"{lead}: {size} parameters on {data} tokens, {row['tokens_per_param']:.3g} per parameter, reach "
+                f"a loss of {with_span(row, 'loss', prob, lambda x: f'{x:.3f}')} by the law"
+            )
+        return found

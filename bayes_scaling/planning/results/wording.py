@@ -1,0 +1,31 @@
+"""How sentences write a number with its interval."""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_scaling.inference.intervals import bound_names
+
+if TYPE_CHECKING:
+    pass
+
+
+def span(
+    row: "Mapping[Hashable, float]", what: str, prob: float, form: Callable[[float], str], sep: str = " to "
+) -> str:
+    """The bounds of a quantity in a row of a table: "1B to 2B", or "1B to no bound"."""
+    low, high = (row[name] for name in bound_names(what, prob))
+    return f"{form(low)}{sep}{form(high) if np.isfinite(high) else 'no bound'}"
+
+
+def with_span(row: "Mapping[Hashable, float]", what: str, prob: float, form: Callable[[float], str]) -> str:
+    """A quantity with its interval, where it has any: "1.4B (90%: 1B to 2B)"."""
+    low, high = (form(row[name]) for name in bound_names(what, prob))
+    middle = form(row[what])
+    return middle if low == high else f"{middle} ({100 * prob:g}%: {span(row, what, prob, form)})"
+
+
+def three(x: float) -> str:
+    """Three significant digits."""
+    return f"{x:.3g}"
