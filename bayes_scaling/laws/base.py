@@ -1,13 +1,15 @@
-"""What a law is: a pure function with priors, declared once by `@law` and listed in `LAWS`."""
+"""What a law is: a pure function with priors and roles, declared once by `@law` and listed in `LAWS`."""
 
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Literal
 
 from bayes_scaling.errors import InputError
+from bayes_scaling.laws.elementwise import Array, Computed
 from bayes_scaling.laws.priors import Prior
+from bayes_scaling.laws.roles import UNDECLARED, Kind, Role
 
 COLUMNS = {
     "N": "params",
@@ -21,11 +23,19 @@ COLUMNS = {
 }
 """The field's letter for an input -> the column of `Runs` that holds it; others go by their own name."""
 
+_SCALES = ("N", "D", "C", "U", "C_min", "S_min")
+
 Response = Literal["loss", "share"]
 """What a law gives: a positive loss, or a share between 0 and 1 (accuracy, pass rate, error)."""
 
 LAWS: dict[str, "Law"] = {}
 """Every law family, by name."""
+
+type Named = dict[str, Computed]
+type Terms = tuple[Computed, Computed, Computed, Computed]
+"""A, alpha, B, beta of an additive power law."""
+type Reparametrised = tuple[Named, Computed]
+"""Parameters on their free scales, and the log determinant of the Jacobian."""
 
 
 @dataclass(frozen=True)
@@ -42,36 +52,45 @@ class Law:
         In the order of the function's keyword-only parameters.
     formula, cite : str
         For people: the formula and where it comes from.
+    roles : mapping of str to Role
+        What each parameter does; `bayes_scaling.laws.roles` has a word for each kind.
     power_terms : callable, optional
         Parameters -> (A, alpha, B, beta) of the additive power law ``A N^-alpha + B D^-beta`` that is
         smallest where the law is, for the closed form of the compute-optimal point.
     constants : callable, optional
         ``(reference, **parameters)`` -> dict of the constants that papers print, for the summary.
-    response : {"loss", "share"}
-        What the law gives: a loss is fitted on its logarithm, a share as a count of test items.
+    meanings : mapping of str to str
+        What these constants are, in a few words; ``{D}`` stands for the input D.
     reparametrise : callable, optional
         Coordinates for the sampler in which data speak of one parameter at a time: ``(**coordinates)`` ->
         (parameters on the free scales of their priors, log determinant of the Jacobian), one coordinate for each
         parameter and under its name. They change how a posterior is explored, and not what it is.
+    at_best : callable, optional
+        ``(**inputs, **parameters)`` -> inputs that a run may choose, at their best given the others.
+    response : {"loss", "share"}
+        What the law gives: a loss is fitted on its logarithm, a share as a count of test items.
     also : tuple of str
         Other names that the field has for it.
-    meanings : mapping of str to str
-        What its parameters and constants are, in a few words, where `meaning` does not know.
+    resources : tuple of str
+        The inputs that cost, and of which more is better: N, D, C and their kin, or the only input there is.
     columns : tuple of str
         The columns of `Runs` that the inputs are read from: those of `COLUMNS` unless `over` says otherwise.
     """
 
     name: str
-    function: Callable[..., Any]
+    function: Callable[..., Computed]
     priors: Mapping[str, Prior]
     formula: str
     cite: str
-    power_terms: Callable[..., tuple[Any, Any, Any, Any]] | None = None
-    constants: Callable[..., dict[str, Any]] | None = None
-    reparametrise: Callable[..., tuple[dict[str, Any], Any]] | None = None
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    power_terms: Callable[..., Terms] | None = None
+    constants: Callable[..., Named] | None = None
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    reparametrise: Callable[..., Reparametrised] | None = None
+    at_best: Callable[..., Named] | None = None
     response: Response = "loss"
     also: tuple[str, ...] = ()
-    meanings: Mapping[str, str] = field(default_factory=dict)
+    resources: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     inputs: tuple[str, ...] = field(init=False)
 
@@ -82,16 +101,29 @@ class Law:
         for name in sorted(parameters ^ set(self.priors)):
             lacks = "prior" if name in parameters else "keyword-only parameter of the function"
             raise InputError(f"law {self.name!r}: {name!r} has no {lacks}; declare both or neither")
+        for name in self.roles:
+            if name not in parameters:
+                raise InputError(
+                    f"law {self.name!r}: {name!r} has a role and is no parameter of the function"
+                )
+        for name in (*self.resources, *(x for role in self.roles.values() for x in role.of)):
+            if name not in inputs:
+                raise InputError(
+                    f"law {self.name!r}: {name!r} is no input of the function, which takes {', '.join(inputs)}"
+                )
+        scales = tuple(name for name in inputs if name in _SCALES)
         object.__setattr__(self, "inputs", inputs)
         object.__setattr__(self, "columns", self.columns or tuple(COLUMNS.get(i, i) for i in inputs))
+        object.__setattr__(self, "resources", self.resources or (inputs if len(inputs) == 1 else scales))
         # The function's order is the order in which people read the parameters.
         ordered = {p.name: self.priors[p.name] for p in signature if p.kind is p.KEYWORD_ONLY}
         object.__setattr__(self, "priors", ordered)
+        object.__setattr__(self, "roles", {name: self.roles.get(name, UNDECLARED) for name in ordered})
 
     def __hash__(self) -> int:
         return hash((self.name, self.function, tuple(self.priors.items())))
 
-    def __call__(self, *inputs: Any, **parameters: Any) -> Any:
+    def __call__(self, *inputs: Array, **parameters: Array) -> Computed:
         return self.function(*inputs, **parameters)
 
     @property
@@ -104,29 +136,33 @@ class Law:
         """Whether a compute budget splits into an optimal N and D under this law."""
         return {"params", "tokens"} <= set(self.columns)
 
+    def with_kind(self, *kinds: Kind) -> tuple[str, ...]:
+        """Names of the parameters whose role is of one of these kinds."""
+        return tuple(name for name, role in self.roles.items() if role.kind in kinds)
+
     def meaning(self, name: str) -> str:
         """What a parameter or a constant of the law is, in a few words; empty where nothing is known of it."""
-        words = {"E": "irreducible loss"}
-        if len(self.inputs) == 1:
-            x = self.inputs[0] if self.columns[0] == COLUMNS.get(self.inputs[0]) else self.columns[0]
-            above = " above E" if "E" in self.priors else ""
-            words |= {
-                "A": f"loss{above} at the reference",
-                "alpha": f"exponent of {x}",
-                "A_1": f"A at {x} = 1",
-            }
-        elif "N" in self.inputs:
-            words |= {
-                "E": "irreducible loss, nats per token",
-                "A": "loss from finite N at the reference",
-                "B": "loss from finite D at the reference",
-                "alpha": "exponent of N",
-                "beta": "exponent of D",
-                "A_1": "A at N = 1",
-                "B_1": "B at D = 1",
-                "a": "N_opt ~ C^a",
-            }
-        return {**words, **self.meanings}.get(name, "")
+        shown = {
+            letter: letter if column == COLUMNS.get(letter) else column
+            for letter, column in zip(self.inputs, self.columns, strict=True)
+        }
+        if name in self.meanings:
+            words = self.meanings[name]
+            for letter, x in shown.items():
+                words = words.replace(f"{{{letter}}}", x)
+            return words
+        role = self.roles.get(name, UNDECLARED)
+        of = " and ".join(shown[x] for x in role.of)
+        if role.words or not of:
+            return role.words
+        if role.kind is Kind.EXPONENT:
+            return f"exponent of {of}"
+        if role.kind is Kind.AMPLITUDE and len(self.inputs) > 1:
+            return f"loss from finite {of} at the reference"
+        if role.kind is Kind.AMPLITUDE:
+            floor = "".join(f" above {name}" for name in self.with_kind(Kind.IRREDUCIBLE))
+            return f"loss{floor} at the reference"
+        return ""
 
     def over(self, *columns: str) -> "Law":
         """The same law of other columns, one for each input in their order; named ``law:column+column``.
@@ -143,7 +179,7 @@ class Law:
             )
         name, usual, constants = f"{self.name}:{'+'.join(columns)}", self.columns, self.constants
 
-        def of_columns(reference: Any, **parameters: Any) -> dict[str, Any]:
+        def of_columns(reference: Mapping[str, float], **parameters: Array) -> Named:
             """The constants, whose reference point goes by the usual names."""
             assert constants is not None
             renamed = {old: reference[new] for old, new in zip(usual, columns, strict=True)}
@@ -163,41 +199,59 @@ class Law:
                 )
         return replace(self, priors={**self.priors, **priors})
 
+    def replaces(self, other: "Law") -> bool:
+        """Whether both were declared as the same function of the same module: a cell that was run again."""
+        mine, theirs = self.function, other.function
+        same = (mine.__module__, mine.__qualname__) == (theirs.__module__, theirs.__qualname__)
+        return self.name == other.name and same
+
 
 def law(
     *,
     formula: str,
     cite: str,
-    power_terms: Callable[..., tuple[Any, Any, Any, Any]] | None = None,
-    constants: Callable[..., dict[str, Any]] | None = None,
-    reparametrise: Callable[..., tuple[dict[str, Any], Any]] | None = None,
+    roles: Mapping[str, Role] | None = None,
+    power_terms: Callable[..., Terms] | None = None,
+    constants: Callable[..., Named] | None = None,
+    meanings: Mapping[str, str] | None = None,
+    reparametrise: Callable[..., Reparametrised] | None = None,
+    at_best: Callable[..., Named] | None = None,
     response: Response = "loss",
     also: tuple[str, ...] = (),
-    meanings: Mapping[str, str] | None = None,
+    resources: tuple[str, ...] = (),
     **priors: Prior,
-) -> Callable[[Callable[..., Any]], Law]:
+) -> Callable[[Callable[..., Computed]], Law]:
     """Register a function as a law family, under the function's name.
 
-    The keyword-only parameters of the function and the priors given here must be the same names; a difference
-    or a name that is taken raises `InputError`. See `Law` for the arguments.
+    The keyword-only parameters of the function and the priors given here must be the same names. A function that
+    is declared once more in its place, as by a notebook's cell, replaces the law. See `Law` for the arguments.
+
+    Raises
+    ------
+    InputError
+        If parameters, priors and roles differ, or another law has that name.
     """
 
-    def register(function: Callable[..., Any]) -> Law:
+    def register(function: Callable[..., Computed]) -> Law:
         new = Law(
             function.__name__,
             function,
             priors,
             formula,
             cite,
+            roles or {},
             power_terms,
             constants,
+            meanings or {},
             reparametrise,
+            at_best,
             response,
             also,
-            meanings or {},
+            resources,
         )
+        known = _names()
         for name in (new.name, *also):
-            if name in _names():
+            if name in known and not new.replaces(known[name]):
                 raise InputError(f"a law named {name!r} is already registered; choose another name")
         LAWS[new.name] = new
         return new

@@ -7,29 +7,37 @@ do not pull the amplitude along. Everything stays in logarithms, where neither a
 far outside of the data overflows.
 """
 
-from typing import Any
-
-from bayes_scaling.laws.base import law
-from bayes_scaling.laws.elementwise import exp, log, sigmoid, softplus
+from bayes_scaling.laws.base import Reparametrised, law
+from bayes_scaling.laws.elementwise import Array, Computed, exp, log, sigmoid, softplus
 from bayes_scaling.laws.priors import LogNormal, Normal
+from bayes_scaling.laws.roles import amplitude, exponent, irreducible, location, sharpness
 
 _FLOOR = LogNormal(0.5, 1.3, between=0.5)
 _AMPLITUDE = LogNormal(0.7, 1.3, between=0.5)
 _SLOPE = Normal(0.3, 0.3, between=0.1)
 _CHANGE = Normal(0.0, 0.4, between=0.1)
-_PLACE = LogNormal(1.0, 2.0, between=0.5)
+_LOCATION = LogNormal(1.0, 2.0, between=0.5)
 _WIDTH = LogNormal(0.4, 0.7, between=0.3)
 
+_ROLES = {
+    "E": irreducible(),
+    "A": amplitude("D"),
+    "c0": exponent("D", words="exponent before the first break"),
+    "c1": exponent("D", words="change of the exponent at the first break"),
+    "d1": location("where the first break is, over the reference", "D"),
+    "f1": sharpness("width of the first break, e-folds", "D"),
+}
 
-def _break(log_x: Any, change: Any, place: Any, width: Any) -> Any:
-    """Log of one factor: the slope goes from 0 to -change around ``place``; 0 at the reference."""
-    here, there = (softplus((at - log(place)) / width) for at in (log_x, 0.0 * log_x))
+
+def _break(log_x: Array, change: Array, at: Array, width: Array) -> Computed:
+    """Log of one factor: the slope goes from 0 to -change around ``at``; 0 at the reference."""
+    here, there = (softplus((x - log(at)) / width) for x in (log_x, 0.0 * log_x))
     return -change * width * (here - there)
 
 
 def _reparametrise(
-    *, E: Any, A: Any, c0: Any, c1: Any, d1: Any, f1: Any, **second: Any
-) -> tuple[dict[str, Any], Any]:
+    *, E: Array, A: Array, c0: Array, c1: Array, d1: Array, f1: Array, **second: Array
+) -> Reparametrised:
     """From the floor's share, the loss and its slope at the reference point, and the changes of that slope."""
     excess = softplus(E)  # minus the log of the excess's share
     changes = {"c1": c1 * exp(excess)}
@@ -45,12 +53,13 @@ def _reparametrise(
 @law(
     formula="E + A D^-c0 [(1 + (D/d1)^(1/f1)) / (1 + d1^(-1/f1))]^(-c1 f1)",
     cite="Caballero et al. 2023, arXiv:2210.14891, equation 1 with one break",
+    roles=_ROLES,
     reparametrise=_reparametrise,
     E=_FLOOR,
     A=_AMPLITUDE,
     c0=_SLOPE,
     c1=_CHANGE,
-    d1=_PLACE,
+    d1=_LOCATION,
     f1=_WIDTH,
 )
 def bnsl1(D, *, E, A, c0, c1, d1, f1):
@@ -62,6 +71,12 @@ def bnsl1(D, *, E, A, c0, c1, d1, f1):
 @law(
     formula="bnsl1 with a second break at d2 = d1 g, to slope -(c0 + c1 + c2)",
     cite="Caballero et al. 2023, arXiv:2210.14891, equation 1 with two breaks",
+    roles=_ROLES
+    | {
+        "c2": exponent("D", words="change of the exponent at the second break"),
+        "g": location("where the second break is, over the first", "D"),
+        "f2": sharpness("width of the second break, e-folds", "D"),
+    },
     reparametrise=_reparametrise,
     E=_FLOOR,
     A=_AMPLITUDE,

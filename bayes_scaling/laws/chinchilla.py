@@ -4,11 +4,12 @@ N and D are multiples of the reference point (the geometric means of the table),
 nats lost there to finite N and finite D.
 """
 
-from typing import Any
+from collections.abc import Mapping
 
-from bayes_scaling.laws.base import law
-from bayes_scaling.laws.elementwise import exp
+from bayes_scaling.laws.base import Named, Terms, law
+from bayes_scaling.laws.elementwise import Array, Computed, exp
 from bayes_scaling.laws.priors import LogNormal, Normal
+from bayes_scaling.laws.roles import amplitude, coupling, exponent, irreducible, limit, sharpness
 
 # Measured on published fits: floors of 1.6 to 2.1 nats per token (less for small or easy corpora), exponents
 # of .2 to .5 that corpora nearly share, and amplitudes at the reference of .1 to 1 nats.
@@ -16,12 +17,23 @@ _FLOOR = LogNormal(1.7, 0.4, between=0.3)
 _AMPLITUDE = LogNormal(0.3, 1.0, between=0.3)
 _EXPONENT = LogNormal(0.35, 0.4, between=0.1)
 
+_ROLES = {
+    "E": irreducible("irreducible loss, nats per token"),
+    "A": amplitude("N"),
+    "B": amplitude("D"),
+    "alpha": exponent("N"),
+    "beta": exponent("D"),
+}
+_CONSTANTS = {"A_1": "A at N = 1", "B_1": "B at D = 1", "a": "N_opt ~ C^a"}
 
-def _power_terms(*, A: Any, B: Any, alpha: Any, beta: Any, **_: Any) -> tuple[Any, Any, Any, Any]:
+
+def _power_terms(*, A: Array, B: Array, alpha: Array, beta: Array, **_: Array) -> Terms:
     return A, alpha, B, beta
 
 
-def _constants(reference: Any, *, A: Any, B: Any, alpha: Any, beta: Any, **_: Any) -> dict[str, Any]:
+def _constants(
+    reference: Mapping[str, float], *, A: Array, B: Array, alpha: Array, beta: Array, **_: Array
+) -> Named:
     """The constants at N = D = 1 and the exponent of N_opt ~ C^a."""
     return {
         "A_1": A * reference["params"] ** alpha,
@@ -33,8 +45,10 @@ def _constants(reference: Any, *, A: Any, B: Any, alpha: Any, beta: Any, **_: An
 @law(
     formula="E + A N^-alpha + B D^-beta",
     cite="Hoffmann et al. 2022, arXiv:2203.15556, equation 2",
+    roles=_ROLES,
     power_terms=_power_terms,
     constants=_constants,
+    meanings=_CONSTANTS,
     E=_FLOOR,
     A=_AMPLITUDE,
     B=_AMPLITUDE,
@@ -46,18 +60,17 @@ def chinchilla(N, D, *, E, A, B, alpha, beta):
     return E + A * N**-alpha + B * D**-beta
 
 
-def _coupled_power_terms(
-    *, A: Any, B: Any, alpha: Any, beta: Any, k: Any, **_: Any
-) -> tuple[Any, Any, Any, Any]:
+def _coupled_power_terms(*, A: Array, B: Array, alpha: Array, beta: Array, k: Array, **_: Array) -> Terms:
     return A ** (1 / k), alpha / k, B ** (1 / k), beta / k
 
 
 @law(
     formula="E + ((A N^-alpha)^(1/k) + (B D^-beta)^(1/k))^k",
     cite="coupled power terms ('Skaling'); Chinchilla at k = 1",
-    meanings={"k": "outer exponent"},
+    roles=_ROLES | {"k": coupling("outer exponent", "N", "D")},
     power_terms=_coupled_power_terms,
     constants=_constants,
+    meanings=_CONSTANTS,
     E=_FLOOR,
     A=_AMPLITUDE,
     B=_AMPLITUDE,
@@ -74,11 +87,13 @@ def skaling(N, D, *, E, A, B, alpha, beta, k):
     return E + ((A * N**-alpha) ** (1 / k) + (B * D**-beta) ** (1 / k)) ** k
 
 
-def _equal_power_terms(*, A: Any, B: Any, alpha: Any, **_: Any) -> tuple[Any, Any, Any, Any]:
+def _equal_power_terms(*, A: Array, B: Array, alpha: Array, **_: Array) -> Terms:
     return A, alpha, B, alpha
 
 
-def _equal_constants(reference: Any, *, A: Any, B: Any, alpha: Any, **_: Any) -> dict[str, Any]:
+def _equal_constants(
+    reference: Mapping[str, float], *, A: Array, B: Array, alpha: Array, **_: Array
+) -> Named:
     found = _constants(reference, A=A, B=B, alpha=alpha, beta=alpha)
     return {name: found[name] for name in ("A_1", "B_1")}  # a is 1/2, whatever the draw
 
@@ -86,8 +101,10 @@ def _equal_constants(reference: Any, *, A: Any, B: Any, alpha: Any, **_: Any) ->
 @law(
     formula="E + A N^-alpha + B D^-alpha",
     cite="one exponent, as Muennighoff et al. 2023, arXiv:2305.16264, and Gadre et al. 2024, arXiv:2403.08540",
+    roles={name: _ROLES[name] for name in ("E", "A", "B")} | {"alpha": exponent("N", "D")},
     power_terms=_equal_power_terms,
     constants=_equal_constants,
+    meanings=_CONSTANTS,
     E=_FLOOR,
     A=_AMPLITUDE,
     B=_AMPLITUDE,
@@ -101,6 +118,12 @@ def equal_exponents(N, D, *, E, A, B, alpha):
 @law(
     formula="E + (A M^eta + B M^-eta) C^-eta, M = tokens_per_param",
     cite="Gadre et al. 2024, arXiv:2403.08540, equation 4",
+    roles={
+        "E": irreducible(),
+        "A": amplitude("C", "M", words="loss from finite N at the reference"),
+        "B": amplitude("C", "M", words="loss from finite D at the reference"),
+        "eta": exponent("C", words="exponent of C at a given M"),
+    },
     E=_FLOOR,
     A=_AMPLITUDE,
     B=_AMPLITUDE,
@@ -115,7 +138,11 @@ def gadre(C, M, *, E, A, B, eta):
     formula="t / sqrt(1 + (t/G)^2), t = E + A N^-alpha + B D^-beta",
     cite="Rosenfeld et al. 2020, arXiv:1909.12673, equation 5, in units in which eta is the loss of guessing",
     power_terms=_power_terms,
-    meanings={"E": "irreducible loss before guessing, G, bends it", "G": "loss of random guessing"},
+    roles=_ROLES
+    | {
+        "E": irreducible("irreducible loss before guessing, G, bends it"),
+        "G": limit("loss of random guessing"),
+    },
     E=_FLOOR,
     A=_AMPLITUDE,
     B=_AMPLITUDE,
@@ -132,7 +159,7 @@ def rosenfeld(N, D, *, E, A, B, alpha, beta, G):
     return t / (1 + (t / G) ** 2) ** 0.5
 
 
-def _stretched(N: Any, slope: Any, power: Any) -> Any:
+def _stretched(N: Array, slope: Array, power: Array) -> Computed:
     """exp(slope (N^power - 1) / power): N^slope at the reference, which bends as N^power does."""
     return exp(slope * (N**power - 1) / power)
 
@@ -141,6 +168,17 @@ def _stretched(N: Any, slope: Any, power: Any) -> Any:
     formula="E s(N; e, p) + B s(N; b, q) D^-(beta s(N; h, r)), s(N; c, p) = exp(c (N^p - 1) / p)",
     cite="the form of Farseer, Li et al. 2025, arXiv:2506.10972: exp(a3 N^g + b3) + exp(a2 N^b + b2) "
     "D^-exp(a1 N^a + b1), with D in multiples of the reference",
+    roles={
+        "E": amplitude("N", words="loss left by endless D at the reference N"),
+        "B": amplitude("D"),
+        "beta": exponent("D"),
+        "e": exponent("N", words="slope of log E in log N at the reference"),
+        "b": exponent("N", words="slope of log B in log N at the reference"),
+        "h": exponent("N", words="slope of log beta in log N at the reference"),
+        "p": sharpness("power of N by which e changes", "N"),
+        "q": sharpness("power of N by which b changes", "N"),
+        "r": sharpness("power of N by which h changes", "N"),
+    },
     E=_FLOOR,
     B=_AMPLITUDE,
     beta=_EXPONENT,

@@ -3,13 +3,12 @@
 A covariate is an input like any other: a column of positive numbers, in multiples of its geometric mean.
 """
 
-from typing import Any
-
-from bayes_scaling.laws.base import law
-from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR
+from bayes_scaling.laws.base import Reparametrised, law
+from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR, _ROLES
 from bayes_scaling.laws.curves import split
-from bayes_scaling.laws.elementwise import exp, softplus
+from bayes_scaling.laws.elementwise import Array, exp, softplus
 from bayes_scaling.laws.priors import LogNormal, Normal
+from bayes_scaling.laws.roles import amplitude, exponent, location
 
 _DRIFT = Normal(0.0, 0.3, between=0.1)
 
@@ -17,6 +16,7 @@ _DRIFT = Normal(0.0, 0.3, between=0.1)
 @law(
     formula="E x^E_x + A x^A_x N^-(alpha x^alpha_x) + B x^B_x D^-(beta x^beta_x)",
     cite="as Pandey 2024, arXiv:2405.16684, lets the law depend on gzip compressibility; here as powers of it",
+    roles=_ROLES | {f"{name}_x": exponent("x", words=f"power of the covariate in {name}") for name in _ROLES},
     E=_FLOOR,
     A=_AMPLITUDE,
     B=_AMPLITUDE,
@@ -38,8 +38,18 @@ def covariate(N, D, x, *, E, A, B, alpha, beta, E_x, A_x, B_x, alpha_x, beta_x):
 
 
 def _reparametrise_sparsity(
-    *, E: Any, A: Any, B: Any, alpha: Any, beta: Any, F: Any, phi: Any, G: Any, delta: Any, gamma: Any
-) -> tuple[dict[str, Any], Any]:
+    *,
+    E: Array,
+    A: Array,
+    B: Array,
+    alpha: Array,
+    beta: Array,
+    F: Array,
+    phi: Array,
+    G: Array,
+    delta: Array,
+    gamma: Array,
+) -> Reparametrised:
     """From the loss at the reference point, the shares of its terms, and its slopes along N, D and the active share.
 
     Of the last, delta is the part that depends on N; gamma is in multiples of alpha.
@@ -67,6 +77,14 @@ def _reparametrise_sparsity(
 @law(
     formula="E + A N^-alpha + B D^-beta + F a^-phi + G a^-delta N^-gamma, a = active_share = 1 - sparsity",
     cite="Abnar et al. 2025, arXiv:2501.12370, equation 6; N are total parameters",
+    roles=_ROLES
+    | {
+        "F": amplitude("active_share", words="loss from sparsity at the reference"),
+        "phi": exponent("active_share"),
+        "G": amplitude("N", "active_share", words="loss from sparsity of a finite N at the reference"),
+        "delta": exponent("active_share", words="exponent of active_share in the term with N"),
+        "gamma": exponent("N", words="exponent of N in the term with active_share"),
+    },
     reparametrise=_reparametrise_sparsity,
     E=_FLOOR,
     A=_AMPLITUDE,
@@ -88,6 +106,8 @@ def sparsity(N, D, active_share, *, E, A, B, alpha, beta, F, phi, G, delta, gamm
 @law(
     formula="E + A (N (1 - exp(-P / gamma)))^-alpha + B D^-beta, P = bits",
     cite="Kumar et al. 2024, arXiv:2411.04330: effective parameters in weights of P bits",
+    roles=_ROLES
+    | {"gamma": location("bits at which 1 - 1/e of the parameters count, over the reference", "bits")},
     E=_FLOOR,
     A=_AMPLITUDE,
     B=_AMPLITUDE,

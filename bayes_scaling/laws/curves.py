@@ -4,11 +4,22 @@ They are declared over training tokens, D; ``"m4:flops"`` or ``LAWS["m4"].over("
 another column. D is a multiple of the reference point, so an amplitude is what is lost there.
 """
 
-from typing import Any
+from collections.abc import Mapping
 
-from bayes_scaling.laws.base import law
-from bayes_scaling.laws.elementwise import exp, log, maximum, minimum, sigmoid, softplus, stop_gradient
+from bayes_scaling.laws.base import Named, Reparametrised, law
+from bayes_scaling.laws.elementwise import (
+    Array,
+    Computed,
+    exp,
+    log,
+    maximum,
+    minimum,
+    sigmoid,
+    softplus,
+    stop_gradient,
+)
 from bayes_scaling.laws.priors import LogNormal
+from bayes_scaling.laws.roles import amplitude, exponent, irreducible, limit, location, sharpness
 
 # Wide, because a curve may be the loss of a language model or the error rate of a classifier.
 _FLOOR = LogNormal(0.7, 1.3, between=0.5)
@@ -16,18 +27,23 @@ _AMPLITUDE = LogNormal(0.7, 1.3, between=0.5)
 _EXPONENT = LogNormal(0.3, 0.7, between=0.2)
 _GUESSING = LogNormal(3.0, 1.3, between=0.3)
 
+_ROLES = {"A": amplitude("D"), "alpha": exponent("D")}
+_FLOOR_ROLES = _ROLES | {"E": irreducible()}
+_GUESSING_ROLES = _FLOOR_ROLES | {"G": limit("loss of random guessing above E")}
+_A_1 = {"A_1": "A at {D} = 1"}
 
-def _constants(reference: Any, *, A: Any, alpha: Any, **_: Any) -> dict[str, Any]:
+
+def _constants(reference: Mapping[str, float], *, A: Array, alpha: Array, **_: Array) -> Named:
     """The amplitude at D = 1."""
     return {"A_1": A * reference["tokens"] ** alpha}
 
 
-def _gpt4_constants(reference: Any, *, A: Any, alpha: Any, **_: Any) -> dict[str, Any]:
+def _gpt4_constants(reference: Mapping[str, float], *, A: Array, alpha: Array, **_: Array) -> Named:
     """The amplitude at C = 1."""
     return {"A_1": A * reference["flops"] ** alpha}
 
 
-def split(total: Any, logit: Any) -> tuple[Any, Any]:
+def split(total: Array, logit: Array) -> tuple[Computed, Computed]:
     """Logs of the rest and of a part, from the log of their sum and the logit of the part's share; the Jacobian is 1.
 
     A loss at the reference point is told well where its floor is not told at all.
@@ -35,13 +51,13 @@ def split(total: Any, logit: Any) -> tuple[Any, Any]:
     return total - softplus(logit), total - softplus(-logit)
 
 
-def _reparametrise_floor(*, E: Any, A: Any, alpha: Any) -> tuple[dict[str, Any], Any]:
+def _reparametrise_floor(*, E: Array, A: Array, alpha: Array) -> Reparametrised:
     """From the floor's share, the loss and its slope on logarithmic axes, all at the reference point."""
     excess, floor = split(A, E)
     return {"E": floor, "A": excess, "alpha": alpha + softplus(E)}, 0.0
 
 
-def _reparametrise_hestness(*, E: Any, A: Any, alpha: Any, G: Any, s: Any) -> tuple[dict[str, Any], Any]:
+def _reparametrise_hestness(*, E: Array, A: Array, alpha: Array, G: Array, s: Array) -> Reparametrised:
     """From the floor's share and the loss at the reference, and the log of how far G is above the power law there.
 
     The Jacobian is 1. On the plateau the slope at the reference says nothing, so that alpha stays.
@@ -51,12 +67,12 @@ def _reparametrise_hestness(*, E: Any, A: Any, alpha: Any, G: Any, s: Any) -> tu
     return {"E": floor, "A": top - G, "alpha": alpha, "G": top, "s": s}, 0.0
 
 
-def _reparametrise_m3(*, A: Any, alpha: Any, g: Any) -> tuple[dict[str, Any], Any]:
+def _reparametrise_m3(*, A: Array, alpha: Array, g: Array) -> Reparametrised:
     """From the slope at the reference on logarithmic axes."""
     return {"A": A, "alpha": alpha + softplus(g), "g": g}, 0.0
 
 
-def _reparametrise_m4(*, E: Any, A: Any, alpha: Any, G: Any, delta: Any) -> tuple[dict[str, Any], Any]:
+def _reparametrise_m4(*, E: Array, A: Array, alpha: Array, G: Array, delta: Array) -> Reparametrised:
     """From the floor's share, the loss and its slope at the reference, and how far G is above that loss (a logit)."""
     excess, floor = split(A, E)
     log_slope = log(sigmoid(G) + exp(delta) * sigmoid(-G))
@@ -74,7 +90,9 @@ def _reparametrise_m4(*, E: Any, A: Any, alpha: Any, G: Any, delta: Any) -> tupl
     formula="A D^-alpha",
     cite="Hestness et al. 2017, arXiv:1712.00409; M1 of Alabdulmohsin et al. 2022, arXiv:2209.06640",
     also=("m1",),
+    roles=_ROLES,
     constants=_constants,
+    meanings=_A_1,
     A=LogNormal(1.5, 1.3, between=0.5),
     alpha=_EXPONENT,
 )
@@ -87,7 +105,9 @@ def power_law(D, *, A, alpha):
     formula="E + A D^-alpha",
     cite="Cortes et al. 1993 (NeurIPS 6); M2 of Alabdulmohsin et al. 2022, arXiv:2209.06640",
     also=("m2",),
+    roles=_FLOOR_ROLES,
     constants=_constants,
+    meanings=_A_1,
     reparametrise=_reparametrise_floor,
     E=_FLOOR,
     A=_AMPLITUDE,
@@ -101,6 +121,7 @@ def power_floor(D, *, E, A, alpha):
 @law(
     formula="A - b log D, and never below A / 1000",
     cite="Banko and Brill 2001 (ACL), for accuracy against the logarithm of the data",
+    roles={"A": amplitude("D"), "b": exponent("D", words="loss saved by each e-fold")},
     A=LogNormal(2.0, 1.0, between=0.5),
     b=LogNormal(0.15, 1.0, between=0.3),
 )
@@ -115,8 +136,8 @@ def log_linear(D, *, A, b):
 @law(
     formula="E + A D^-alpha [1 + (A D^-alpha / G)^s]^(-1/s)",
     cite="the three regions of Hestness et al. 2017, arXiv:1712.00409, figure 6, joined smoothly",
+    roles=_GUESSING_ROLES | {"s": sharpness("how sharply the plateau of guessing ends", "D")},
     reparametrise=_reparametrise_hestness,
-    meanings={"G": "loss of random guessing above E"},
     E=_FLOOR,
     A=_AMPLITUDE,
     alpha=_EXPONENT,
@@ -135,6 +156,7 @@ def hestness(D, *, E, A, alpha, G, s):
 @law(
     formula="A ((1/D + g) / (1 + g))^alpha",
     cite="M3 of Alabdulmohsin et al. 2022, arXiv:2209.06640; A is the loss at the reference",
+    roles=_ROLES | {"g": location("the 1 / D at which the curve bends to its floor", "D")},
     reparametrise=_reparametrise_m3,
     A=LogNormal(1.5, 1.3, between=0.5),
     alpha=_EXPONENT,
@@ -152,7 +174,7 @@ HALLEY_STEPS = 4
 @law(
     formula="the y with (y - E) / (1 - (y - E) / G)^delta = A D^-alpha",
     cite="M4 of Alabdulmohsin et al. 2022, arXiv:2209.06640, equation 3; their beta is A / G^delta",
-    meanings={"G": "loss of random guessing above E"},
+    roles=_GUESSING_ROLES | {"delta": sharpness("how fast the curve leaves guessing", "D")},
     reparametrise=_reparametrise_m4,
     E=_FLOOR,
     A=_AMPLITUDE,
@@ -178,7 +200,7 @@ def m4(D, *, E, A, alpha, G, delta):
     return E + G * sigmoid(_halley(z, target, delta))
 
 
-def _halley(z: Any, target: Any, delta: Any) -> Any:
+def _halley(z: Array, target: Array, delta: Array) -> Computed:
     """One step towards the root of M4's equation."""
     above = softplus(z)
     down = exp(-above)
@@ -193,7 +215,9 @@ def _halley(z: Any, target: Any, delta: Any) -> Any:
 @law(
     formula="E + A C^-alpha",
     cite="OpenAI 2023, arXiv:2303.08774, section 3.1: L(C) = a C^b + c",
+    roles={"E": irreducible(), "A": amplitude("C"), "alpha": exponent("C")},
     constants=_gpt4_constants,
+    meanings={"A_1": "A at {C} = 1"},
     E=LogNormal(1.2, 0.6, between=0.3),
     A=LogNormal(0.7, 1.0, between=0.3),
     alpha=LogNormal(0.15, 0.7, between=0.1),

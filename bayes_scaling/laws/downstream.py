@@ -5,31 +5,33 @@ counts of test items where their number is known. `two_step` forecasts a task th
 Losses enter as ``val_loss``; like any input it is a multiple of the reference point.
 """
 
-from typing import Any
+from collections.abc import Callable
 
-from bayes_scaling.laws.base import law
-from bayes_scaling.laws.elementwise import exp, expm1, log, sigmoid, softplus
+from bayes_scaling.laws.base import Reparametrised, law
+from bayes_scaling.laws.elementwise import Array, Computed, exp, expm1, log, sigmoid, softplus
 from bayes_scaling.laws.priors import LogitNormal, LogNormal, Normal
+from bayes_scaling.laws.roles import amplitude, exponent, limit, location, sharpness
 
 _CHANCE = LogitNormal(0.2, 1.0, between=0.5)
 _CEILING = LogitNormal(0.9, 1.0, between=0.3)
-_MEANINGS = {
-    "chance": "share of guessing",
-    "ceiling": "best share there is, of what lies above guessing",
-    "k": "steepness",
+_ROLES = {
+    "chance": limit("share of guessing"),
+    "ceiling": limit("best share there is, of what lies above guessing"),
+    "k": sharpness("steepness"),
+    "m": location("log of the input, over the reference, half way to the ceiling"),
 }
 
 
-def _between(low: Any, high: Any, share: Any) -> Any:
+def _between(low: Array, high: Array, share: Array) -> Computed:
     """From the floor of chance towards a ceiling, which is a share of what lies above chance."""
     return low + (1 - low) * high * share
 
 
-def _reparametrise(toward: float) -> Any:
-    """Coordinates of a sigmoid for the sampler, that rises with its input (toward -1) or falls (toward 1)."""
+def _reparametrise(toward: float) -> Callable[..., Reparametrised]:
+    """Coordinates for the sampler of a sigmoid that rises with its input (toward -1) or falls (toward 1)."""
 
-    def reparametrise(*, chance: Any, ceiling: Any, k: Any, m: Any) -> tuple[dict[str, Any], Any]:
-        """From what is told at the reference, the logit of the share, under ``m``; k stays.
+    def reparametrise(*, chance: Array, ceiling: Array, k: Array, m: Array) -> Reparametrised:
+        """From what data identify at the reference, the logit of the share, under ``m``; k stays.
 
         Guessing is a part of that share (its logit, under ``chance``); what lies above guessing there, x of the way
         to 1, is the product of the ceiling, x^a, and the sigmoid, x^(1 - a), with a's logit under ``ceiling``.
@@ -57,7 +59,7 @@ def _reparametrise(toward: float) -> Any:
     cite="the second step of Llama 3 (Grattafiori et al. 2024, arXiv:2407.21783, section 3.2.1), with a chance floor",
     response="share",
     reparametrise=_reparametrise(1.0),
-    meanings=_MEANINGS,
+    roles=_ROLES,
     chance=_CHANCE,
     ceiling=_CEILING,
     k=LogNormal(6.0, 0.8, between=0.3),
@@ -73,7 +75,7 @@ def task_of_loss(L, *, chance, ceiling, k, m):
     cite="sigmoid of log compute, as Owen 2024, arXiv:2401.04757, and Ruan et al. 2024, arXiv:2405.10938",
     response="share",
     reparametrise=_reparametrise(-1.0),
-    meanings=_MEANINGS,
+    roles=_ROLES,
     chance=_CHANCE,
     ceiling=_CEILING,
     k=LogNormal(0.5, 0.8, between=0.3),
@@ -88,7 +90,11 @@ def task_of_compute(C, *, chance, ceiling, k, m):
     formula="1 - e exp(-q exp(-gamma (L - 1))), L as a multiple of the reference",
     cite="after Gadre et al. 2024, arXiv:2403.08540: Err = epsilon - k exp(-gamma L) is its first order in q",
     response="share",
-    meanings={"e": "error of guessing"},
+    roles={
+        "e": limit("error of guessing"),
+        "q": amplitude("L", words="log of what the error has fallen by at the reference"),
+        "gamma": exponent("L", words="rate at which log error falls with the loss"),
+    },
     e=LogitNormal(0.75, 0.7, between=0.3),
     q=LogNormal(0.4, 1.0, between=0.5),
     gamma=LogNormal(5.0, 0.8, between=0.3),

@@ -5,10 +5,13 @@ irreducible loss; only the joint law is given one here. What follows from fitted
 overfitting, the best use of a budget) are plain functions in `bayes_scaling.planning.compute.critical_batch`.
 """
 
-from typing import Any
+from collections.abc import Mapping
 
-from bayes_scaling.laws.base import law
+from bayes_scaling.laws.base import Named, Terms, law
+from bayes_scaling.laws.chinchilla import _ROLES
+from bayes_scaling.laws.elementwise import Array
 from bayes_scaling.laws.priors import LogNormal
+from bayes_scaling.laws.roles import amplitude, exponent
 
 PF_DAY = 8.64e19
 """FLOPs of a PF-day, the paper's unit of compute: 1e15 a second for a day."""
@@ -18,12 +21,14 @@ _LOSS = LogNormal(3.0, 0.7, between=0.3)
 _EXPONENT = LogNormal(0.08, 0.5, between=0.1)
 
 
-def _power_terms(*, A: Any, B: Any, alpha: Any, beta: Any, **_: Any) -> tuple[Any, Any, Any, Any]:
+def _power_terms(*, A: Array, B: Array, alpha: Array, beta: Array, **_: Array) -> Terms:
     # The outer power is increasing, so the law is smallest where the sum inside it is.
     return A ** (1 / beta), alpha / beta, B ** (1 / beta), 1.0 + 0.0 * beta
 
 
-def _constants(reference: Any, *, A: Any, B: Any, alpha: Any, beta: Any, **_: Any) -> dict[str, Any]:
+def _constants(
+    reference: Mapping[str, float], *, A: Array, B: Array, alpha: Array, beta: Array, **_: Array
+) -> Named:
     """N_c and D_c of the paper, and the exponent of N_opt ~ C^a."""
     return {
         "N_c": A ** (1 / alpha) * reference["params"],
@@ -35,7 +40,8 @@ def _constants(reference: Any, *, A: Any, B: Any, alpha: Any, beta: Any, **_: An
 @law(
     formula="E + [(A N^-alpha)^(1/beta) + (B D^-beta)^(1/beta)]^beta",
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.5, with an irreducible loss E added",
-    meanings={"N_c": "N_c of the paper", "D_c": "D_c of the paper"},
+    roles=_ROLES,
+    meanings={"N_c": "N_c of the paper", "D_c": "D_c of the paper", "a": "N_opt ~ C^a"},
     power_terms=_power_terms,
     constants=_constants,
     E=LogNormal(1.2, 0.5, between=0.3),
@@ -53,7 +59,7 @@ def kaplan(N, D, *, E, A, B, alpha, beta):
     return E + ((A * N**-alpha) ** (1 / beta) + (B * D**-beta) ** (1 / beta)) ** beta
 
 
-def _n_c(reference: Any, *, A: Any, alpha: Any) -> dict[str, Any]:
+def _n_c(reference: Mapping[str, float], *, A: Array, alpha: Array) -> Named:
     return {"N_c": A ** (1 / alpha) * reference["params"]}
 
 
@@ -61,6 +67,7 @@ def _n_c(reference: Any, *, A: Any, alpha: Any) -> dict[str, Any]:
     formula="A N^-alpha = (N_c / N)^alpha",
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.1: alpha .076, N_c 8.8e13 non-embedding parameters",
     meanings={"N_c": "N_c of the paper"},
+    roles={"A": amplitude("N"), "alpha": exponent("N")},
     constants=_n_c,
     A=_LOSS,
     alpha=_EXPONENT,
@@ -70,7 +77,7 @@ def kaplan_n(N, *, A, alpha):
     return A * N**-alpha
 
 
-def _d_c(reference: Any, *, A: Any, alpha: Any) -> dict[str, Any]:
+def _d_c(reference: Mapping[str, float], *, A: Array, alpha: Array) -> Named:
     return {"D_c": A ** (1 / alpha) * reference["tokens"]}
 
 
@@ -78,6 +85,7 @@ def _d_c(reference: Any, *, A: Any, alpha: Any) -> dict[str, Any]:
     formula="A D^-alpha = (D_c / D)^alpha",
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.2: alpha .095, D_c 5.4e13 tokens",
     meanings={"D_c": "D_c of the paper"},
+    roles={"A": amplitude("D"), "alpha": exponent("D")},
     constants=_d_c,
     A=_LOSS,
     alpha=_EXPONENT,
@@ -87,7 +95,10 @@ def kaplan_d(D, *, A, alpha):
     return A * D**-alpha
 
 
-def _c_c(reference: Any, *, A: Any, alpha: Any) -> dict[str, Any]:
+_C_C = {"C_c": "C_c of the paper, PF-days"}
+
+
+def _c_c(reference: Mapping[str, float], *, A: Array, alpha: Array) -> Named:
     """C_c in PF-days, as the paper counts."""
     return {"C_c": A ** (1 / alpha) * reference["flops"] / PF_DAY}
 
@@ -95,7 +106,9 @@ def _c_c(reference: Any, *, A: Any, alpha: Any) -> dict[str, Any]:
 @law(
     formula="A C^-alpha = (C_c / C)^alpha",
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 3.3: alpha .057, C_c 1.6e7 PF-days at a fixed batch",
+    roles={"A": amplitude("C"), "alpha": exponent("C")},
     constants=_c_c,
+    meanings=_C_C,
     A=_LOSS,
     alpha=_EXPONENT,
 )
@@ -104,7 +117,7 @@ def kaplan_c(C, *, A, alpha):
     return A * C**-alpha
 
 
-def _c_min_c(reference: Any, *, A: Any, alpha: Any) -> dict[str, Any]:
+def _c_min_c(reference: Mapping[str, float], *, A: Array, alpha: Array) -> Named:
     """C_c in PF-days, as the paper counts."""
     return {"C_c": A ** (1 / alpha) * reference["min_flops"] / PF_DAY}
 
@@ -112,7 +125,9 @@ def _c_min_c(reference: Any, *, A: Any, alpha: Any) -> dict[str, Any]:
 @law(
     formula="A C_min^-alpha = (C_c / C_min)^alpha",
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.3: alpha .050, C_c 3.1e8 PF-days",
+    roles={"A": amplitude("C_min"), "alpha": exponent("C_min")},
     constants=_c_min_c,
+    meanings=_C_C,
     A=_LOSS,
     alpha=_EXPONENT,
 )
@@ -121,7 +136,9 @@ def kaplan_c_min(C_min, *, A, alpha):
     return A * C_min**-alpha
 
 
-def _step_constants(reference: Any, *, A: Any, alpha: Any, B: Any, alpha_S: Any) -> dict[str, Any]:
+def _step_constants(
+    reference: Mapping[str, float], *, A: Array, alpha: Array, B: Array, alpha_S: Array
+) -> Named:
     return {
         "N_c": A ** (1 / alpha) * reference["params"],
         "S_c": B ** (1 / alpha_S) * reference["min_steps"],
@@ -131,7 +148,13 @@ def _step_constants(reference: Any, *, A: Any, alpha: Any, B: Any, alpha_S: Any)
 @law(
     formula="A N^-alpha + B S_min^-alpha_S",
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.6: alpha .077, N_c 6.5e13, alpha_S .76, S_c 2.1e3",
-    meanings={"N_c": "N_c of the paper", "B": "loss from finite steps at the reference"},
+    roles={
+        "A": amplitude("N"),
+        "alpha": exponent("N"),
+        "B": amplitude("S_min", words="loss from finite steps at the reference"),
+        "alpha_S": exponent("S_min"),
+    },
+    meanings={"N_c": "N_c of the paper", "S_c": "S_c of the paper"},
     constants=_step_constants,
     A=LogNormal(2.5, 0.7, between=0.3),
     alpha=_EXPONENT,

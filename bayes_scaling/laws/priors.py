@@ -2,14 +2,15 @@
 
 Every parameter of every model is a standard normal pushed through ``location + spread * offset`` and then
 `Prior.forward`. That one convention gives the pooled and the hierarchical model, prior draws, and a posterior
-that is round enough to sample.
+that is close enough to normal to sample.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from bayes_scaling.errors import InputError
-from bayes_scaling.laws.elementwise import exp, log, sigmoid
+from bayes_scaling.laws.elementwise import Array, exp, log, sigmoid
 
 
 class Prior:
@@ -34,15 +35,15 @@ class Prior:
     def group_spread(self) -> float:
         return self.spread / 2 if self.between is None else self.between
 
-    def forward(self, free: Any) -> Any:
+    def forward[A: Array](self, free: A) -> A:
         """Free scale to natural scale, for any array type."""
         raise NotImplementedError
 
-    def inverse(self, natural: Any) -> Any:
+    def inverse[A: Array](self, natural: A) -> A:
         """Natural scale to free scale, for any array type."""
         raise NotImplementedError
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, str | float | None]:
         """Plain values, for a saved file."""
         return {"family": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
 
@@ -70,10 +71,10 @@ class Normal(Prior):
     def location(self) -> float:
         return self.mean
 
-    def forward(self, free: Any) -> Any:
+    def forward[A: Array](self, free: A) -> A:
         return free
 
-    def inverse(self, natural: Any) -> Any:
+    def inverse[A: Array](self, natural: A) -> A:
         return natural
 
 
@@ -101,10 +102,10 @@ class LogNormal(Prior):
     def location(self) -> float:
         return float(log(self.median - self.above))
 
-    def forward(self, free: Any) -> Any:
+    def forward[A: Array](self, free: A) -> A:
         return exp(free) + self.above if self.above else exp(free)
 
-    def inverse(self, natural: Any) -> Any:
+    def inverse[A: Array](self, natural: A) -> A:
         return log(natural - self.above)
 
 
@@ -131,17 +132,17 @@ class LogitNormal(Prior):
     def location(self) -> float:
         return float(self.inverse(self.median))
 
-    def forward(self, free: Any) -> Any:
+    def forward[A: Array](self, free: A) -> A:
         return sigmoid(free)
 
-    def inverse(self, natural: Any) -> Any:
+    def inverse[A: Array](self, natural: A) -> A:
         return log(natural) - log(1 - natural)
 
 
 _FAMILIES: dict[str, type[Prior]] = {"Normal": Normal, "LogNormal": LogNormal, "LogitNormal": LogitNormal}
 
 
-def prior_from_dict(values: dict[str, Any]) -> Prior:
+def prior_from_dict(values: Mapping[str, Any]) -> Prior:
     """Inverse of `Prior.to_dict`; `InputError` for a family that is not known."""
     arguments = dict(values)
     family = arguments.pop("family", None)

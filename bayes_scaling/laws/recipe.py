@@ -1,16 +1,26 @@
 """The training recipe: what a learning rate and a batch size away from their optimum cost."""
 
-from typing import Any
+from collections.abc import Mapping
 
-from bayes_scaling.laws.base import law
-from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR
-from bayes_scaling.laws.elementwise import expm1, log
+from bayes_scaling.laws.base import Named, law
+from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR, _ROLES
+from bayes_scaling.laws.elementwise import Array, Computed, expm1, log
 from bayes_scaling.laws.priors import LogNormal, Normal
+from bayes_scaling.laws.roles import coupling, exponent, location, sharpness
 
 
 def best_recipe(
-    N: Any, D: Any, *, lr_opt: Any, lr_N: Any, lr_D: Any, batch_opt: Any, batch_N: Any, batch_D: Any, **_: Any
-) -> tuple[Any, Any]:
+    N: Array,
+    D: Array,
+    *,
+    lr_opt: Array,
+    lr_N: Array,
+    lr_D: Array,
+    batch_opt: Array,
+    batch_N: Array,
+    batch_D: Array,
+    **_: Array,
+) -> tuple[Computed, Computed]:
     """The learning rate and the batch size with the lowest loss at N and D, all in multiples of the reference.
 
     Parameters
@@ -27,10 +37,15 @@ def best_recipe(
     return lr_opt * N**lr_N * D**lr_D, batch_opt * N**batch_N * D**batch_D
 
 
-def _constants(reference: Any, **parameters: Any) -> dict[str, Any]:
+def _constants(reference: Mapping[str, float], **parameters: Array) -> Named:
     """The optimum at N = D = 1, in the units of the table's own lr and batch: the paper's 1.79 and 0.58."""
     lr, batch = best_recipe(1 / reference["params"], 1 / reference["tokens"], **parameters)
     return {"lr_1": lr * reference["lr"], "batch_1": batch * reference["batch"]}
+
+
+def _at_best(*, N: Array, D: Array, **others: Array) -> Named:
+    lr, batch = best_recipe(N, D, **{name: others[name] for name in others if name not in ("lr", "batch")})
+    return {"lr": lr, "batch": batch}
 
 
 @law(
@@ -38,6 +53,20 @@ def _constants(reference: Any, **parameters: Any) -> dict[str, Any]:
     "x = log(lr / (lr_opt N^lr_N D^lr_D)), y = log(batch / (batch_opt N^batch_N D^batch_D)), "
     "g(u) = (e^(skew u) - 1 - skew u) / skew^2",
     cite="the optimum as in Step Law: Li et al. 2025, arXiv:2503.04715; the bowl around it is this package's",
+    roles=_ROLES
+    | {
+        "lr_opt": location("best learning rate at the reference", "lr"),
+        "lr_N": exponent("N", words="exponent of N in the best learning rate"),
+        "lr_D": exponent("D", words="exponent of D in the best learning rate"),
+        "batch_opt": location("best batch size at the reference", "batch"),
+        "batch_N": exponent("N", words="exponent of N in the best batch size"),
+        "batch_D": exponent("D", words="exponent of D in the best batch size"),
+        "k_lr": sharpness("curvature of log loss in the log learning rate", "lr"),
+        "k_batch": sharpness("curvature of log loss in the log batch size", "batch"),
+        "tilt": coupling("how the best learning rate moves with the batch size", "lr", "batch"),
+        "skew": sharpness("how much faster the loss rises above the best learning rate than below", "lr"),
+    },
+    at_best=_at_best,
     meanings={"lr_1": "best learning rate at N = D = 1", "batch_1": "best batch size at N = D = 1"},
     constants=_constants,
     E=_FLOOR,

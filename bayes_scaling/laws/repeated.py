@@ -1,14 +1,13 @@
 """Repeated data: what the second and the hundredth pass over the same tokens are worth."""
 
-from typing import Any
-
 from bayes_scaling.laws.base import law
-from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR, _constants
-from bayes_scaling.laws.elementwise import expm1, maximum, minimum
+from bayes_scaling.laws.chinchilla import _AMPLITUDE, _CONSTANTS, _EXPONENT, _FLOOR, _ROLES, _constants
+from bayes_scaling.laws.elementwise import Array, Computed, expm1, maximum, minimum
 from bayes_scaling.laws.priors import LogNormal
+from bayes_scaling.laws.roles import location
 
 
-def worth(unique: Any, repeats: Any, half_life: Any) -> Any:
+def worth(unique: Array, repeats: Array, half_life: Array) -> Computed:
     """What ``unique`` units are worth after they were repeated: at most ``unique * (1 + half_life)``.
 
     Parameters
@@ -31,11 +30,14 @@ def worth(unique: Any, repeats: Any, half_life: Any) -> Any:
 @law(
     formula="E + A N'^-alpha + B D'^-beta, D' = U + U R_D (1 - exp(-(D/U - 1)/R_D)), N' alike with R_N",
     cite="Muennighoff et al. 2023, arXiv:2305.16264, equations 5 and 6",
-    meanings={
-        "R_D": "repeats until one more is worth 1/e of new data",
-        "R_N": "as R_D, for parameters beyond those that the data can use",
+    roles=_ROLES
+    | {
+        "R_D": location("repeats until one more is worth 1/e of new data", "D"),
+        "R_N": location("as R_D, for parameters beyond those that the data can use", "N"),
     },
     constants=_constants,
+    meanings=_CONSTANTS,
+    at_best=lambda *, D, **_: {"U": D},
     E=_FLOOR,
     A=_AMPLITUDE,
     B=_AMPLITUDE,

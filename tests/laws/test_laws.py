@@ -418,4 +418,5 @@ def test_a_parameter_is_what_it_is_in_its_own_law():
     assert laws["kaplan_c"].meaning("alpha") == "exponent of C"
     assert laws["m3"].over("examples").meaning("alpha") == "exponent of examples"
     assert laws["skaling"].meaning("k") == "outer exponent"
-    assert laws["sparsity"].meaning("G") == ""
+    assert laws["covariate"].meaning("A_x") == "power of the covariate in A"
+    assert laws["power_law"].over("steps").meaning("A_1") == "A at steps = 1"
