@@ -148,7 +148,7 @@ def questionable(table: pd.DataFrame, inputs: tuple[str, ...] = ()) -> list[str]
         elif low == high and (column in inputs or not {"params", "tokens", "flops"} & set(inputs)):
             found.append(
                 f"all runs share one {column} value ({format_quantity(low)}): "
-                f"how the loss depends on {column} is told only by the prior."
+                f"how the loss depends on {column} is known only from the prior."
             )
     median = table["loss"].median()
     if median > 12:

@@ -23,11 +23,6 @@ from bayes_scaling.sampling.settings import Sampler
 if TYPE_CHECKING:
     import pandas as pd
 
-SLOPES = {
-    "alpha", "beta", "alpha_S", "eta", "gamma", "delta", "phi", "c_0", "c_1", "c_2", "k", "p", "q", "r", "h",
-}  # fmt: skip
-"""Parameters that bend a curve; all others move it."""
-
 NONE, ALL, OFFSETS, EXPONENTS = "none differ", "all differ", "offsets differ", "slopes differ"
 
 PRACTICAL = 4.0
@@ -75,8 +70,8 @@ class PoolingComparison:
 def structures(law: Law) -> dict[str, dict[str, str]]:
     """The poolings that are compared: which parameters differ between groups, by name."""
     names = law.parameters
-    offsets = [name for name in names if name not in SLOPES]
-    slopes = [name for name in names if name in SLOPES]
+    offsets = [name for name in names if not law.roles[name].bends]
+    slopes = [name for name in names if law.roles[name].bends]
     differing = {NONE: [], ALL: list(names)}
     if offsets and slopes:
         differing |= {OFFSETS: offsets, EXPONENTS: slopes}
@@ -149,7 +144,7 @@ def judged(comparison: Comparison, law: Law) -> PoolingComparison:
         alone, alone_se = _difference(comparison.pointwise, f"only {name}", NONE)
         rows.append(
             {
-                "parameter": name, "kind": "slope" if name in SLOPES else "offset",
+                "parameter": name, "kind": "slope" if law.roles[name].bends else "offset",
                 "needed": needed, "needed se": needed_se, "alone": alone, "alone se": alone_se,
                 "verdict": _verdict_of_one(needed, needed_se, alone, alone_se),
             }

@@ -1,11 +1,15 @@
 """What a table cannot tell about a law, before anything is sampled and after, in sentences."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayes_scaling.data.units import format_quantity
 from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.derivatives import endless, evaluate
+from bayes_scaling.laws.roles import Kind
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from bayes_scaling.model.structure import NoiseModel
 
 KNOWN_BY_PRIOR = 0.8
-"""A parameter whose posterior sd is more than this share of its prior's sd was hardly told by the data."""
+"""A parameter whose posterior sd is more than this share of its prior's sd is known only from its prior."""
 
 POOR_FIT = 0.03
 """Noise of log loss above this (3%) is far more than seeds make: the law itself misses something."""
@@ -23,48 +27,49 @@ POOR_FIT = 0.03
 
 def unidentified(runs: "Runs", law: Law, noise: "NoiseModel") -> list[str]:
     """What a table cannot tell about a law's parameters, or a noise about its rows, before anything is sampled."""
-    doubts = []
+    found: list[str] = []
     if runs.n_configurations < len(law.parameters):
-        doubts.append(
+        found.append(
             f"{runs.n_configurations} configurations for the {len(law.parameters)} parameters of "
-            f"law {law.name!r}: what they do not tell comes from the priors"
+            f"law {law.name!r}: what they do not identify comes from the priors"
         )
-    for column, amplitude, exponent in (("params", "A", "alpha"), ("tokens", "B", "beta")):
-        if column not in law.columns or not {amplitude, exponent} <= set(law.parameters):
-            continue
+    for letter, column in zip(law.inputs, law.columns, strict=True):
         values = runs.column(column)
-        if np.ptp(np.log(values)) < 1e-9:
-            doubts.append(
+        own = [name for name, role in law.roles.items() if role.of == (letter,)]
+        if len(law.inputs) == 1:  # the one loss that is seen says what the others add up to
+            own = [name for name in own if law.roles[name].bends]
+        if own and np.ptp(np.log(values)) < 1e-9:
+            found.append(
                 f"all runs share one value of {column} ({format_quantity(values[0])}): "
-                f"{amplitude} and {exponent} are told only by the prior"
+                f"{_listed(own)} {'is' if len(own) == 1 else 'are'} known only from the prior"
             )
     if {"params", "tokens"} <= set(law.columns) and runs.n > 2:
         n, d = np.log(runs.params), np.log(runs.tokens)
         vary = np.std(n) > 1e-9 and np.std(d) > 1e-9
         if vary and abs(correlation := np.corrcoef(n, d)[0, 1]) > 0.98:
-            doubts.append(
+            found.append(
                 f"params and tokens move together (correlation {correlation:.2f} of their logarithms): "
-                "their terms are told apart only by the prior"
+                "only the prior keeps their terms apart"
             )
     sizes = {group: int(np.sum(runs.group_index == i)) for i, group in enumerate(runs.groups)}
     for group, size in sizes.items():
         if size == 1 and len(sizes) > 1:
-            doubts.append(f"group {group!r} has one run: its parameters come from the other groups")
+            found.append(f"group {group!r} has one run: its parameters come from the other groups")
     if "trajectory" in runs.table and not noise.joins_checkpoints:
         what = f"noise {noise.name!r}" if noise.response == "loss" else f"law {law.name!r}"
         rows = runs.table["trajectory"].notna().to_numpy()
         trajectories = len(set(runs.clusters[rows]))
         if trajectories < rows.sum():
-            doubts.append(
+            found.append(
                 f"{what} takes {rows.sum()} checkpoints of {trajectories} trajectories for runs of their own: "
                 "bands will be too narrow; keep the last checkpoint of each"
             )
-    return doubts
+    return found
 
 
 def known_by_prior(fit: "Posterior") -> list[str]:
     """Parameters whose posterior is nearly their prior, on the free scale."""
-    told = []
+    found = []
     for name, prior in fit.law.priors.items():
         after, before = (
             prior.inverse(draws[name]).std(("chain", "draw")) for draws in (fit.posterior, fit.prior)
@@ -74,12 +79,12 @@ def known_by_prior(fit: "Posterior") -> list[str]:
         if not high.any():
             continue
         where = " in " + ", ".join(share["group"].to_numpy()[high]) if share.dims else ""
-        why = ": no run is near the floor" if name == "E" else ""
+        why = ": no run is near the floor" if fit.law.roles[name].kind is Kind.IRREDUCIBLE else ""
         if float(share.max()) > 1.05:
             why = ", or torn between two explanations of the runs"
         worst = f"posterior sd {float(share.max()):.0%} of the prior's"
-        told.append(f"{name}{where} is told by its prior{why} ({worst})")
-    return told
+        found.append(f"{name}{where} is known only from its prior{why} ({worst})")
+    return found
 
 
 def misfit(fit: "Posterior") -> list[str]:
@@ -98,28 +103,40 @@ def misfit(fit: "Posterior") -> list[str]:
 
 def floor_above_runs(fit: "Posterior") -> list[str]:
     """Groups whose irreducible loss lies above a loss that one of their runs has reached."""
-    if "E" not in fit.law.parameters:
+    law = fit.law
+    if not law.with_kind(Kind.IRREDUCIBLE):
         return []
     sentences = []
     for i, group in enumerate(fit.groups):
-        floor = float(_floor(fit, group).quantile(0.05))
-        lowest = float(fit.runs.loss[fit.runs.group_index == i].min())
-        if floor > lowest:
+        own = np.flatnonzero(fit.runs.group_index == i)
+        lowest = own[fit.runs.loss[own].argmin()]
+        at = {
+            letter: float(fit.runs.column(column)[lowest] / fit.reference[column])
+            for letter, column in zip(law.inputs, law.columns, strict=True)
+            if letter not in law.resources and letter not in law.chosen
+        }
+        floor = float(_floor(fit, group, at).quantile(0.05))
+        reached = float(fit.runs.loss[lowest])
+        if floor > reached:
             sentences.append(
                 f"the irreducible loss of {group} (95% of it above {floor:.3g}) lies above a loss that a run has "
-                f"reached ({lowest:.3g}): the law does not fit there, and no band of it can be believed"
+                f"reached ({reached:.3g}): the law does not fit there, and no band of it can be believed"
             )
     return sentences
 
 
-def _floor(fit: "Posterior", group: str | None) -> "xr.DataArray":
-    """Draws of the loss where scale has no end: E itself, unless the law says otherwise of endless N, D and C."""
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _floor(
+    fit: "Posterior", group: str | None, at: Mapping[str, float] = MappingProxyType({})
+) -> "xr.DataArray":
+    """Draws of the law as scale grows without end; 0 where it rises.
+
+    ``at`` are the inputs that are no resource, as a covariate; what a run may choose, as its recipe, is at its best.
+    """
     draws = fit.draws(group)
-    endless = {"N": np.inf, "D": np.inf, "C": np.inf, "M": 1.0}
-    if set(fit.law.inputs) <= set(endless):
-        parameters = {name: draws[name] for name in fit.law.parameters}
-        with np.errstate(all="ignore"):
-            floor: xr.DataArray = fit.law(*(endless[name] for name in fit.law.inputs), **parameters)
-        if np.isfinite(floor).all():
-            return floor
-    return draws["E"]
+    parameters = {name: draws[name] for name in fit.law.parameters}
+    limit: xr.DataArray = endless(fit.law, at, parameters)
+    return limit.where(limit <= evaluate(fit.law, at, parameters), 0.0)

@@ -65,8 +65,10 @@ class Law:
         Coordinates for the sampler in which data speak of one parameter at a time: ``(**coordinates)`` ->
         (parameters on the free scales of their priors, log determinant of the Jacobian), one coordinate for each
         parameter and under its name. They change how a posterior is explored, and not what it is.
+    chosen : tuple of str
+        The inputs that a run may choose freely, as the learning rate.
     at_best : callable, optional
-        ``(**inputs, **parameters)`` -> inputs that a run may choose, at their best given the others.
+        ``(**inputs, **parameters)`` -> those, at their best given the others.
     response : {"loss", "share"}
         What the law gives: a loss is fitted on its logarithm, a share as a count of test items.
     also : tuple of str
@@ -87,6 +89,7 @@ class Law:
     constants: Callable[..., Named] | None = None
     meanings: Mapping[str, str] = field(default_factory=dict)
     reparametrise: Callable[..., Reparametrised] | None = None
+    chosen: tuple[str, ...] = ()
     at_best: Callable[..., Named] | None = None
     response: Response = "loss"
     also: tuple[str, ...] = ()
@@ -106,7 +109,7 @@ class Law:
                 raise InputError(
                     f"law {self.name!r}: {name!r} has a role and is no parameter of the function"
                 )
-        for name in (*self.resources, *(x for role in self.roles.values() for x in role.of)):
+        for name in (*self.resources, *self.chosen, *(x for role in self.roles.values() for x in role.of)):
             if name not in inputs:
                 raise InputError(
                     f"law {self.name!r}: {name!r} is no input of the function, which takes {', '.join(inputs)}"
@@ -215,6 +218,7 @@ def law(
     constants: Callable[..., Named] | None = None,
     meanings: Mapping[str, str] | None = None,
     reparametrise: Callable[..., Reparametrised] | None = None,
+    chosen: tuple[str, ...] = (),
     at_best: Callable[..., Named] | None = None,
     response: Response = "loss",
     also: tuple[str, ...] = (),
@@ -244,6 +248,7 @@ def law(
             constants,
             meanings or {},
             reparametrise,
+            chosen,
             at_best,
             response,
             also,

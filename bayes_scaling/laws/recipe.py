@@ -66,6 +66,7 @@ def _at_best(*, N: Array, D: Array, **others: Array) -> Named:
         "tilt": coupling("how the best learning rate moves with the batch size", "lr", "batch"),
         "skew": sharpness("how much faster the loss rises above the best learning rate than below", "lr"),
     },
+    chosen=("lr", "batch"),
     at_best=_at_best,
     meanings={"lr_1": "best learning rate at N = D = 1", "batch_1": "best batch size at N = D = 1"},
     constants=_constants,

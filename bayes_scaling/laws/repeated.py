@@ -37,6 +37,7 @@ def worth(unique: Array, repeats: Array, half_life: Array) -> Computed:
     },
     constants=_constants,
     meanings=_CONSTANTS,
+    chosen=("U",),
     at_best=lambda *, D, **_: {"U": D},
     E=_FLOOR,
     A=_AMPLITUDE,

@@ -465,11 +465,11 @@ def test_cell_errors_name_the_line_of_the_file(tmp_path):
         (
             {"tokens": [3e11] * 4},
             "all runs share one tokens value (300B): "
-            "how the loss depends on tokens is told only by the prior.",
+            "how the loss depends on tokens is known only from the prior.",
         ),
         (
             {"params": [1e9] * 4},
-            "all runs share one params value (1B): how the loss depends on params is told only by the prior.",
+            "all runs share one params value (1B): how the loss depends on params is known only from the prior.",
         ),
         (
             {"params": [1e8, 1e9, 1e9, 1e9], "tokens": [2e9, 2e10, 2e9, 2e10], "loss": [3.4, 2.6, 3.0, 2.6]},

@@ -152,14 +152,14 @@ def one_d(truth):
 class TestWhatTheDataTell:
     def test_what_only_the_prior_tells_is_said(self, one_d):
         doubts = diagnose(one_d).warnings
-        assert "all runs share one value of tokens (10B): B and beta are told only by the prior" in doubts
+        assert "all runs share one value of tokens (10B): B and beta are known only from the prior" in doubts
         told = [
             s
             for s in doubts
-            if re.match(r"beta is told by its prior \(posterior sd \d+% of the prior's\)$", s)
+            if re.match(r"beta is known only from its prior \(posterior sd \d+% of the prior's\)$", s)
         ]
         assert len(told) == 1
-        assert not any(s.startswith(("A is told", "sigma is told")) for s in doubts)
+        assert not any(s.startswith(("A is known", "sigma is known")) for s in doubts)
 
     def test_no_doubt_is_said_twice(self, one_d):
         doubts = diagnose(one_d).warnings
@@ -175,7 +175,7 @@ class TestWhatTheDataTell:
         doubts = diagnose(with_posterior(calm, E=prior.forward(prior.location + prior.spread * z))).warnings
         assert len(doubts) == 1
         assert re.fullmatch(
-            r"E is told by its prior: no run is near the floor \(posterior sd \d+% of the prior's\)",
+            r"E is known only from its prior: no run is near the floor \(posterior sd \d+% of the prior's\)",
             doubts[0],
         )
 
@@ -186,7 +186,8 @@ class TestWhatTheDataTell:
         said = [s for s in diagnose(with_posterior(pile_fit, A=np.exp(wide))).warnings if s.startswith("A ")]
         assert len(said) == 1
         assert said[0].startswith(
-            "A in pythia_dedup is told by its prior, or torn between two explanations of the runs (posterior sd "
+            "A in pythia_dedup is known only from its prior, "
+            "or torn between two explanations of the runs (posterior sd "
         )
 
     def test_noise_that_is_no_noise(self, calm):

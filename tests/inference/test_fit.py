@@ -212,20 +212,20 @@ FLAWS = {
     "few": (
         lambda rows: rows.iloc[:4],
         "4 configurations for the 5 parameters of law 'chinchilla': "
-        "what they do not tell comes from the priors",
+        "what they do not identify comes from the priors",
     ),
     "one D": (
         lambda rows: rows.assign(tokens=3e11),
-        "all runs share one value of tokens (300B): B and beta are told only by the prior",
+        "all runs share one value of tokens (300B): B and beta are known only from the prior",
     ),
     "one N": (
         lambda rows: rows.assign(params=1e9),
-        "all runs share one value of params (1B): A and alpha are told only by the prior",
+        "all runs share one value of params (1B): A and alpha are known only from the prior",
     ),
     "collinear": (
         lambda rows: rows.assign(tokens=20 * rows["params"]),
         "params and tokens move together (correlation 1.00 of their logarithms): "
-        "their terms are told apart only by the prior",
+        "only the prior keeps their terms apart",
     ),
     "lonely group": (
         lambda rows: rows.assign(group=["a"] * 11 + ["b"]),
