@@ -23,7 +23,7 @@ from calibration_page import PRODUCT, RANKS, write
 import bayes_scaling as bs
 from bayes_scaling.evaluation.compare_pooling import OFFSETS, structures
 from bayes_scaling.evaluation.simulate import Simulation, from_prior
-from bayes_scaling.inference.spec import request
+from bayes_scaling.inference.spec import make_spec
 from bayes_scaling.laws import get_law
 from bayes_scaling.planning.optimise import closed_form
 
@@ -148,7 +148,7 @@ def asked(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulInputWarning)
         runs = bs.load_runs(table, name="design", inputs=list(inputs))
-    return request(runs, law, noise=noise, pooling=pooling)
+    return make_spec(runs, law, noise=noise, pooling=pooling)
 
 
 def one_of_the_product(number: int) -> tuple[dict[str, Any], Any]:

@@ -19,7 +19,6 @@ import numpy as np
 
 import bayes_scaling as bs
 from bayes_scaling.evaluation.isoflop import PROFILES, isoflop_runs, optimum, profile_options
-from bayes_scaling.inference.sample_many import fit_many
 from bayes_scaling.planning.design.candidates import profile_of_cost
 from bayes_scaling.reporting.image_files import save_picture
 
@@ -184,7 +183,7 @@ def told(draws: Any, answer: float) -> dict[str, float]:
 def fitted(tables: dict[str, Any], law: Any = "chinchilla", **options: Any) -> Iterator[tuple[str, Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)  # the health of every fit is in the record
-        for outcome in fit_many(tables, law, seed=1, **{**OPTIONS, **options}):
+        for outcome in bs.fit_many(tables, law, seed=1, **{**OPTIONS, **options}):
             if outcome.fit is None:
                 raise RuntimeError(f"{outcome.name}: {outcome.error}")
             yield outcome.name, outcome.fit

@@ -16,6 +16,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +56,16 @@ def health(draws: dict[str, np.ndarray]) -> dict[str, Any]:
 def ours(table: str, seed: int) -> dict[str, Any]:
     """The package's sampler; log of A and B at N = D = 1 beside its own quantities."""
     import bayes_scaling as bs
-    from bayes_scaling.inference.spec import request
-    from bayes_scaling.sampling import sample
+    from bayes_scaling.inference.spec import make_spec
+    from bayes_scaling.sampling.sample import sample
+    from bayes_scaling.sampling.settings import Sampler
 
     runs = bs.datasets.external(table)
-    job = request(runs, "chinchilla").job()
-    draws = LONG.get(seed, 1000)
+    job = make_spec(runs, "chinchilla", sampler=Sampler(seed=seed, draws=LONG.get(seed, 1000))).job()
     if seed not in LONG:
-        sample(job.structure, job.data, seed=1000 + seed)
+        sample(replace(job, sampler=Sampler(seed=1000 + seed)))
     began = time.perf_counter()
-    got = sample(job.structure, job.data, seed=seed, draws=draws)
+    got = sample(job)
     seconds = time.perf_counter() - began
     quantities = {k: v for k, v in got.parameters.items() if v.ndim == 2 or table != "chinchilla_epoch"}
     if table == "chinchilla_epoch":

@@ -1,22 +1,56 @@
-"""Fits that many tests share, and which tests need more than the repository holds."""
+"""Fits that many tests share, and marks: which tests sample, and which need more than the repository holds."""
 
 import os
+import sys
+from unittest import mock
 
 import pytest
 from helpers import quiet_fit, simulated_runs
 
 import bayes_scaling as bs
 
+SAMPLERS = {"quiet_fit", "fit_many", "backtest"}
+"""What samples, as tests and fixtures call it; `getfixturevalue` asks for one of the fits below."""
+
 
 def pytest_collection_modifyitems(items):
-    if os.environ.get("BAYES_SCALING_DATA"):
-        return
     skip = pytest.mark.skip(
         reason="needs third-party tables: set BAYES_SCALING_DATA to the folder that holds them"
     )
     for item in items:
-        if "external_data" in item.keywords:
+        if item.get_closest_marker("external_data") and not os.environ.get("BAYES_SCALING_DATA"):
             item.add_marker(skip)
+        samples = any(names_in(code) & {*SAMPLERS, "getfixturevalue"} for code in codes_of(item))
+        if samples or item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.sampling)
+
+
+def codes_of(item):
+    """The code of a test and of the fixtures that it uses."""
+    fixtures = [f for found in item._fixtureinfo.name2fixturedefs.values() for f in found]
+    functions = [item.function, *(f.func for f in fixtures)]
+    return [function.__code__ for function in functions if hasattr(function, "__code__")]
+
+
+def names_in(code):
+    """Global names and attributes that a function uses, those of functions inside it too."""
+    inner = (names_in(c) for c in code.co_consts if hasattr(c, "co_names"))
+    return set(code.co_names).union(*inner)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Nothing is drawn from a posterior in a test without the mark, so that the others stay quick."""
+    module = "bayes_scaling.sampling.sample"
+    quick_only = "not sampling" in item.config.option.markexpr
+    if item.get_closest_marker("sampling") or not (quick_only or module in sys.modules):
+        return (yield)
+    with mock.patch(f"{module}.sample_many", _refuse):
+        return (yield)
+
+
+def _refuse(*_, **__):
+    pytest.fail("this test samples: give it @pytest.mark.sampling, or use instant_fit")
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,7 @@ def test_a_design_may_repeat_its_rows():
 
 
 @pytest.mark.parametrize("case", ["rows", "clusters, slope, measured"])
+@pytest.mark.sampling
 def test_the_score_is_zero_on_average_at_the_truth(case):
     """The gradient of the log likelihood in every parameter, of the law and of the noise: right in location, in
     scale, in tails, and in what a cluster shares."""
@@ -74,6 +75,7 @@ def test_the_score_is_zero_on_average_at_the_truth(case):
     assert np.abs(mean / scores.std(0)).max() < 4.5 / np.sqrt(count)
 
 
+@pytest.mark.sampling
 def test_parameters_and_runs_of_the_prior_belong_together():
     asked = make_spec(bs.load_runs(design(replicates=1).assign(loss=2.0)), "chinchilla")
     ranks, first = [], None

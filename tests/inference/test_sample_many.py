@@ -19,6 +19,9 @@ from bayes_scaling.sampling.warm_up import Chains
 SMALL = {"draws": 60, "chains": 2, "max_warmup": 100, "seed": 5}
 
 
+pytestmark = pytest.mark.sampling
+
+
 @pytest.fixture(scope="module")
 def tables(truth):
     """One table and two of its subsets, of different lengths."""

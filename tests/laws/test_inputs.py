@@ -200,6 +200,7 @@ def test_the_sampled_model_has_the_laws_values(name):
     assert np.all(np.isfinite(slopes))
 
 
+@pytest.mark.sampling
 def test_the_command_line_takes_them_by_name(tmp_path, monkeypatch, capsys):
     """A short fit in earnest: a power law of steps, from a table that holds nothing else."""
     matplotlib.use("agg")

@@ -83,12 +83,14 @@ def assert_same_density(runs, law, noise, pooling, gauss_newton):
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.sampling
 def test_the_density_that_is_sampled_is_that_of_the_pymc_model(case):
     groups, table, noise, pooling = CASES[case]
     assert_same_density(small_table(groups, **table), CHINCHILLA, as_noise(noise), pooling, gauss_newton=True)
 
 
 @pytest.mark.parametrize("law", ["power_floor", "gpt4:tokens"])
+@pytest.mark.sampling
 def test_so_it_is_along_a_curve_whose_law_is_as_wide_as_its_discrepancy(law):
     """With a law's straight coordinates, and without."""
     table = small_table(["a"]).table[["tokens", "loss"]]

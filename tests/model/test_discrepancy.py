@@ -102,6 +102,7 @@ def test_paths_scatter_as_the_process_and_groups_have_their_own():
     np.testing.assert_allclose(np.cov(drawn.T), expected, atol=0.05)
 
 
+@pytest.mark.sampling
 def test_simulated_curves_err_by_the_discrepancy_that_was_asked_for():
     x = np.geomspace(1e6, 1e9, 12)
     design = pd.DataFrame({"tokens": x, "loss": 1.0})

@@ -35,6 +35,7 @@ def test_all_are_here():
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.sampling
 def test_source_runs(name, aside, monkeypatch, capsys):
     monkeypatch.setenv("BAYES_SCALING_DRAWS", "100")
     with warnings.catch_warnings():

@@ -85,6 +85,7 @@ def test_weights_are_counted_exactly(size):
     assert shape.params - weights["embedding"].size == shape.non_embedding_params
 
 
+@pytest.mark.sampling
 def test_flops_are_those_that_the_compiler_counts():
     shape = architecture(64, 3)
     weights = transformer.initial(shape, jax.random.key(0))
@@ -95,6 +96,7 @@ def test_flops_are_those_that_the_compiler_counts():
     assert counted == pytest.approx(shape.exact_forward_flops - 2 * shape.vocabulary * shape.width, rel=0.05)
 
 
+@pytest.mark.sampling
 def test_no_token_is_seen_before_its_time():
     shape = architecture(32, 2)
     weights = transformer.initial(shape, jax.random.key(1))

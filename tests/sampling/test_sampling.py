@@ -146,6 +146,7 @@ class TestLeavingRowsOut:
         assert np.all(np.delete(other.log_likelihood, 7, axis=-1) == 0)
 
 
+@pytest.mark.sampling
 def test_the_posterior_is_the_one_that_a_grid_integrates():
     """Two parameters left free, the others fixed by priors as narrow as a hair."""
     fixed = {"E": 1.8, "alpha": 0.34, "beta": 0.29}
@@ -238,6 +239,7 @@ def test_a_climb_that_ends_beside_an_overflow_is_no_mode():
 
 
 @pytest.mark.filterwarnings("ignore::bayes_scaling.DoubtfulFitWarning")  # R-hat of 1.01 after so few draws
+@pytest.mark.sampling
 def test_chains_do_not_all_start_at_the_mode_nearest_to_the_middle_of_the_prior():
     """Simulated from the prior: from its middle one climbs to a curve with its break elsewhere, 25 nats below."""
     flops = np.geomspace(1e17, 1e21, 24)
@@ -253,6 +255,7 @@ def test_chains_do_not_all_start_at_the_mode_nearest_to_the_middle_of_the_prior(
 
 
 @pytest.mark.filterwarnings("ignore::bayes_scaling.DoubtfulFitWarning")  # R-hat of 1.01 after so few draws
+@pytest.mark.sampling
 def test_sparsity_samples_where_its_terms_stand_for_each_other():
     """Two dozen runs hardly separate a floor from a sparse term: minutes, before reparametrisation."""
     law = bs.LAWS["sparsity"]

@@ -1,0 +1,46 @@
+"""CONTRIBUTING.md is a true map of the package, and the package keeps to its sizes."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import bayes_scaling
+
+HOME = Path(bayes_scaling.__file__).parent
+ROOT = HOME.parent
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+
+
+def column(heading, number):
+    """The cells of a column of the guide's table that starts with this heading."""
+    table = GUIDE.partition(f"| {heading} |")[2].partition("\n\n")[0]
+    return [row.split("|")[number].strip() for row in table.splitlines()[2:]]
+
+
+def test_every_folder_is_on_the_map_in_import_order():
+    order = next(c["layers"] for c in CONTRACTS if c["id"] == "folders")
+    assert column("folder", 1) == [f"`{folder}`" for folder in reversed(order)]
+
+
+def test_every_file_that_the_guide_names_exists():
+    named = set(re.findall(r"`([\w./]+(?:/|\.(?:py|pyi|md|toml)))`", GUIDE)) - {"uv.lock"}
+    assert len(named) > 12
+    assert [name for name in sorted(named) if not any((at / name).exists() for at in (ROOT, HOME))] == []
+
+
+def test_what_may_be_added_has_a_place():
+    assert column("to add", 1) == [
+        "a law",
+        "a prior",
+        "a noise",
+        "a verb",
+        "a plot",
+        "a data set",
+        "a benchmark",
+    ]
+    assert all(re.search(r"`[\w./]+`|its folder", opened) for opened in column("to add", 2))
+
+
+def test_the_top_holds_four_modules():
+    assert {p.stem for p in HOME.glob("*.py")} == {"__init__", "__main__", "api", "errors"}
