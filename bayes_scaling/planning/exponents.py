@@ -12,13 +12,20 @@ as the slowest one. Divided by its own power of scale each keeps its size.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bayes_scaling.data.units import Quantity, parse_quantity
+import numpy as np
+
+from bayes_scaling.data.runs import Reference
+from bayes_scaling.data.units import Quantity, parse_quantity, training_flops
 from bayes_scaling.errors import InputError
-from bayes_scaling.laws.elementwise import Array, Computed
+from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.derivatives import endless, evaluate, slope
+from bayes_scaling.laws.derivatives import exponents as law_exponents
+from bayes_scaling.laws.elementwise import Array, Computed, log
 from bayes_scaling.planning.frontier import split
 from bayes_scaling.planning.loss_surface import LossSurface
+from bayes_scaling.planning.optimise import closed_form, minimise
 from bayes_scaling.planning.results.exponents import Exponents
 
 if TYPE_CHECKING:
@@ -44,7 +51,8 @@ def exponents(
     ----------
     fit : Posterior
     params, tokens : number or str, optional
-        The point at which doublings are asked for. Default: the largest compute of the data, at its optimum's median.
+        The point at which all is asked for. Default: the largest compute of the data, at its optimum's median; for a
+        law that does not split a budget, the largest inputs of the data.
     group, **inputs
         As for `plan`.
 
@@ -55,37 +63,99 @@ def exponents(
     Raises
     ------
     InputError
-        For a law without exponents of N or D, or one of params and tokens without the other.
+        For a law whose loss has no exponents, or one of params and tokens without the other.
     """
     # xarray loads when there are draws, and not on import.
     import xarray as xr
 
-    draws = fit.draws(group)
-    found = _exponents(fit, draws)
-    doubling, at = xr.Dataset(), {}
+    law, draws = fit.law, fit.draws(group)
+    parameters = {name: draws[name] for name in law.parameters}
     if (params is None) != (tokens is None):
         raise InputError("a doubling is asked for at params and tokens; give both, or neither")
-    if fit.law.allocates:
-        surface = LossSurface(fit, group, False, inputs)
-        if params is None or tokens is None:
-            most = fit.runs.extent["flops"][1]
-            n = float(split(surface, most)[0].median())
-            d = most / (6 * n)
-        else:
-            n, d = parse_quantity(params, "params"), parse_quantity(tokens, "tokens")
-        at = {"params": n, "tokens": d}
-        here, spent = surface.law(n, d), 6 * n * d
-        doubling = xr.Dataset(
-            {
-                "params": here - surface.law(2 * n, d),
-                "tokens": here - surface.law(n, 2 * d),
-                "flops": surface.law(*split(surface, spent)) - surface.law(*split(surface, 2 * spent)),
-            }
+    if params is not None and not law.allocates:
+        raise InputError(f"law {law.name!r} takes {', '.join(law.columns)}, not params and tokens")
+    largest = {
+        letter: fit.runs.extent[column][1] / fit.reference[column]
+        for letter, column in zip(law.inputs, law.columns, strict=True)
+        if letter in law.resources and letter not in law.chosen
+    }
+    if not law.allocates:
+        return _result(law, law_exponents(law, largest, parameters), xr.Dataset(), {})
+    surface = LossSurface(fit, group, False, inputs)
+    if params is None or tokens is None:
+        most = fit.runs.extent["flops"][1]
+        n = float(split(surface, most)[0].median())
+        d = most / (6 * n)
+    else:
+        n, d = parse_quantity(params, "params"), parse_quantity(tokens, "tokens")
+    here, spent = surface.law(n, d), 6 * n * d
+    doubling = xr.Dataset(
+        {
+            "params": here - surface.law(2 * n, d),
+            "tokens": here - surface.law(n, 2 * d),
+            "flops": surface.law(*split(surface, spent)) - surface.law(*split(surface, 2 * spent)),
+        }
+    )
+    point = {"params": n, "tokens": d}
+    given = {name: parse_quantity(value, name) for name, value in inputs.items() if value is not None}
+    at = {
+        letter: (point | given)[column] / fit.reference[column]
+        for letter, column in zip(law.inputs, law.columns, strict=True)
+        if column in point or (column in given and letter not in law.chosen)
+    }
+    found = law_exponents(law, at, parameters)
+    along = _along_the_optimum(law, at, parameters, spent, fit.reference)
+    if bool(np.isfinite(along).mean() > 0.5):
+        found["flops"] = along
+    return _result(law, found, doubling, point)
+
+
+def _result(
+    law: Law, found: "Mapping[str, xr.DataArray]", doubling: "xr.Dataset", at: dict[str, float]
+) -> Exponents:
+    import xarray as xr
+
+    if not found:
+        raise InputError(
+            f"the loss of law {law.name!r} ({law.formula}) does not fall as a power of any input"
         )
-    elif params is not None:
-        raise InputError(f"law {fit.law.name!r} takes {', '.join(fit.law.columns)}, not params and tokens")
+    exponents = xr.Dataset({n: x.drop_vars("bound", errors="ignore") for n, x in found.items()})
     of_resource = [name for name in ("params", "tokens") if name in found]
-    return Exponents(found, SMOOTH / found[of_resource], doubling, at)
+    return Exponents(exponents, SMOOTH / exponents[of_resource], doubling, at)
+
+
+def _along_the_optimum(
+    law: Law,
+    at: Mapping[str, float],
+    parameters: "Mapping[str, xr.DataArray]",
+    flops: float,
+    reference: Reference,
+) -> "xr.DataArray":
+    """The exponent of compute along each draw's compute-optimal path, at a budget; NaN where it has no optimum."""
+    n_in, d_in = (law.inputs[law.columns.index(column)] for column in ("params", "tokens"))
+    product = flops / training_flops(reference["params"], reference["tokens"])
+
+    def loss(n: Array, d: Array, values: Mapping[str, Array]) -> Computed:
+        return evaluate(law, {**at, n_in: n, d_in: d}, values)
+
+    if law.power_terms is not None:
+        n = np.exp(closed_form(law, parameters, product))
+    else:
+
+        def along(log_n: np.ndarray, *values: np.ndarray) -> Computed:
+            n = np.exp(log_n)
+            return loss(n, product / n, dict(zip(law.parameters, values, strict=True)))
+
+        ends = -np.log(reference["params"]), np.log(product * reference["tokens"])
+        n = np.exp(minimise(along, *ends, [parameters[name] for name in law.parameters]))
+    floor = endless(law, at, parameters)
+
+    def log_reducible(factor: Computed) -> Computed:
+        with np.errstate(all="ignore"):  # a law may have no limit, or one that lies above
+            return log(loss(n * factor**0.5, product / n * factor**0.5, parameters) - floor)
+
+    # At the optimum a little more N is worth as much as a little more D: half of a step in each is one of compute.
+    return -slope(log_reducible, 1.0)
 
 
 def scale_free_weights(exponents: Mapping[str, Array], ratio: Quantity) -> dict[str, Computed]:
@@ -109,29 +179,3 @@ def scale_free_weights(exponents: Mapping[str, Array], ratio: Quantity) -> dict[
     powers = {name: scale**value for name, value in exponents.items()}
     total = sum(powers.values())
     return {name: power / total for name, power in powers.items()}
-
-
-def _exponents(fit: "Posterior", draws: Any) -> "xr.Dataset":
-    """The exponents of N, D and C, by the law's own parameters."""
-    import xarray as xr
-
-    law, names = fit.law, fit.law.parameters
-    outer = draws["k"] if law.name.partition(":")[0] == "skaling" else 1.0
-    found: dict[str, Any] = {}
-    if {"params", "tokens"} <= set(law.columns) and "alpha" in names:
-        found = {
-            "params": draws["alpha"] * outer,
-            "tokens": draws["beta" if "beta" in names else "alpha"] * outer,
-        }
-    elif law.columns in (("params",), ("tokens",), ("flops",)) and "alpha" in names:
-        found = {law.columns[0]: draws["alpha"]}
-    elif "eta" in names and "flops" in law.columns:  # Gadre: in C at given D / N; N and D fall twice as fast
-        found = {"params": 2 * draws["eta"], "tokens": 2 * draws["eta"], "flops": draws["eta"]}
-    if not found:
-        raise InputError(
-            f"law {law.name!r} ({law.formula}) has no exponent of N, D or C that is one of its parameters"
-        )
-    if {"params", "tokens"} <= set(found) and "flops" not in found:
-        a, b = found["params"], found["tokens"]
-        found["flops"] = a * b / (a + b)
-    return xr.Dataset({name: values.drop_vars("bound", errors="ignore") for name, values in found.items()})

@@ -21,14 +21,14 @@ class Exponents(Result):
     Attributes
     ----------
     exponents : xarray.Dataset
-        ``params`` and ``tokens``: how the reducible loss falls in each when the other does not limit; ``flops``: along
-        the compute-optimal path, where the law tells.
+        How the reducible loss falls in each resource where no other limits it, by differentiating the law at the point;
+        for a law of params and tokens, ``flops`` along the compute-optimal path.
     dimension : xarray.Dataset
         4 over the exponents of params and tokens.
     doubling : xarray.Dataset
-        Nats saved by twice the params, tokens and flops (along the optimum) at a point; empty without one.
+        Nats saved by twice the params, tokens and flops (along the optimum) at the point; empty without one.
     at : dict of str to float
-        That point.
+        The point; empty for a law that does not split a budget, whose point is the largest inputs of the data.
     """
 
     exponents: "xr.Dataset"
@@ -72,10 +72,19 @@ class Exponents(Result):
             of, where = (f" of {row['group']}", f" in {row['group']}") if "group" in row else ("", "")
             percent, middle = f"{100 * prob:g}%", row["median"]
             if kind == "exponent":
-                path = " along the compute-optimal path" if name == "flops" else ""
+                noun = nouns.get(name, name.replace("_", " "))
+                if name == "flops" and self.at:
+                    limit = " along the compute-optimal path"
+                else:
+                    limit = " where nothing else limits it" if len(self.exponents) > 1 else ""
+                    limit += (
+                        f", at {format_quantity(self.at[name])}"
+                        if name in self.at
+                        else ", at the largest runs"
+                    )
                 found.append(
-                    f"The reducible loss{of} falls as {nouns[name]} to the power -{middle:.3f} ({percent}: "
-                    f"{span(row, 'median', prob, lambda x: f'{x:.3f}')}){path}"
+                    f"The reducible loss{of} falls as {noun} to the power -{middle:.3f} ({percent}: "
+                    f"{span(row, 'median', prob, lambda x: f'{x:.3f}')}){limit}"
                 )
             elif kind == "dimension":
                 found.append(
