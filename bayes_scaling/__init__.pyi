@@ -13,9 +13,9 @@ from .api import simulate as simulate
 from .api import two_step as two_step
 from .data import datasets as datasets
 from .data import units as units
-from .data.runs import Reference as Reference
+from .data.load import load_runs as load_runs
+from .data.reference import Reference as Reference
 from .data.runs import Runs as Runs
-from .data.runs import load_runs as load_runs
 from .errors import DoubtfulFitWarning as DoubtfulFitWarning
 from .errors import DoubtfulInputWarning as DoubtfulInputWarning
 from .errors import InputError as InputError

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from bayes_scaling.data.runs import RunsLike
+from bayes_scaling.data.load import RunsLike
 from bayes_scaling.data.units import Quantity
 from bayes_scaling.evaluation import backtest as _backtest
 from bayes_scaling.evaluation import compare_pooling as _compare_pooling

@@ -84,7 +84,7 @@ def design(fit: str | None, budget: str, candidates: str | None, law: str, **goa
             raise InputError(f"{needy[0]} needs a fit; without one, runs are laid out by a prior")
         return _grid(budget, law)
     if candidates is not None:
-        from bayes_scaling.data.columns import read_file
+        from bayes_scaling.data.read_file import read_file
 
         goal["candidates"], _ = read_file(candidates, text_columns=("group",))
     opened = bs.open_fit(fit)

@@ -1,15 +1,14 @@
-"""Reading a table of runs from a file, and telling which column is which."""
+"""Which column of a table is which."""
 
 from __future__ import annotations
 
-import csv
 import difflib
-import os
-import warnings
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from bayes_scaling.data.read_file import refuse_repeated_names
 from bayes_scaling.data.units import params_for, tokens_for
 from bayes_scaling.data.validate import EXPECTED, labels, numbers, row_number
 from bayes_scaling.errors import InputError
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 REQUIRED = ("params", "tokens", "loss")
 OPTIONAL = ("flops", "group", "seed", "loss_se", "trajectory", "items")
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _ALIASES = {
     "params": "n n_params num_params nparams parameters n_parameters model_size size n_total n_nominal",
     "tokens": "d n_tokens num_tokens train_tokens training_tokens dataset_size data data_size",
@@ -32,80 +30,6 @@ _ALIASES = {
     "trajectory": "run run_id trajectory_id",
     "items": "n_items num_items test_items questions",
 }
-
-
-def read_file(
-    path: str | os.PathLike[str], text_columns: Iterable[str] = ()
-) -> tuple[pd.DataFrame, Callable[[int], str]]:
-    """Read a .csv, .tsv or .parquet file.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    text_columns : iterable of str
-        Columns to keep as text where the file has them, so that a label "007" stays "007".
-
-    Returns
-    -------
-    table : DataFrame
-    where : callable
-        From a 0-based row to words: ``"row 3 (line 4 of the file)"``.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, its suffix is unknown, it is empty, or it is not a table.
-    """
-    import pandas as pd
-
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in (*_SEPARATORS, ".parquet"):
-        raise InputError(
-            f"cannot tell the format of '{path}' from its suffix '{path.suffix}'; "
-            "expected .csv, .tsv or .parquet. Rename or convert the file."
-        )
-    if not path.is_file():
-        raise InputError(f"there is no file '{path}'; check the path (relative to {Path.cwd()}).")
-    if suffix == ".parquet":
-        try:
-            return pd.read_parquet(path).reset_index(drop=True), row_number
-        except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
-            raise InputError(f"'{path}' cannot be read as Parquet: {error}") from error
-    separator = _SEPARATORS[suffix]
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header = next(csv.reader(file, delimiter=separator), [])
-        if not any(cell.strip() for cell in header):
-            raise InputError(f"'{path}' is empty; expected a header line with the columns' names, then runs.")
-        _refuse_repeated_names([cell.strip() for cell in header], path.name)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-            table = pd.read_csv(
-                path,
-                sep=separator,
-                dtype=dict.fromkeys(text_columns, str),  # names that are not there do no harm
-                encoding="utf-8-sig",
-                index_col=False,
-                low_memory=False,
-                skip_blank_lines=False,  # so that the index tells the line of the file
-                skipinitialspace=True,
-            )
-    except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' cannot be read as a table: {error}") from error
-    table.columns = table.columns.str.strip()
-    table = table.dropna(how="all")
-    lines = table.index.to_numpy() + 2
-    return table.reset_index(drop=True), lambda row: f"{row_number(row)} (line {lines[row]} of the file)"
-
-
-def _refuse_repeated_names(columns: Iterable[Any], name: str) -> None:
-    seen: set[Any] = set()
-    for column in columns:
-        if column in seen:
-            raise InputError(f"{name} has two columns named '{column}'; rename one of them.")
-        seen.add(column)
 
 
 def canonical(
@@ -143,12 +67,12 @@ def canonical(
     """
     import pandas as pd
 
-    _refuse_repeated_names(source.columns, name)
+    refuse_repeated_names(source.columns, name)
     if len(source) == 0:
         raise InputError(f"{name} has columns but no rows; expected one row per training run.")
     claimed = _claim(source, mapping, inputs, name)
     inputs = further(inputs)
-    table: dict[str, Any] = {}
+    table: dict[str, np.ndarray] = {}
     for role, column in claimed.items():
         cells = source[column]
         if role in EXPECTED:
@@ -222,11 +146,11 @@ def further(inputs: Iterable[str]) -> tuple[str, ...]:
     return tuple(column for column in inputs if column not in (*REQUIRED, *OPTIONAL))
 
 
-def _listed(columns: Iterable[Any]) -> str:
+def _listed(columns: Iterable[Hashable]) -> str:
     return ", ".join(f"'{column}'" for column in columns)
 
 
-def _missing(role: str, column: str, columns: Iterable[Any], name: str) -> InputError:
+def _missing(role: str, column: str, columns: Iterable[Hashable], name: str) -> InputError:
     names = {str(c).lower(): str(c) for c in columns}
     known = [names[alias] for alias in (role, *_ALIASES[role].split()) if alias in names]
     close = [names[match] for match in difflib.get_close_matches(column.lower(), names, n=1)]

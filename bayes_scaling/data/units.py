@@ -136,6 +136,12 @@ def format_quantity(x: float, digits: int = 3) -> str:
     return f"{rounded:.12g}"
 
 
+def format_range(values: np.ndarray) -> str:
+    """The smallest and the largest of some quantities: ``"70M-12B"``, or one where they are the same."""
+    low, high = format_quantity(values.min()), format_quantity(values.max())
+    return low if low == high else f"{low}-{high}"
+
+
 def format_flops(x: float, digits: int = 3) -> str:
     """Write a number of FLOPs: ``1e24 -> "1e24"``, ``5.88e23 -> "5.88e23"``.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import format_quantity, parse_quantity, training_flops
+from bayes_scaling.data.units import Quantity, format_quantity, parse_quantity, training_flops
 from bayes_scaling.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def numbers(cells: pd.Series, role: str, name: str, where: Callable[[int], str] 
     return values
 
 
-def _number(cell: Any) -> float:
+def _number(cell: Quantity) -> float:
     try:
         return float(cell)
     except (TypeError, ValueError):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayes_scaling.data.runs import Runs, load_runs
+from bayes_scaling.data.load import load_runs
+from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.evaluation.compare import Comparison, compare
 from bayes_scaling.inference.sample_posterior import sample_posterior

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from bayes_scaling.data.runs import Reference, Runs, load_runs
+from bayes_scaling.data.load import load_runs
+from bayes_scaling.data.reference import Reference
+from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import DoubtfulInputWarning, InputError
 from bayes_scaling.inference.spec import Spec
 from bayes_scaling.laws.base import DEFAULT, Law, get_law

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayes_scaling.data.runs import Reference, Runs
+from bayes_scaling.data.reference import Reference
+from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.spec import NEW_GROUP
 from bayes_scaling.laws.base import Law

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
-from bayes_scaling.data.runs import RunsLike
+from bayes_scaling.data.load import RunsLike
 from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError, warn
 from bayes_scaling.inference.diagnostics import diagnose
 from bayes_scaling.inference.netcdf import open_posterior, save_posterior

@@ -7,7 +7,8 @@ from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from bayes_scaling.data.runs import Runs, load_runs
+from bayes_scaling.data.load import load_runs
+from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
 from bayes_scaling.laws.priors import Prior

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.runs import Reference
+from bayes_scaling.data.reference import Reference
 from bayes_scaling.data.units import Quantity, parse_quantity, training_flops
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import Law

@@ -5,7 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayes_scaling.data.runs import Reference, Runs, load_runs
+from bayes_scaling.data.load import load_runs
+from bayes_scaling.data.reference import Reference
+from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import DoubtfulInputWarning, InputError
 
 

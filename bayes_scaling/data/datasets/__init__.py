@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from importlib import resources
 
 from bayes_scaling.data.datasets.external import external
-from bayes_scaling.data.runs import Runs, load_runs
+from bayes_scaling.data.load import load_runs
+from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 
 __all__ = ["DATASETS", "Dataset", "external", "load", "names"]

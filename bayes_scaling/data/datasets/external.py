@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bayes_scaling.data.runs import Runs, load_runs
+from bayes_scaling.data.load import load_runs
+from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 
 if TYPE_CHECKING:

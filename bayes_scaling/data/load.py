@@ -1,0 +1,115 @@
+"""Reading a table of runs from a file, a DataFrame or other runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from bayes_scaling.data import validate
+from bayes_scaling.data.columns import canonical, further
+from bayes_scaling.data.read_file import read_file
+from bayes_scaling.data.runs import Runs
+from bayes_scaling.errors import DoubtfulInputWarning, InputError, warn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+type RunsLike = Runs | pd.DataFrame | str | os.PathLike[str]
+"""Runs, or whatever `load_runs` makes runs of: a table, or the path of one."""
+
+
+def load_runs(
+    source: RunsLike,
+    *,
+    params: str = "params",
+    tokens: str = "tokens",
+    loss: str = "loss",
+    flops: str | None = None,
+    group: str | None = None,
+    seed: str | None = None,
+    loss_se: str | None = None,
+    trajectory: str | None = None,
+    items: str | None = None,
+    inputs: Sequence[str] = (),
+    name: str | None = None,
+) -> Runs:
+    """Read and check a table of training runs.
+
+    Parameters
+    ----------
+    source : path, DataFrame or Runs
+        A .csv, .tsv or .parquet file with one row per run, or the table itself. Runs come back as they are
+        when nothing else is given.
+    params, tokens : str
+        The columns that hold the model's parameters N and training tokens D. Where one of them is not
+        there and FLOPs C are, it is derived from C = 6ND. Cells such as ``"70B"`` are read as numbers.
+    loss : str
+        The column that holds the loss, in nats per token.
+    flops : str, optional
+        The column that holds training FLOPs. Like the columns below, it is found without being named when its
+        name in the source is that of the keyword.
+    group : str, optional
+        The column that holds each run's group: its corpus, architecture or suite.
+    seed : str, optional
+        The column that tells replicates apart.
+    loss_se : str, optional
+        The column that holds the standard error with which the loss was evaluated, in nats per token.
+    trajectory : str, optional
+        The column that says which training run a checkpoint belongs to; empty for a run of its own.
+    items : str, optional
+        The column that holds the number of test items, where ``loss`` holds the share of them that a run gets right:
+        such laws take any share between 0 and 1.
+    inputs : sequence of str
+        The numeric columns that a law takes, such as ``("params", "tokens", "unique_tokens")`` or ``("flops",)``.
+        Only these must then be there; without any, params and tokens must.
+    name : str, optional
+        What to call the runs; the file's name by default.
+
+    Returns
+    -------
+    Runs
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a column is missing or named twice, or a cell is empty, text, infinite,
+        zero or negative where that cannot be. The message says which, and what to do.
+
+    Warns
+    -----
+    DoubtfulInputWarning
+        Where the table can be used but looks wrong: a count in billions, a perplexity, repeated rows,
+        FLOPs far from 6ND, one value of params or tokens. The sentences are kept as ``Runs.warnings``.
+    """
+    import pandas as pd
+
+    mapping = {
+        "params": params, "tokens": tokens, "loss": loss, "flops": flops,
+        "group": group, "seed": seed, "loss_se": loss_se, "trajectory": trajectory, "items": items,
+    }  # fmt: skip
+    inputs = (inputs,) if isinstance(inputs, str) else tuple(dict.fromkeys(inputs))
+    where: Callable[[int], str] = validate.row_number
+    if isinstance(source, Runs):
+        known = {*source.table.columns, "params", "tokens"}  # these two may stand for what is not there
+        as_it_is = all(c is None or (c == role and c in known) for role, c in mapping.items())
+        if as_it_is and not inputs:
+            return source if name is None else dataclasses.replace(source, name=name)
+        name, inputs, frame = name or source.name, inputs or source.input_names, source.table
+    elif isinstance(source, pd.DataFrame):
+        name, frame = name or "the table", source
+    elif isinstance(source, (str, os.PathLike)):
+        frame, where = read_file(source, text_columns=("group" if group is None else group,))
+        name = name or os.path.basename(source)
+    else:
+        raise InputError(
+            f"cannot read runs from {type(source).__name__}; "
+            "expected the path of a .csv, .tsv or .parquet file, a pandas DataFrame, or Runs."
+        )
+    table = canonical(frame, mapping, inputs, name, where)
+    found = tuple(validate.questionable(table, inputs))
+    for sentence in found:
+        warn(f"{name}: {sentence}", DoubtfulInputWarning)
+    return Runs(table=table, name=name, warnings=found, inputs=further(inputs))
