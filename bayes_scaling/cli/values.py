@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bayes_scaling.api import Fit
     from bayes_scaling.data.runs import Runs
-    from bayes_scaling.model.build import Pooling
+    from bayes_scaling.model.structure import Pooling
 
 
 def listed(given: Sequence[str]) -> list[str]:
