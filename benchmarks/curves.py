@@ -25,7 +25,7 @@ import pandas as pd
 from scipy.special import logsumexp
 
 import bayes_scaling as bs
-from bayes_scaling.evaluation.backtest import Ahead
+from bayes_scaling.evaluation.predictive import predictive
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/curves.py --work curves-work"
@@ -69,7 +69,7 @@ def halves(context: Any) -> tuple[Any, Any]:
 
 def scored(fit: Any, test: Any) -> dict[str, np.ndarray]:
     """What a fit says of runs that it has not seen; log densities are of the raw loss."""
-    ahead = Ahead(fit, test)
+    ahead = predictive(fit, test)
     scores = ahead.scores(bs.Drift(0.0))
     rng = np.random.default_rng(SEED)
     tails = (
@@ -78,8 +78,8 @@ def scored(fit: Any, test: Any) -> dict[str, np.ndarray]:
         else rng.standard_t(ahead.nu)
     )
     return {
-        "log_density": scores["log_density"] - test.log_loss,
-        "pit": scores["pit"],
+        "log_density": scores.log_density - test.log_loss,
+        "pit": scores.pit,
         "quantiles": np.quantile(ahead.middle + ahead.scale * tails, LEVELS, axis=1),
         "log_loss": test.log_loss,
     }

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 import bayes_scaling as bs
-from bayes_scaling.evaluation.backtest import of_draws
+from bayes_scaling.evaluation.scores import scores_of_draws
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/downstream.py --work downstream-work"
@@ -88,12 +88,12 @@ def scored(draws: Any, outcome: np.ndarray) -> list[dict[str, float]]:
     flat = draws.stack(every=("chain", "draw")).transpose("every", "point").to_numpy()
     rng = np.random.default_rng(SEED)
     flat = flat + 1e-9 * rng.standard_normal(flat.shape)
-    scores = of_draws(flat, outcome)
+    scores = scores_of_draws(flat, outcome)
     wanted = {
-        "pit": scores["pit"],
-        "crps": scores["crps"],
-        "width": scores["width"],
-        "error": scores["median"] - outcome,
+        "pit": scores.pit,
+        "crps": scores.crps,
+        "width": scores.width,
+        "error": scores.median - outcome,
     }
     return [{k: float(v[i]) for k, v in wanted.items()} for i in range(len(outcome))]
 

@@ -22,8 +22,10 @@ import numpy as np
 import pandas as pd
 
 import bayes_scaling as bs
-from bayes_scaling.evaluation.backtest import FEWEST, Ahead, _masks, of_draws
 from bayes_scaling.evaluation.baselines import huber_bootstrap, laplace
+from bayes_scaling.evaluation.cuts import FEWEST, held_out
+from bayes_scaling.evaluation.predictive import predictive
+from bayes_scaling.evaluation.scores import Scores, scores_of_draws
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/extrapolation.py --work extrapolation-work"
@@ -83,20 +85,20 @@ def fresh(name: str, folder: Path) -> Any:
 def cuts(runs: Any) -> dict[str, tuple[Any, Any]]:
     """(fitted, held out) by cut: in each group, the runs within 3x, 10x and 30x of its largest are held out."""
     out = {}
-    for name, held in _masks(runs, "rolling", None).items():
+    for name, held in held_out(runs).items():
         known = np.isin(runs.group_index, np.unique(runs.group_index[~held]))
         if (~held).sum() >= FEWEST and (~held).mean() >= 0.2 and (held & known).any():
             out[name] = (runs.select(~held), runs.select(held & known))
     return out
 
 
-def scored(scores: dict[str, np.ndarray]) -> dict[str, Any]:
+def scored(scores: Scores) -> dict[str, Any]:
     """Means over the held-out runs of one cut."""
-    gap = np.abs(scores["pit"] - 0.5)
+    gap = np.abs(scores.pit - 0.5)
     return {
-        "log_density": float(scores["log_density"].mean()),
-        "width": float(scores["width"].mean()),
-        "crps": float(scores["crps"].mean()),
+        "log_density": float(scores.log_density.mean()),
+        "width": float(scores.width.mean()),
+        "crps": float(scores.crps.mean()),
         **{f"coverage_{p}": float((gap <= p / 2).mean()) for p in PROBS},
     }
 
@@ -122,7 +124,7 @@ def one(table: str, runs: Any, law: str, work: Path) -> dict[str, Any]:
             if outcome.fit is None:
                 record["cuts"][outcome.name] = {"error": outcome.error}
                 continue
-            diagnosis, ahead = outcome.fit.diagnose(), Ahead(outcome.fit, test)
+            diagnosis, ahead = outcome.fit.diagnose(), predictive(outcome.fit, test)
             errors = np.exp(np.median(ahead.middle, axis=1) - test.log_loss) - 1
             record["cuts"][outcome.name] = {
                 "fitted": len(train), "held_out": len(test), "r_hat": diagnosis.r_hat, "ok": diagnosis.ok,
@@ -131,9 +133,9 @@ def one(table: str, runs: Any, law: str, work: Path) -> dict[str, Any]:
                 "decades": float(ahead.decades.max()), "median_error": float(np.median(errors)),
                 "drifts": {key(drift): scored(ahead.scores(drift)) for drift in DRIFTS},
                 "Huber bootstrap": scored(
-                    of_draws(huber_bootstrap(bs.LAWS[law], train, test, 1), test.log_loss)
+                    scores_of_draws(huber_bootstrap(bs.LAWS[law], train, test, 1), test.log_loss)
                 ),
-                "Laplace": scored(of_draws(laplace(bs.LAWS[law], train, test, 1), test.log_loss)),
+                "Laplace": scored(scores_of_draws(laplace(bs.LAWS[law], train, test, 1), test.log_loss)),
             }  # fmt: skip
             print(f"  {table} {law} {outcome.name}: R-hat {diagnosis.r_hat:.3f}", flush=True)
     return record | {"seconds": round(time.perf_counter() - began, 1)}
@@ -169,7 +171,9 @@ def peer(table: str, runs: Any) -> dict[str, Any]:
         except Exception as error:  # its refusals are its answer, and are counted
             record["cuts"][name] = {"error": str(error)}
             continue
-        record["cuts"][name] = scored(of_draws(draws, test.log_loss)) | {"stretched": stretched(draws, test)}
+        record["cuts"][name] = scored(scores_of_draws(draws, test.log_loss)) | {
+            "stretched": stretched(draws, test)
+        }
         print(f"  {table} simple-scaling-laws {name}", flush=True)
     return record
 

@@ -220,8 +220,8 @@ def pooling(table: str, law_name: str) -> dict[str, Any]:
     draw(f"planning_pooling_{table}.png", bs.plot.pooling(found))
     return {
         "law": f"{law.name}: {law.formula}", "fits": records, "loo_seconds": time.perf_counter() - began,
-        "parameters": found.parameters.reset_index().to_dict("records"), "verdicts": found.verdicts,
-        "structures": found.comparison.table.reset_index().to_dict("records"),
+        "parameters": found.parameters.reset_index().to_dict("records"), "verdicts": found.sentences(),
+        "structures": found.comparison.table().reset_index().to_dict("records"),
         "offsets": found.difference("all differ", "offsets differ"),
         "slopes": found.difference("all differ", "slopes differ"),
     }  # fmt: skip

@@ -67,7 +67,7 @@ def approaches() -> dict[str, Any]:
     return {
         "table": found.table().to_dict("records"),
         "differences": found.differences().to_dict("records"),
-        "verdict": found.verdict(),
+        "verdict": found.sentences()[0],
         "doubts": list(found.warnings),
         "points": found.points.to_dict("records"),
         "r_hat": {name: made.diagnose().r_hat for name, made in found.fits.items()},

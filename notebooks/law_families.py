@@ -119,8 +119,8 @@ pd.DataFrame.from_dict(rows, orient="index").map("{:.2%}".format)
 # %%
 # Short test runs skip what is fitted anew for this.
 comparison = bs.compare(fits, refit=draws >= 500, ahead=draws >= 500)
-print(comparison.verdict)
-comparison.table.round(3)
+print(comparison.sentences()[0])
+comparison.table().round(3)
 
 # %%
 risky = comparison.pareto_k > 0.7
@@ -139,7 +139,7 @@ _ = bs.plot.comparison(comparison)
 # others, because the mixture has no use for it.
 
 # %%
-table = comparison.table
+table = comparison.table()
 best = table.index[0]
 for name, row in table.iloc[1:].iterrows():
     clear = abs(row["elpd_diff"]) > 2 * row["dse"]

@@ -88,7 +88,7 @@ class Demo:
             ),
             "Compute-optimal parameters and tokens": allocation_rows(self.allocation, PROB),
             "Laws by leave-one-out over configurations; larger runs: mean log density of all held out": comparison_rows(
-                self.comparison.table
+                self.comparison.table()
             ),
         }
         text = "\n\n".join(f"{title}\n{aligned(rows)}" for title, rows in sections.items())
@@ -104,7 +104,7 @@ class Demo:
             "summary": records(self.fit.summary(PROB), "quantity"),
             "forecast": records(self.forecast),
             "allocation": records(self.allocation),
-            "comparison": records(self.comparison.table, "law"),
+            "comparison": records(self.comparison.table(), "law"),
             "seconds": self.seconds,
             "files": [str(self.folder / name) for name in FILES],
         }
@@ -189,14 +189,13 @@ def _on_the_ladder(comparison: "Comparison", larger: "Runs") -> "Comparison":
     """The comparison with what each fit said of the held-out runs, in place of cuts that would be fitted anew."""
     import pandas as pd
 
-    from bayes_scaling.evaluation.backtest import Ahead
+    from bayes_scaling.evaluation.predictive import predictive
 
     density = {
-        name: Ahead(fit, larger).scores(fit.drift)["log_density"].mean()
-        for name, fit in comparison.fits.items()
+        name: predictive(fit, larger).log_density(fit.drift).mean() for name, fit in comparison.fits.items()
     }
     ahead = pd.DataFrame(density, index=pd.Index([f"above {LARGEST}"], name="cut"))
-    return replace(comparison, table=comparison.table.assign(ahead=ahead.mean()), ahead=ahead)
+    return replace(comparison, ranking=comparison.ranking.assign(ahead=ahead.mean()), ahead=ahead)
 
 
 def _held_out(larger: "Runs") -> "pd.DataFrame":

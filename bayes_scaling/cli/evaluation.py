@@ -38,7 +38,7 @@ def compare(
 def compare_pooling(runs: str, law: str, table: Table, **settings: Any) -> Answer:
     """Which parameters really differ between groups, by leave-one-out over structures of pooling."""
     found = bs.compare_pooling(table.read(runs, law), law, progress=at_a_terminal(), **settings)
-    structures = found.comparison.table.reset_index(names="structure").to_dict("records")
+    structures = found.comparison.table().reset_index(names="structure").to_dict("records")
     return answer(found, 0.9, found.comparison.fits, picture="pooling", structures=structures)
 
 

@@ -10,7 +10,7 @@ from bayes_scaling.cli.options import FILE, FIT, JSON, PROB, verb
 
 if TYPE_CHECKING:
     from bayes_scaling.api import Fit
-    from bayes_scaling.forecast.predict import Forecast
+    from bayes_scaling.forecast.forecast import Forecast
 
 BELOW = click.Option(
     ["--below"], multiple=True, metavar="LOSS", help="Also the probability of a loss of at most this."

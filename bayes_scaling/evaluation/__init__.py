@@ -1,1 +1,1 @@
-"""Laws held against runs that they have not seen, against each other, and against known truths."""
+"""Laws judged by runs that they have not seen, by each other, and by known truths."""

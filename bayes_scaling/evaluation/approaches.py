@@ -1,7 +1,7 @@
 """Chinchilla's three approaches to the compute-optimal model size, side by side, each as posterior draws.
 
 1. *envelope*: which model size is best at a budget, read off training curves (or off final runs, in windows of
-   compute, where a table has no curves), then a straight line of log N in log C (see `envelope`).
+   compute, where a table has no curves), then a line of log N in log C (see `envelope`).
 2. *isoFLOP*: the minima of profiles at one budget each, and the line through them (see `isoflop`).
 3. *law*: the optimum of the law that was fitted to all runs (see `allocate`).
 
@@ -11,26 +11,30 @@ Hoffmann et al. 2022, arXiv:2203.15556, section 3.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bayes_scaling.data.units import format_flops, format_quantity, parse_quantities
+from bayes_scaling.data.units import Quantities, format_flops, format_quantity, parse_quantities
 from bayes_scaling.errors import InputError
-from bayes_scaling.evaluation.envelope import envelope
+from bayes_scaling.evaluation.envelope import Line, envelope
 from bayes_scaling.evaluation.isoflop import PROFILES, WINDOW, isoflop_runs, optima, optimum, profiles
 from bayes_scaling.inference.diagnostics import diagnose
+from bayes_scaling.inference.intervals import columns, long_table, quantiles, tails
+from bayes_scaling.inference.result import Result
+from bayes_scaling.laws.elementwise import log
 from bayes_scaling.planning.allocate import allocate
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from bayes_scaling.data.runs import Runs
     from bayes_scaling.inference.posterior import Posterior
 
 
-@dataclass(frozen=True, eq=False)
-class Approaches:
+@dataclass(frozen=True, eq=False, repr=False)
+class Approaches(Result):
     """N_opt against compute by several approaches to one table.
 
     Attributes
@@ -45,7 +49,7 @@ class Approaches:
     points : DataFrame
         What the lines of the first two approaches rest on: approach, flops, params (N_opt of one budget, or the best
         run of a stretch of compute), the bounds of its 90% interval, and how many runs it rests on.
-    fits : dict of str to Fit
+    fits : dict of str to Posterior
         The fit behind each approach that has one.
     warnings : tuple of str
         What an approach could not use, one sentence each.
@@ -59,14 +63,16 @@ class Approaches:
     points: "pd.DataFrame"
     fits: "dict[str, Posterior]"
     warnings: tuple[str, ...]
-    lines: "dict[str, Callable[[Any], xr.DataArray]]"
+    lines: "dict[str, Callable[[np.ndarray], xr.DataArray]]"
+
+    quantities: ClassVar = ("exponent", "params")
 
     @property
     def names(self) -> list[str]:
         """The approaches that this table allows."""
         return [str(name) for name in self.exponent["approach"].to_numpy()]
 
-    def along(self, approach: str, flops: Any) -> "xr.DataArray":
+    def along(self, approach: str, flops: Quantities) -> "xr.DataArray":
         """N_opt by one approach at other budgets, dims (chain, draw, point).
 
         Raises
@@ -80,32 +86,9 @@ class Approaches:
 
     def table(self, prob: float = 0.9) -> "pd.DataFrame":
         """One row per approach and budget: a and N_opt, each with its interval."""
-        import pandas as pd
-
-        tails = [(1 - prob) / 2, 0.5, (1 + prob) / 2]
-        percent = f"{100 * prob:g}%"
-        rows = []
-        for name in self.names:
-            a = self.exponent.sel(approach=name).quantile(tails, ("chain", "draw")).to_numpy()
-            for i, budget in enumerate(self.flops.to_numpy()):
-                n = self.params.sel(approach=name).isel(point=i).quantile(tails, ("chain", "draw")).to_numpy()
-                rows.append(
-                    {
-                        "approach": name,
-                        **dict(
-                            zip(("a", f"a {percent} lower", f"a {percent} upper"), a[[1, 0, 2]], strict=True)
-                        ),
-                        "flops": float(budget),
-                        **dict(
-                            zip(
-                                ("params", f"params {percent} lower", f"params {percent} upper"),
-                                n[[1, 0, 2]],
-                                strict=True,
-                            )
-                        ),
-                    }
-                )
-        return pd.DataFrame(rows)
+        a = columns("a", self.exponent, prob)
+        n = columns("params", self.params, prob)
+        return long_table(a | {"flops": self.flops} | n, ("approach", "point"))
 
     def differences(self, prob: float = 0.9) -> "pd.DataFrame":
         """The exponent of each approach less that of each later one: median, interval, and whether it leaves 0 out.
@@ -113,6 +96,7 @@ class Approaches:
         The approaches read the same runs, so their errors go together; draws are paired at random, as if they did
         not, and the intervals are rather too wide than too narrow.
         """
+        # Here and below: pandas and xarray load when approaches are compared, and not on import.
         import pandas as pd
 
         rng = np.random.default_rng(606)
@@ -123,7 +107,7 @@ class Approaches:
             for other in self.names[i + 1 :]:
                 fewest = min(len(flat[one]), len(flat[other]))
                 gap = flat[one][:fewest] - flat[other][:fewest]
-                low, middle, high = np.quantile(gap, [(1 - prob) / 2, 0.5, (1 + prob) / 2])
+                low, middle, high = np.quantile(gap, tails(prob))
                 rows.append(
                     {
                         "one": one,
@@ -136,8 +120,22 @@ class Approaches:
                 )
         return pd.DataFrame(rows)
 
-    def verdict(self, prob: float = 0.9) -> str:
-        """Whether the approaches agree, in a sentence."""
+    def sentences(self, prob: float = 0.9) -> list[str]:
+        """Whether the approaches agree; then the exponent by each, and N_opt at the largest budget."""
+        exponent = quantiles(self.exponent, tails(prob))
+        params = quantiles(self.params.isel(point=-1), tails(prob))
+        budget = format_flops(float(self.flops[-1]))
+        found = [self._agreement(prob)]
+        for name in self.names:
+            low, a, high = exponent.sel(approach=name).to_numpy()
+            fewest, n, most = map(format_quantity, params.sel(approach=name).to_numpy())
+            found.append(
+                f"{name}: N_opt goes as C^{a:.2f} ({100 * prob:g}%: {low:.2f} to {high:.2f}), at {budget} FLOPs "
+                f"{n} parameters ({fewest} to {most})"
+            )
+        return found
+
+    def _agreement(self, prob: float) -> str:
         if len(self.names) == 1:
             return f"only the approach {self.names[0]!r} can use this table"
         medians = self.params.isel(point=-1).median(("chain", "draw")).to_numpy()
@@ -148,7 +146,7 @@ class Approaches:
         if not apart:
             return (
                 "the approaches agree on the exponent (every "
-                f"{prob:.0%} interval of a difference holds 0); {spread}"
+                f"{100 * prob:g}% interval of a difference covers 0); {spread}"
             )
         worst = max(apart, key=lambda row: abs(row["difference"]))
         more = f" (and {len(apart) - 1} more pairs differ)" if len(apart) > 1 else ""
@@ -157,16 +155,13 @@ class Approaches:
             f"{worst['difference']:+.3f} [{worst['lower']:+.3f}, {worst['upper']:+.3f}]{more}; {spread}"
         )
 
-    def __str__(self) -> str:
-        return f"{self.verdict()}\n\n{self.table().to_string(index=False, float_format=lambda x: f'{x:.4g}')}"
-
 
 def approaches(
     fit: "Posterior",
-    flops: Any = None,
+    flops: Quantities | None = None,
     *,
     group: str | None = None,
-    budgets: Any = None,
+    budgets: Quantities | None = None,
     window: float = WINDOW,
 ) -> Approaches:
     """Compute-optimal model sizes by the envelope, by isoFLOP profiles, and by the law of a fit.
@@ -187,7 +182,7 @@ def approaches(
     Returns
     -------
     Approaches
-        With the approaches that the table allows; what it does not allow is said in ``doubts``.
+        With the approaches that the table allows; what it does not allow is said in ``warnings``.
 
     Raises
     ------
@@ -208,57 +203,61 @@ def approaches(
         raise InputError(f"name one group: group=...; the groups are {', '.join(fit.groups)}")
     if group is not None and group not in fit.groups:
         raise InputError(f"no group {group!r} in this fit; its groups are {', '.join(fit.groups)}")
-    runs = fit.runs.select(fit.runs.group_index == fit.groups.index(group or fit.groups[0]))
+    own = group or fit.groups[0]
+    runs = fit.runs.select(fit.runs.group_index == fit.groups.index(own))
     largest = float(runs.flops.max())
     wanted = np.atleast_1d(parse_quantities([largest, 100 * largest] if flops is None else flops, "flops"))
 
-    own = group or fit.groups[0]
-    exponents, lines, points, fits, doubts = {}, {}, [], {}, list[str]()
+    lines: dict[str, Line] = {}
+    fits: dict[str, Posterior] = {}
+    warnings: list[str] = []
     try:
-        exponents["envelope"], lines["envelope"], at = envelope(
-            runs, fit.draws(own)["sigma"], window, fit.seed
-        )
+        lines["envelope"] = envelope(runs, fit.draws(own)["sigma"], window, fit.seed)
     except InputError as error:
-        doubts.append(f"no envelope: {error}")
+        warnings.append(f"no envelope: {error}")
     else:
-        points.append(at)
         if "trajectory" not in runs.table:
-            doubts.append(
+            warnings.append(
                 "the envelope is over final runs, in windows of compute: the table has no training curves "
                 "(no column trajectory)"
             )
     try:
         grouped = isoflop_runs(runs, budgets, window)
     except InputError as error:
-        doubts.append(f"no isoFLOP profiles: {error}")
+        warnings.append(f"no isoFLOP profiles: {error}")
     else:
         for shape in PROFILES:
             name = f"isoFLOP {shape}"
             fits[name] = made = profiles(grouped, shape, fit)
-            doubts += [f"{name}: {sentence}" for sentence in diagnose(made).failures]
-            exponents[name], lines[name] = made.posterior["a"], partial(optimum, made)
-            points.append(optima(made, name))
+            warnings += [f"{name}: {sentence}" for sentence in diagnose(made).failures]
+            lines[name] = Line(made.posterior["a"], partial(optimum, made), optima(made, name))
     fits["law"] = fit
-    span = [float(runs.flops.min()), largest]
-    ends = np.log(_alone(allocate(fit, span, group=group).params))
-    exponents["law"] = (ends.isel(point=1) - ends.isel(point=0)) / np.log(span[1] / span[0])
-    lines["law"] = lambda flops: _alone(allocate(fit, flops, group=group).params)
+    lines["law"] = _of_law(fit, group, runs)
 
-    index = xr.DataArray(list(exponents), dims="approach", name="approach")
+    index = xr.DataArray(list(lines), dims="approach", name="approach")
     return Approaches(
-        xr.concat([_bare(a) for a in exponents.values()], index).rename("a"),
+        xr.concat([_bare(line.exponent) for line in lines.values()], index).rename("a"),
         xr.DataArray(wanted, dims="point", name="flops"),
-        xr.concat([_bare(line(wanted)) for line in lines.values()], index).rename("params"),
-        pd.concat(points, ignore_index=True) if points else pd.DataFrame(),
+        xr.concat([_bare(line.along(wanted)) for line in lines.values()], index).rename("params"),
+        pd.concat([line.points for line in lines.values()], ignore_index=True),
         fits,
-        tuple(doubts),
-        lines,
+        tuple(warnings),
+        {name: line.along for name, line in lines.items()},
     )
 
 
-def _alone(values: Any) -> Any:
-    """Without the dim of groups that share an optimum."""
-    return values.isel(group=0, drop=True) if "group" in values.dims else values
+def _of_law(fit: "Posterior", group: str | None, runs: "Runs") -> Line:
+    """The law's own optimum; its exponent is that between the smallest and the largest run's compute."""
+    import pandas as pd
+
+    def along(flops: np.ndarray) -> "xr.DataArray":
+        found = allocate(fit, flops, group=group).params
+        return found.isel(group=0, drop=True) if "group" in found.dims else found
+
+    first, last = float(runs.flops.min()), float(runs.flops.max())
+    log_n = log(along(np.array([first, last])))
+    exponent = (log_n.isel(point=1) - log_n.isel(point=0)) / np.log(last / first)
+    return Line(exponent, along, pd.DataFrame())
 
 
 def _bare(values: "xr.DataArray") -> "xr.DataArray":

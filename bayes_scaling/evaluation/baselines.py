@@ -4,7 +4,7 @@ Both fit each group alone on log loss, and neither knows any drift.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 HUBER = 1e-3
 """Where the loss of log residuals turns linear (Hoffmann et al. 2022, section 3.3)."""
 
-HAIR = 5e-4
-"""Log loss by which a residual weighs as much as one prior sd of a parameter: a hair of prior keeps directions that the
-data do not tell from running away, and moves no other."""
+RIDGE = 5e-4
+"""Log loss by which a residual weighs as much as one prior sd of a parameter: a weak prior keeps directions that the
+data do not identify from running away, and moves no other."""
 
 BOOTSTRAPS, DRAWS = 100, 1000
+
+
+type Answer = Callable[[list[np.ndarray], np.ndarray, list[np.ndarray]], np.ndarray]
+"""From scaled inputs and log losses to draws of log loss at other inputs, shape (draws, points)."""
 
 
 def huber_bootstrap(law: "Law", train: "Runs", test: "Runs", seed: int = 0) -> np.ndarray:
@@ -27,12 +31,12 @@ def huber_bootstrap(law: "Law", train: "Runs", test: "Runs", seed: int = 0) -> n
     rng = np.random.default_rng(seed)
 
     def answer(x: list[np.ndarray], y: np.ndarray, at: list[np.ndarray]) -> np.ndarray:
-        best = _fit(law, x, y, _start(law), HAIR, HUBER)
+        best = _fit(law, x, y, np.zeros(len(law.parameters)), RIDGE, HUBER)
         residual = y - _log(law, x, best)
         draws = []
         for _ in range(BOOTSTRAPS):
             pick = rng.integers(len(y), size=len(y))
-            theta = _fit(law, [v[pick] for v in x], y[pick], best, HAIR, HUBER)
+            theta = _fit(law, [v[pick] for v in x], y[pick], best, RIDGE, HUBER)
             middle = _log(law, at, theta)
             draws += [middle + rng.choice(residual, len(middle)) for _ in range(DRAWS // BOOTSTRAPS)]
         return np.array(draws)
@@ -45,7 +49,7 @@ def laplace(law: "Law", train: "Runs", test: "Runs", seed: int = 0) -> np.ndarra
     rng = np.random.default_rng(seed)
 
     def answer(x: list[np.ndarray], y: np.ndarray, at: list[np.ndarray]) -> np.ndarray:
-        best, sigma = _start(law), 0.05
+        best, sigma = np.zeros(len(law.parameters)), 0.05
         for _ in range(5):  # the mode for a noise, the noise at the mode
             best = _fit(law, x, y, best, sigma, None)
             residual = y - _log(law, x, best)
@@ -60,7 +64,8 @@ def laplace(law: "Law", train: "Runs", test: "Runs", seed: int = 0) -> np.ndarra
     return _by_group(law, train, test, answer)
 
 
-def _by_group(law: "Law", train: "Runs", test: "Runs", answer: Callable[..., np.ndarray]) -> np.ndarray:
+def _by_group(law: "Law", train: "Runs", test: "Runs", answer: Answer) -> np.ndarray:
+    """The answers of each group's own runs, shape (draws, runs)."""
     draws = np.full((DRAWS, len(test)), np.nan)
     labels = [np.array(runs.groups)[runs.group_index] for runs in (train, test)]
     for group in np.unique(labels[1]) if len(train.groups) > 1 else [None]:
@@ -74,17 +79,14 @@ def _by_group(law: "Law", train: "Runs", test: "Runs", answer: Callable[..., np.
     return draws
 
 
-def _start(law: "Law") -> np.ndarray:
-    return np.zeros(len(law.parameters))
-
-
 def _log(law: "Law", x: list[np.ndarray], theta: np.ndarray) -> np.ndarray:
     """Log of the law at parameters in standard deviations of their priors."""
     values = {
         name: prior.forward(prior.location + prior.spread * z)
         for (name, prior), z in zip(law.priors.items(), theta, strict=True)
     }
-    return np.nan_to_num(np.log(law(*x, **values)), nan=50.0, posinf=50.0, neginf=-50.0)
+    loss: np.ndarray = law(*x, **values)
+    return np.nan_to_num(np.log(loss), nan=50.0, posinf=50.0, neginf=-50.0)
 
 
 def _fit(
@@ -94,7 +96,7 @@ def _fit(
     from scipy.optimize import least_squares
 
     # Huber's loss for the data alone, written into the residuals so that the prior stays quadratic.
-    def residuals(theta: np.ndarray) -> Any:
+    def residuals(theta: np.ndarray) -> np.ndarray:
         r = y - _log(law, x, theta)
         if huber is not None:
             size = np.abs(r)
@@ -103,4 +105,5 @@ def _fit(
             )
         return np.concatenate([r / sigma, theta])
 
-    return least_squares(residuals, start, method="trf", max_nfev=200).x
+    best: np.ndarray = least_squares(residuals, start, method="trf", max_nfev=200).x
+    return best

@@ -1,38 +1,43 @@
 """Law families compared by what they predict for configurations left out and for larger runs, and mixed by weight."""
 
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.units import Quantities
 from bayes_scaling.errors import InputError
 from bayes_scaling.evaluation.backtest import backtest
+from bayes_scaling.evaluation.loo import BAD_K, leave_one_out
+from bayes_scaling.evaluation.stacking import stacking_weights
 from bayes_scaling.forecast.forecast import Forecast
 from bayes_scaling.forecast.predict import predict
-from bayes_scaling.model.data import model_data
-from bayes_scaling.sampling.progress import progress_bar
+from bayes_scaling.inference.result import Result
+from bayes_scaling.inference.spec import ModelSettings
+from bayes_scaling.model.drift import Drift
+from bayes_scaling.sampling.progress import Report
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
     from bayes_scaling.inference.posterior import Posterior
 
-BAD_K = 0.7
-"""Pareto-k above which importance sampling is not trusted (Vehtari et al. 2024, arXiv:1507.02646)."""
+PRACTICAL = 4.0
+"""A difference of elpd below this is no reason to prefer a model (Sivula et al. 2020, arXiv:2008.10296)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Result):
     """Fits of several laws to one table, ranked.
 
     Attributes
     ----------
-    fits : dict of str to Fit
-    table : DataFrame
-        By falling elpd: elpd (expected log predictive density of a configuration left out, summed), its
-        standard error, the difference to the best and its standard error, the effective number of parameters
+    fits : dict of str to Posterior
+    ranking : DataFrame
+        Indexed by law, by falling elpd: elpd (expected log predictive density of a configuration left out, summed),
+        its standard error, the difference to the best and its standard error, the effective number of parameters
         p, the stacking weight, the worst Pareto-k, how many configurations were refitted exactly; and "ahead",
         the mean log predictive density of held-out larger runs (nats a run; NaN where none can be held out).
     pointwise : DataFrame
@@ -45,13 +50,53 @@ class Comparison:
     """
 
     fits: "dict[str, Posterior]"
-    table: "pd.DataFrame"
+    ranking: "pd.DataFrame"
     pointwise: "pd.DataFrame"
     pareto_k: "pd.DataFrame"
     ahead: "pd.DataFrame"
 
-    def __str__(self) -> str:
-        return f"{self.table.to_string(float_format=lambda x: f'{x:.3g}')}\n\n{self.verdict}"
+    def table(self, prob: float = 0.9) -> "pd.DataFrame":
+        """The ranking; standard errors stand for intervals, so that ``prob`` changes nothing."""
+        return self.ranking.copy()
+
+    def sentences(self, prob: float = 0.9) -> list[str]:
+        """Which law interpolates best and which forecasts larger runs best; the weights of a mixture."""
+        weights = ", ".join(f"{name} {weight:.2f}" for name, weight in self.weights().items())
+        return [self._winner(), f"weights in the mixture: {weights}"]
+
+    def _winner(self) -> str:
+        near = str(self.ranking.index[0])
+        if not len(self.ahead):
+            return f"{near} predicts configurations left out best; no larger runs were held out"
+        far = str(self.ranking["ahead"].idxmax())
+        cuts = ", ".join(map(str, self.ahead.index))
+        if near == far:
+            return f"{near} predicts both configurations left out and held-out larger runs best (cuts {cuts})"
+        gain = float(self.ranking["ahead"][far]) - float(self.ranking["ahead"][near])
+        return (
+            f"{near} predicts configurations left out best, but {far} held-out larger runs (by {gain:.2f} nats a "
+            f"run, cuts {cuts}): beyond the data go by {far} or by the mixture"
+        )
+
+    @property
+    def warnings(self) -> list[str]:
+        """Ranks within their error, and importance sampling that cannot be trusted."""
+        best, second = self.ranking.index[:2]
+        gap, se = abs(self.ranking["elpd_diff"].iloc[1]), self.ranking["dse"].iloc[1]
+        close = f"leave-one-out does not tell {best} from {second}: they differ by {gap:.1f} (se {se:.1f}) of elpd"
+        return [*([close] if gap < max(PRACTICAL, 2 * se) else []), *self.untrusted]
+
+    @property
+    def untrusted(self) -> list[str]:
+        """Configurations that importance sampling cannot be trusted with, and that were not refitted."""
+        bad = (self.pareto_k > BAD_K).sum() - self.ranking["refits"]
+        laws = ", ".join(f"{count:.0f} under {name}" for name, count in bad.items() if count > 0)
+        if not laws:
+            return []
+        return [
+            f"configurations out of {len(self.pareto_k)} that weigh too much for importance sampling (Pareto-k above "
+            f"{BAD_K:g}): {laws}; leave them out by refits, refit=True"
+        ]
 
     def weights(self, by: str | None = None) -> dict[str, float]:
         """The weight of each law in a mixture; they sum to 1.
@@ -64,7 +109,7 @@ class Comparison:
             "loo": stacking of PSIS-LOO, which rewards the fit to these runs. Default: "ahead" where the table
             allows cuts, else "equal".
         """
-        names = list(map(str, self.table.index))
+        names = list(map(str, self.ranking.index))
         by = by or ("ahead" if len(self.ahead) else "equal")
         if by == "ahead" and len(self.ahead):
             total = self.ahead[names].sum().to_numpy()
@@ -72,7 +117,7 @@ class Comparison:
         elif by == "equal":
             share = np.ones(len(names))
         elif by == "loo":
-            share = self.table["weight"].to_numpy()
+            share = self.ranking["weight"].to_numpy()
         elif by == "ahead":
             raise InputError(
                 "no cut of this table leaves runs to fit and larger ones to forecast; mix by 'equal' or 'loo'"
@@ -81,36 +126,23 @@ class Comparison:
             raise InputError(f"laws are mixed by {by!r}; expected 'ahead', 'equal' or 'loo'")
         return {name: float(weight) for name, weight in zip(names, share / share.sum(), strict=True)}
 
-    @property
-    def verdict(self) -> str:
-        """Which law interpolates best, which forecasts larger runs best, and what follows where they differ."""
-        near = str(self.table.index[0])
-        if not len(self.ahead):
-            return f"{near} predicts configurations left out best; no larger runs were held out"
-        far = str(self.table["ahead"].idxmax())
-        cuts = ", ".join(map(str, self.ahead.index))
-        if near == far:
-            return f"{near} predicts both configurations left out and held-out larger runs best (cuts {cuts})"
-        gain = float(self.table["ahead"][far]) - float(self.table["ahead"][near])
-        return (
-            f"{near} predicts configurations left out best, but {far} held-out larger runs (by {gain:.2f} nats a "
-            f"run, cuts {cuts}): beyond the data go by {far} or by the mixture"
-        )
-
     def predict(
         self,
-        params: Any = None,
-        tokens: Any = None,
+        params: Quantities | None = None,
+        tokens: Quantities | None = None,
         *,
         group: str | None = None,
         by: str | None = None,
-        **inputs: Any,
+        drift: Drift | float | bool | None = None,
+        **inputs: Quantities,
     ) -> Forecast:
         """A forecast that mixes the laws' draws by their `weights`; other arguments as for `predict`."""
         import xarray as xr
 
         names = list(self.fits)
-        forecasts = [predict(self.fits[name], params, tokens, group=group, **inputs) for name in names]
+        forecasts = [
+            predict(self.fits[name], params, tokens, group=group, drift=drift, **inputs) for name in names
+        ]
         # As many draws as the shortest fit has.
         shape = {dim: min(f.mean.sizes[dim] for f in forecasts) for dim in ("chain", "draw")}
         first = {dim: slice(size) for dim, size in shape.items()}
@@ -119,25 +151,21 @@ class Comparison:
         pick = rng.choice(len(names), size=tuple(shape.values()), p=[share[name] for name in names])
         chosen = xr.DataArray(pick, dims=tuple(shape))
 
-        def mixed(kind: str) -> Any:
+        def mixed(what: str) -> "xr.DataArray":
             # Broadcast, because one fit may tell groups apart where another does not.
-            draws = xr.broadcast(*(getattr(forecast, kind).isel(first) for forecast in forecasts))
-            stacked = xr.concat(draws, dim="law").isel(law=chosen)
-            return stacked.transpose("chain", "draw", ..., "point")
+            draws = xr.broadcast(*(getattr(f, what).isel(first) for f in forecasts))
+            drawn: xr.DataArray = xr.concat(draws, dim="law").isel(law=chosen)
+            return drawn.transpose("chain", "draw", ..., "point")
 
-        first_of = forecasts[0]
-        return Forecast(
-            first_of.inputs,
-            mixed("mean"),
-            mixed("drift"),
-            mixed("new_run"),
-            first_of.decades_beyond,
-            first_of.response,
-        )
+        return replace(forecasts[0], mean=mixed("mean"), drift=mixed("drift"), new_run=mixed("new_run"))
 
 
 def compare(
-    fits: "Mapping[str, Posterior]", *, refit: bool = True, ahead: bool = True, progress: Any = False
+    fits: "Mapping[str, Posterior]",
+    *,
+    refit: bool = True,
+    ahead: bool = True,
+    progress: bool | Report = False,
 ) -> Comparison:
     """Rank laws by PSIS-LOO over configurations, beside how they forecast larger runs held out.
 
@@ -146,7 +174,7 @@ def compare(
 
     Parameters
     ----------
-    fits : mapping of str to Fit
+    fits : mapping of str to Posterior
         Fits of the same table.
     refit : bool
         Refit where Pareto-k is above 0.7.
@@ -160,62 +188,42 @@ def compare(
     InputError
         For fewer than two fits, or fits of different tables.
     """
+    # pandas loads when there is a table to make, and not on import.
     import pandas as pd
 
     _same_runs(fits)
-    pointwise, pareto, p_eff, refitted = {}, {}, {}, {}
-    for name, fit in fits.items():
-        log_likelihood = fit.tree["log_likelihood"]["log_likelihood"]
-        values, k = _psis_loo(log_likelihood)
-        bad = np.flatnonzero(~(k <= BAD_K)) if refit else np.array([], int)
-        with progress_bar(progress if len(bad) else False, f"{name}: exact leave-one-out") as report:
-            for i, (cluster, value) in enumerate(left_out(fit, bad)):
-                values[cluster] = value
-                if report:
-                    report("refits", i + 1, len(bad))
-        flat = log_likelihood.to_numpy().reshape(-1, len(values))
-        pointwise[name], pareto[name], refitted[name] = values, k, len(bad)
-        p_eff[name] = float(np.sum(_log_mean_exp(flat) - values))
-    elpd = pd.DataFrame(pointwise)
-    total = elpd.sum().sort_values(ascending=False)
-    best = elpd[total.index[0]]
-    n = len(elpd)
-    weights = stacking_weights(elpd.to_numpy())
-    table = pd.DataFrame(
-        {
-            "elpd": total,
-            "se": elpd.std(ddof=1) * np.sqrt(n),
-            "elpd_diff": total - best.sum(),
-            "dse": elpd.sub(best, axis=0).std(ddof=1) * np.sqrt(n),
-            "p": pd.Series(p_eff),
-            "weight": pd.Series(weights, index=elpd.columns),
-            "worst_k": pd.Series({name: float(np.max(k)) for name, k in pareto.items()}),
-            "refits": pd.Series(refitted),
-        }
-    ).loc[total.index]
-    table.index.name = "law"
+    loo = {name: leave_one_out(fit, name, refit=refit, progress=progress) for name, fit in fits.items()}
+    elpd = pd.DataFrame({name: found.log_density for name, found in loo.items()})
+    pareto_k = pd.DataFrame({name: found.pareto_k for name, found in loo.items()})
     forecasts = pd.DataFrame(
         {name: _ahead(fit, progress) if ahead else pd.Series(dtype=float) for name, fit in fits.items()}
     ).dropna()
-    table["ahead"] = forecasts.mean()
-    return Comparison(dict(fits), table, elpd, pd.DataFrame(pareto), forecasts)
+    total = elpd.sum().sort_values(ascending=False)
+    best = elpd[total.index[0]]
+    root = np.sqrt(len(elpd))
+    ranking = pd.DataFrame(
+        {
+            "elpd": total,
+            "se": elpd.std(ddof=1) * root,
+            "elpd_diff": total - best.sum(),
+            "dse": elpd.sub(best, axis=0).std(ddof=1) * root,
+            "p": pd.Series({name: found.p for name, found in loo.items()}),
+            "weight": pd.Series(stacking_weights(elpd.to_numpy()), index=elpd.columns),
+            "worst_k": pareto_k.max(skipna=False),
+            "refits": pd.Series({name: found.refits for name, found in loo.items()}),
+            "ahead": forecasts.mean(),
+        }
+    ).loc[total.index]
+    return Comparison(dict(fits), ranking.rename_axis("law"), elpd, pareto_k, forecasts)
 
 
-def _ahead(fit: "Posterior", progress: Any) -> "pd.Series[float]":
+def _ahead(fit: "Posterior", progress: bool | Report) -> "pd.Series[float]":
     """The mean log predictive density of the larger runs beyond each rolling cut; empty where none can be made."""
     import pandas as pd
 
-    pooling = fit.provenance["pooling"]
+    asked: ModelSettings = {"noise": fit.noise, "pooling": fit.pooling}
     try:
-        found = backtest(
-            fit.runs,
-            fit.law,
-            noise=fit.noise,
-            pooling=pooling,
-            baselines=False,
-            progress=progress,
-            sampler=fit.sampler,
-        )
+        found = backtest(fit.runs, fit.law, baselines=False, progress=progress, sampler=fit.sampler, **asked)
     except InputError:
         return pd.Series(dtype=float)
     return found.runs.groupby("cut")["log_density"].mean()
@@ -237,77 +245,3 @@ def _same_runs(fits: "Mapping[str, Posterior]") -> None:
                 f"{names[0]} and {name} see different configurations in the same runs, because their groups "
                 "differ; compare needs the same ones to leave out"
             )
-
-
-def _psis_loo(log_likelihood: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Leave-one-out log densities and Pareto-k of each cluster."""
-    import arviz_stats as azs
-    import xarray as xr
-
-    # ArviZ wants a posterior beside the log likelihood, and reads only its shape.
-    tree = xr.DataTree.from_dict(
-        {
-            "log_likelihood": log_likelihood.to_dataset(name="log_loss"),
-            "posterior": log_likelihood.isel(cluster=0, drop=True).to_dataset(name="any"),
-        }
-    )
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Estimated shape parameter of Pareto", UserWarning
-        )  # told by worst_k
-        loo = azs.loo(tree, pointwise=True)
-    return loo.elpd_i.to_numpy().copy(), loo.pareto_k.to_numpy().copy()
-
-
-def left_out(fit: "Posterior", clusters: Iterable[int]) -> Iterator[tuple[int, float]]:
-    """Each configuration, and its log predictive density under the law fitted to all the others; as they come."""
-    # JAX and PyMC load when something is sampled, and not on import.
-    from bayes_scaling.sampling.job import Job
-    from bayes_scaling.sampling.sample import sample_many
-
-    data = model_data(fit.runs, fit.law, fit.noise)
-
-    def jobs() -> Iterator[Job]:
-        for cluster in map(int, clusters):
-            left = fit.runs.clusters == cluster
-            # Weight 0 leaves a row out of the likelihood; the same compiled program serves every refit.
-            kept = data | {"weight": np.where(left, 0.0, 1.0)}
-            score = {"weight": np.where(left, 1.0, 0.0)}
-            sampler = replace(fit.sampler, seed=fit.seed + 1 + cluster)
-            yield Job(cluster, fit.structure, kept, sampler, score=score)
-
-    for cluster, came in sample_many(jobs()):
-        if isinstance(came, Exception):
-            raise came
-        log_density = came.log_likelihood[..., cluster]  # type: ignore[index]
-        yield cluster, float(_log_mean_exp(log_density.ravel()))  # type: ignore[misc]
-
-
-def _log_mean_exp(values: np.ndarray) -> np.ndarray:
-    """Logarithm of the mean of exponentials over the first axis."""
-    from scipy.special import logsumexp
-
-    return logsumexp(values, axis=0) - np.log(len(values))
-
-
-def stacking_weights(log_density: np.ndarray) -> np.ndarray:
-    """Weights of the mixture with the largest summed log density (Yao et al. 2018, arXiv:1704.02030).
-
-    Parameters
-    ----------
-    log_density : ndarray, shape (configurations, laws)
-
-    Returns
-    -------
-    ndarray, shape (laws,)
-    """
-    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
-    weights = np.full(density.shape[1], 1 / density.shape[1])
-    # Expectation-maximisation of the mixing proportions: monotone, and the problem is concave.
-    for _ in range(20_000):
-        share = weights * density
-        updated = (share / share.sum(axis=1, keepdims=True)).mean(axis=0)
-        if np.max(np.abs(updated - weights)) < 1e-10:
-            break
-        weights = updated
-    return weights

@@ -2,23 +2,28 @@
 
 "The corpus moves the offset and not the slope" is a statement about structures: that nothing is lost when groups share
 the exponents, and much when they share the rest. Each structure is one fit, in which the named parameters are partially
-pooled and the others shared; noise may always differ. Differences of expected log predictive density are paired by
-configuration, with their standard errors.
+pooled and the others shared; noise may always differ. Differences of expected log predictive density (elpd) are paired
+by configuration, with their standard errors.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.load import load_runs
+from bayes_scaling.data.load import RunsLike, load_runs
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
-from bayes_scaling.evaluation.compare import Comparison, compare
+from bayes_scaling.evaluation.compare import PRACTICAL, Comparison, compare
+from bayes_scaling.inference.result import Result
 from bayes_scaling.inference.sample_posterior import sample_posterior
 from bayes_scaling.inference.spec import make_spec
 from bayes_scaling.laws.base import Law, get_law
+from bayes_scaling.laws.priors import Prior
+from bayes_scaling.model.build import Pooling
+from bayes_scaling.model.noise import Noise
+from bayes_scaling.sampling.progress import Report
 from bayes_scaling.sampling.settings import Sampler
 
 if TYPE_CHECKING:
@@ -26,12 +31,9 @@ if TYPE_CHECKING:
 
 NONE, ALL, OFFSETS, EXPONENTS = "none differ", "all differ", "offsets differ", "slopes differ"
 
-PRACTICAL = 4.0
-"""A difference of elpd below this is no reason to prefer a structure (Sivula et al. 2020, arXiv:2008.10296)."""
 
-
-@dataclass(frozen=True, eq=False)
-class PoolingComparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class PoolingComparison(Result):
     """Structures of pooling, ranked, and what each parameter's own difference is worth.
 
     Attributes
@@ -51,49 +53,67 @@ class PoolingComparison:
         """Elpd of one structure less that of another, and its standard error."""
         return _difference(self.comparison.pointwise, structure, over)
 
+    def table(self, prob: float = 0.9) -> "pd.DataFrame":
+        """The parameters; standard errors stand for intervals, so that ``prob`` changes nothing."""
+        return self.parameters.copy()
+
+    def sentences(self, prob: float = 0.9) -> list[str]:
+        """What the differences say: of all parameters, of slopes and of offsets, then of each parameter."""
+        return list(self._sentences())
+
+    def _sentences(self) -> Iterator[str]:
+        gain, se = self.difference(ALL, NONE)
+        word = "differ" if _verdict(gain, se) == "differs" else "show no sign of a difference"
+        yield f"the groups {word}: letting all parameters differ is worth {gain:.1f} (se {se:.1f}) of elpd"
+        for shared, kept, structure in (("slopes", "offsets", OFFSETS), ("offsets", "slopes", EXPONENTS)):
+            if structure in self.comparison.fits:
+                gain, se = self.difference(ALL, structure)
+                needs = _verdict(gain, se) == "differs"
+                answer = f"also need different {shared}" if needs else f"can share the same {shared}"
+                yield (
+                    f"with the {kept} free to differ, the groups {answer}: letting those differ too is worth "
+                    f"{gain:.1f} (se {se:.1f})"
+                )
+        for name, row in self.parameters.to_dict("index").items():
+            yield (
+                f"{name} ({row['kind']}): {row['verdict']}; sharing it alone costs {row['needed']:.1f} "
+                f"(se {row['needed se']:.1f}), letting it alone differ is worth {row['alone']:.1f} "
+                f"(se {row['alone se']:.1f})"
+            )
+
     @property
-    def verdicts(self) -> list[str]:
-        """What the differences say, one sentence each."""
-        return list(_verdicts(self))
-
-    def __str__(self) -> str:
-        return "\n".join(
-            [
-                *self.verdicts,
-                "",
-                self.parameters.to_string(float_format=lambda x: f"{x:.2f}"),
-                "",
-                str(self.comparison),
-            ]
-        )
+    def warnings(self) -> list[str]:
+        """Structures whose importance sampling cannot be trusted."""
+        return self.comparison.untrusted
 
 
-def structures(law: Law) -> dict[str, dict[str, str]]:
+def structures(law: Law) -> dict[str, dict[str, Pooling]]:
     """The poolings that are compared: which parameters differ between groups, by name."""
     names = law.parameters
     offsets = [name for name in names if not law.roles[name].bends]
     slopes = [name for name in names if law.roles[name].bends]
-    differing = {NONE: [], ALL: list(names)}
+    differing: dict[str, list[str]] = {NONE: [], ALL: list(names)}
     if offsets and slopes:
         differing |= {OFFSETS: offsets, EXPONENTS: slopes}
     if len(names) > 1:
         differing |= {f"only {name}": [name] for name in names}
         differing |= {f"all but {name}": [other for other in names if other != name] for name in names}
     return {
-        key: {name: "partial" if name in chosen else "complete" for name in names} | {"sigma": "partial"}
+        key: {name: "partial" if name in (*chosen, "sigma") else "complete" for name in (*names, "sigma")}
         for key, chosen in differing.items()
     }
 
 
 def compare_pooling(
-    runs: Any,
+    runs: RunsLike,
     law: str | Law = "chinchilla",
     *,
     group: str | None = None,
+    noise: str | Noise | None = None,
+    priors: Mapping[str, Prior] | None = None,
     refit: bool = True,
-    progress: Any = False,
+    progress: bool | Report = False,
     sampler: Sampler | None = None,
-    **options: Any,
 ) -> PoolingComparison:
     """Which parameters of a law differ between groups.
 
@@ -102,14 +122,13 @@ def compare_pooling(
     runs : Runs, DataFrame or path
         With two groups or more.
     law : str or Law
-    group : str, optional
+    group, noise, priors, optional
         As for `fit`.
     refit : bool
         Leave out in truth where importance sampling cannot be trusted.
     progress : bool or callable
         As for `fit`.
-    **options
-        As for `make_spec`, but for pooling: noise, priors.
+    sampler : Sampler, optional
 
     Returns
     -------
@@ -121,14 +140,12 @@ def compare_pooling(
         For a table of one group.
     """
     family = get_law(law)
-    if "pooling" in options:
-        raise InputError("compare_pooling tries poolings of its own; leave pooling out")
     table = runs if isinstance(runs, Runs) else load_runs(runs, group=group, inputs=family.columns)
     if len(table.groups) < 2:
         raise InputError(f"{table.name} has one group; differences between groups need two or more")
     fits = {
         name: sample_posterior(
-            make_spec(table, family, pooling=pooling, sampler=sampler, **options), progress
+            make_spec(table, family, pooling=pooling, noise=noise, priors=priors, sampler=sampler), progress
         )
         for name, pooling in structures(family).items()
     }
@@ -137,6 +154,7 @@ def compare_pooling(
 
 def judged(comparison: Comparison, law: Law) -> PoolingComparison:
     """What each parameter's own difference is worth, from the compared structures."""
+    # pandas loads when there is a table to make, and not on import.
     import pandas as pd
 
     rows = []
@@ -150,12 +168,11 @@ def judged(comparison: Comparison, law: Law) -> PoolingComparison:
                 "verdict": _verdict_of_one(needed, needed_se, alone, alone_se),
             }
         )  # fmt: skip
-    return PoolingComparison(
-        comparison, pd.DataFrame(rows).set_index("parameter") if rows else pd.DataFrame()
-    )
+    names = ["parameter", "kind", "needed", "needed se", "alone", "alone se", "verdict"]
+    return PoolingComparison(comparison, pd.DataFrame(rows, columns=names).set_index("parameter"))
 
 
-def _difference(pointwise: Any, structure: str, over: str) -> tuple[float, float]:
+def _difference(pointwise: "pd.DataFrame", structure: str, over: str) -> tuple[float, float]:
     gap = (pointwise[structure] - pointwise[over]).to_numpy()
     return float(gap.sum()), float(gap.std(ddof=1) * np.sqrt(len(gap)))
 
@@ -172,23 +189,3 @@ def _verdict_of_one(needed: float, needed_se: float, alone: float, alone_se: flo
     if verdict.startswith("no sign") and by_itself == "differs":
         return "differs, or another in its place"
     return verdict
-
-
-def _verdicts(found: PoolingComparison) -> Iterator[str]:
-    known: Mapping[str, Any] = found.comparison.fits
-    gain, se = found.difference(ALL, NONE)
-    word = "differ" if _verdict(gain, se) == "differs" else "show no sign of a difference"
-    yield f"The groups {word}: letting all parameters differ is worth {gain:.1f} (se {se:.1f}) of elpd."
-    for shared, kept, structure in (("slopes", "offsets", OFFSETS), ("offsets", "slopes", EXPONENTS)):
-        if structure in known:
-            gain, se = found.difference(ALL, structure)
-            needs = _verdict(gain, se) == "differs"
-            yield (
-                f"With the {kept} free to differ, the groups {'also need' if needs else 'can share the same'} "
-                f"{'different ' if needs else ''}{shared}: letting those differ too is worth {gain:.1f} (se {se:.1f})."
-            )
-    for row in found.parameters.itertuples():
-        yield (
-            f"{row.Index} ({row.kind}): {row.verdict}; sharing it alone costs {row.needed:.1f} (se {row[3]:.1f}), "
-            f"letting it alone differ is worth {row.alone:.1f} (se {row[5]:.1f})."
-        )

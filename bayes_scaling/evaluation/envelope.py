@@ -1,11 +1,13 @@
 """The envelope of training curves: which model size is best at a budget, and the line through them."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from bayes_scaling.errors import InputError
+from bayes_scaling.inference.intervals import tails
+from bayes_scaling.laws.elementwise import exp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,19 +22,92 @@ TRIES = 20
 """Draws of noise until as many models share the envelope."""
 
 
-def envelope(
-    runs: "Runs", sigma: "xr.DataArray", window: float, seed: int
-) -> tuple["xr.DataArray", "Callable[[Any], xr.DataArray]", "pd.DataFrame"]:
-    """The exponent, the line and the points of the envelope, one line per draw.
+class Line(NamedTuple):
+    """An approach to N_opt.
+
+    Attributes
+    ----------
+    exponent : xarray.DataArray
+        a of N_opt ~ C^a, dims (chain, draw).
+    along : callable
+        From budgets in FLOPs to draws of N_opt, dims (chain, draw, point).
+    points : DataFrame
+        What the line rests on: approach, flops, params with the lower and upper bound of its 90% interval, runs.
+    """
+
+    exponent: "xr.DataArray"
+    along: "Callable[[np.ndarray], xr.DataArray]"
+    points: "pd.DataFrame"
+
+
+def envelope(runs: "Runs", sigma: "xr.DataArray", window: float, seed: int) -> Line:
+    """The envelope, one line per draw of the noise's scale, dims (chain, draw).
 
     Each draw adds noise as large as the law's, one value for a whole training curve, and finds the best curve in each
-    window of compute. Windows whose best model is the smallest or the largest that they hold say nothing of an optimum.
+    window of compute. Windows whose best model is the smallest or the largest in them say nothing of an optimum.
     Each model size counts once, in the middle of the stretch where it is best, and the line is drawn from the posterior
     of a regression through these points (flat in the line and in the log of its scatter).
+
+    Raises
+    ------
+    InputError
+        If too few windows have three sizes, or too few sizes an optimum.
     """
+    # Here and below: pandas and xarray load when approaches are compared, and not on import.
     import pandas as pd
     import xarray as xr
 
+    loss, centres, size = _windows(runs, window)
+    there = np.where(np.isfinite(loss), size, np.nan)
+    smallest, largest = np.nanmin(there, axis=1), np.nanmax(there, axis=1)
+    rng = np.random.default_rng([seed, 707])
+    flat = sigma.to_numpy().ravel()
+    a, at_reference = np.empty(len(flat)), np.empty(len(flat))
+    origin = centres.mean()
+    chosen = np.empty((len(flat), len(centres)))
+    for i, scale in enumerate(flat):
+        for _ in range(TRIES):
+            best = size[np.argmin(loss + scale * rng.standard_normal(len(size)), axis=1)]
+            chosen[i] = np.where((best > smallest) & (best < largest), best, np.nan)
+            inside = np.isfinite(chosen[i])
+            sizes, of = np.unique(chosen[i, inside], return_inverse=True)
+            if len(sizes) >= FEWEST:
+                break
+        else:
+            raise InputError(
+                f"{len(sizes)} model sizes make up the envelope (those at its edges left out); a line takes {FEWEST}"
+            )
+        middle = np.bincount(of, centres[inside]) / np.bincount(of)
+        a[i], at_reference[i] = _regressed(middle - origin, sizes, rng)
+
+    def as_draws(values: np.ndarray) -> "xr.DataArray":
+        return xr.DataArray(values.reshape(sigma.shape), dims=sigma.dims)
+
+    def along(flops: np.ndarray) -> "xr.DataArray":
+        beyond = xr.DataArray(np.log(np.atleast_1d(flops)) - origin, dims="point")
+        sizes: xr.DataArray = exp(as_draws(at_reference) + as_draws(a) * beyond)
+        return sizes
+
+    identified = np.isfinite(chosen).mean(0) >= 0.5
+    low, middle_n, high = np.nanquantile(chosen[:, identified], tails(0.9), axis=0)
+    points = pd.DataFrame(
+        {
+            "approach": "envelope",
+            "flops": np.exp(centres[identified]),
+            "params": np.exp(middle_n),
+            "lower": np.exp(low),
+            "upper": np.exp(high),
+            "runs": np.isfinite(loss[identified]).sum(1),
+        }
+    )
+    return Line(as_draws(a), along, points)
+
+
+def _windows(runs: "Runs", window: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log loss of each curve in the middle of each window, shape (windows, curves), infinite where it has none there.
+
+    Also log C of the windows and log N of the curves. Without training curves each run is a curve.
+    """
     x, log_n = np.log(runs.flops), np.log(runs.params)
     width = window * np.log(10)
     edges = x.min() + width * np.arange(int(np.ceil(np.ptp(x) / width + 1e-9)) + 1)
@@ -40,7 +115,7 @@ def envelope(
     curves = runs.clusters if "trajectory" in runs.table else np.arange(len(runs))
     count = int(curves.max()) + 1
     size = np.array([log_n[curves == c].mean() for c in range(count)])
-    loss = np.full((len(centres), count), np.inf)  # of a curve in the middle of a window
+    loss = np.full((len(centres), count), np.inf)
     if "trajectory" in runs.table:
         for c in range(count):
             order = np.argsort(x[curves == c])
@@ -56,55 +131,11 @@ def envelope(
             fall = np.polyfit(centres[some], loss[some].min(1), 1)[0] if some.sum() > 1 else 0.0
     # One curve alone is best by default; two are not enough to tell an optimum from an edge.
     full = np.isfinite(loss).sum(1) >= 3
-    loss, centres = loss[full], centres[full]
-    if len(centres) < FEWEST:
+    if full.sum() < FEWEST:
         raise InputError(
-            f"{len(centres)} windows of compute hold three model sizes; an envelope takes {FEWEST}"
+            f"{full.sum()} windows of compute hold three model sizes; an envelope takes {FEWEST}"
         )
-    there = np.where(np.isfinite(loss), size, np.nan)
-    smallest, largest = np.nanmin(there, axis=1), np.nanmax(there, axis=1)
-    rng = np.random.default_rng([seed, 707])
-    flat = sigma.to_numpy().ravel()
-    a, at_reference = np.empty(len(flat)), np.empty(len(flat))
-    origin = centres.mean()
-    chosen = np.empty((len(flat), len(centres)))
-    for i, scale in enumerate(flat):
-        for _ in range(TRIES):
-            best = size[np.argmin(loss + scale * rng.standard_normal(count), axis=1)]
-            chosen[i] = np.where((best > smallest) & (best < largest), best, np.nan)
-            inside = np.isfinite(chosen[i])
-            sizes, of = np.unique(chosen[i, inside], return_inverse=True)
-            if len(sizes) >= FEWEST:
-                break
-        else:
-            raise InputError(
-                f"{len(sizes)} model sizes make up the envelope (those at its edges left out); a line takes {FEWEST}"
-            )
-        middle = np.bincount(of, centres[inside]) / np.bincount(of)
-        a[i], at_reference[i] = _regressed(middle - origin, sizes, rng)
-    shape = dict(zip(sigma.dims, sigma.shape, strict=True))
-
-    def as_draws(values: np.ndarray) -> "xr.DataArray":
-        return xr.DataArray(values.reshape(tuple(shape.values())), dims=tuple(shape))
-
-    def line(flops: Any) -> "xr.DataArray":
-        beyond = xr.DataArray(np.log(np.atleast_1d(flops)) - origin, dims="point")
-        drawn: Any = np.exp(as_draws(at_reference) + as_draws(a) * beyond)
-        return drawn
-
-    told = np.isfinite(chosen).mean(0) >= 0.5
-    low, middle_n, high = np.nanquantile(chosen[:, told], [0.05, 0.5, 0.95], axis=0)
-    table = pd.DataFrame(
-        {
-            "approach": "envelope",
-            "flops": np.exp(centres[told]),
-            "params": np.exp(middle_n),
-            "lower": np.exp(low),
-            "upper": np.exp(high),
-            "runs": np.isfinite(loss[told]).sum(1),
-        }
-    )
-    return as_draws(a), line, table
+    return loss[full], centres[full], size
 
 
 def _regressed(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:

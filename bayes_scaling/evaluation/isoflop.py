@@ -13,17 +13,19 @@ the other and sizes span a factor of a thousand. No interval knows of that.
 
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import format_flops, parse_quantities
+from bayes_scaling.data.units import Quantities, format_flops, parse_quantities
 from bayes_scaling.errors import DoubtfulFitWarning, InputError
+from bayes_scaling.inference.intervals import tails
 from bayes_scaling.inference.sample_posterior import sample_posterior
-from bayes_scaling.inference.spec import make_spec
+from bayes_scaling.inference.spec import ModelSettings, make_spec
 from bayes_scaling.laws.base import Law
-from bayes_scaling.laws.elementwise import expm1, log
-from bayes_scaling.laws.priors import LogNormal, Normal
+from bayes_scaling.laws.elementwise import Array, Computed, exp, expm1, log
+from bayes_scaling.laws.priors import LogNormal, Normal, Prior
+from bayes_scaling.model.build import Pooling
 from bayes_scaling.model.noise import Noise, NoiseModel
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ FEWEST_SIZES, FEWEST_BUDGETS = 5, 3
 
 # `level` and `m` have a value for each budget, around a power of C; the rest is shared by all.
 _PARTIAL = ("level", "m")
-_SHARED: dict[str, Any] = {
+_SHARED: dict[str, Prior] = {
     "level": LogNormal(2.5, 0.6, between=0.05),
     "slope": Normal(0.05, 0.05),
     "curvature": LogNormal(0.07, 1.0),
@@ -51,13 +53,18 @@ _SHARED: dict[str, Any] = {
 }
 
 
-def _parabola(N, C, *, level, slope, curvature, fading, m, a):
+def _parabola(
+    N: Array, C: Array, *, level: Array, slope: Array, curvature: Array, fading: Array, m: Array, a: Array
+) -> Computed:
     """isoFLOP profiles that are parabolas in log N."""
     u = log(N) - m - a * log(C)
     return level * C**-slope + curvature * C**-fading * u**2 / 2
 
 
-def _asymmetric(N, C, *, level, slope, curvature, fading, m, a, alpha, beta):
+def _asymmetric(
+    N: Array, C: Array, *, level: Array, slope: Array, curvature: Array, fading: Array, m: Array, a: Array,
+    alpha: Array, beta: Array,
+) -> Computed:  # fmt: skip
     """isoFLOP profiles with the shape that an additive power law gives them."""
     u = log(N) - m - a * log(C)
     rise = (expm1(-alpha * u) / alpha + expm1(beta * u) / beta) / (alpha + beta)
@@ -84,14 +91,14 @@ PROFILES = {
 """The models of approach 2, by the shape of a profile; inputs are params and flops, groups are budgets."""
 
 
-def isoflop_runs(runs: "Runs", budgets: Any = None, window: float = WINDOW) -> "Runs":
+def isoflop_runs(runs: "Runs", budgets: Quantities | None = None, window: float = WINDOW) -> "Runs":
     """The runs that lie in isoFLOP profiles, grouped by budget.
 
     Parameters
     ----------
     runs : Runs
     budgets : sequence of numbers or strings, optional
-        Default: the windows that hold the most runs, fullest first, as long as they hold enough model sizes.
+        Default: the windows with the most model sizes, as long as they have enough.
     window : float
         In powers of ten of compute.
 
@@ -137,31 +144,34 @@ def isoflop_runs(runs: "Runs", budgets: Any = None, window: float = WINDOW) -> "
     return replace(kept, table=table, inputs=())
 
 
-def profile_options(law: Law, like: NoiseModel | None = None) -> dict[str, Any]:
+def profile_options(law: Law, like: NoiseModel | None = None) -> ModelSettings:
     """What `fit` is asked for with one of `PROFILES`: which parameters have a value for each budget; steady noise."""
-    names = (*law.parameters, "sigma")
-    pooling = {name: "partial" if name in _PARTIAL else "complete" for name in names}
-    return {"pooling": pooling, "noise": (like or Noise()).steady()}
+    pooling: dict[str, Pooling] = dict.fromkeys((*law.parameters, "sigma"), "complete")
+    return {
+        "pooling": pooling | dict.fromkeys(_PARTIAL, "partial"),
+        "noise": (like or Noise()).steady(),
+    }
 
 
 def profiles(grouped: "Runs", shape: str, like: "Posterior") -> "Posterior":
     """The hierarchical fit of all profiles of one shape, sampled as another fit was."""
     law = PROFILES[shape]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DoubtfulFitWarning)  # said as doubts
+        warnings.simplefilter("ignore", DoubtfulFitWarning)  # said as warnings of the result
         return sample_posterior(
             make_spec(grouped, law, **profile_options(law, like.noise), sampler=like.sampler)
         )
 
 
-def optimum(of_profiles: "Posterior", flops: Any) -> "xr.DataArray":
+def optimum(of_profiles: "Posterior", flops: np.ndarray) -> "xr.DataArray":
     """N_opt of some budgets: the line without the scatter of single budgets, dims (chain, draw, point)."""
+    # Here and below: pandas and xarray load when approaches are compared, and not on import.
     import xarray as xr
 
     posterior, reference = of_profiles.posterior, of_profiles.reference
-    x: Any = xr.DataArray(np.log(np.atleast_1d(flops) / reference["flops"]), dims="point")
-    drawn: Any = np.exp(posterior["m_population"] + posterior["a"] * x) * reference["params"]
-    return drawn
+    x = xr.DataArray(np.log(np.atleast_1d(flops) / reference["flops"]), dims="point")
+    sizes: xr.DataArray = exp(posterior["m_population"] + posterior["a"] * x) * reference["params"]
+    return sizes
 
 
 def optima(of_profiles: "Posterior", name: str) -> "pd.DataFrame":
@@ -175,7 +185,7 @@ def optima(of_profiles: "Posterior", name: str) -> "pd.DataFrame":
         x = np.log(flops / of_profiles.reference["flops"])
         draws = of_profiles.posterior.sel(group=label)
         n = of_profiles.reference["params"] * np.exp(draws["m"] + draws["a"] * x)
-        low, middle, high = np.quantile(n, [0.05, 0.5, 0.95])
+        low, middle, high = np.quantile(n, tails(0.9))
         rows.append(
             {
                 "approach": name,

@@ -1,17 +1,16 @@
 """Runs drawn from a law: at parameters that are known, or at parameters drawn from the prior of a fit.
 
-They are drawn as the model says that runs come about (see `noise`): the rows of a cluster share one effect and one
-scale of the Student-t, and measurement error counts where the design holds a column of it.
+Each noise draws its own runs: see `bayes_scaling.model.noise`. Measurement error counts where there is a column of it.
 """
 
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from bayes_scaling.data.load import load_runs
+from bayes_scaling.data.load import RunsLike, load_runs
 from bayes_scaling.data.reference import Reference
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import DoubtfulInputWarning, InputError
@@ -40,9 +39,9 @@ class Simulation:
 
 
 def simulate(
-    design: Any,
+    design: RunsLike,
     law: str | Law = DEFAULT,
-    parameters: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, ArrayLike] | None = None,
     *,
     noise: str | NoiseModel | None = None,
     group: str | None = None,
@@ -84,33 +83,7 @@ def simulate(
     chosen = get_law(law)
     layer = as_noise(noise, chosen.response)
     runs = _as_design(design, chosen, group)
-    needed = (*chosen.parameters, "sigma")
-    optional = layer.shared_priors(clustered=True, along=True)
-    given = dict(parameters or {})
-    for name in needed:
-        if name not in given:
-            raise InputError(
-                f"no value for {name!r}; law {chosen.name!r} is simulated with {', '.join(needed)}"
-            )
-    for name in given:
-        if name not in (*needed, *optional):
-            raise InputError(
-                f"law {chosen.name!r} is not simulated with {name!r}; it takes {', '.join(needed)}, "
-                f"and if wished {', '.join(optional)}"
-            )
-    values = {name: np.asarray(value, float) for name, value in given.items()}
-    for name, value in values.items():
-        if value.shape not in ((), (len(runs.groups),)) or (name in optional and value.shape):
-            raise InputError(
-                f"{name} has shape {value.shape}; expected one number"
-                + (f", or one for each of the {len(runs.groups)} groups" if name in needed else "")
-            )
-        if not np.isfinite(value).all() and name != "nu":
-            raise InputError(f"{name} is {value}; expected finite numbers")
-    positive = ["sigma", *(name for name, prior in optional.items() if isinstance(prior, LogNormal))]
-    for name in (name for name in positive if name in values):
-        if (values[name] < 0).any() or (name == "nu" and values[name] == 0):
-            raise InputError(f"{name} is {values[name]}; expected a positive number")
+    values = _values(runs, chosen, layer, dict(parameters or {}))
     point = Reference(dict(reference)) if isinstance(reference, Mapping) else reference
     return _drawn(runs, chosen, layer, values, np.random.default_rng(seed), reference=point)
 
@@ -131,6 +104,7 @@ def from_prior(asked: Spec, draws: int, seed: int = 0) -> Iterator[Simulation]:
     Simulation
         Draw by draw. A draw whose law is not a positive finite number somewhere in the design raises `InputError`.
     """
+    # JAX and PyMC load when something is drawn, and not on import.
     from bayes_scaling.sampling.sample import draw_prior
 
     drawn = draw_prior(asked.structure, draws, seed)
@@ -142,7 +116,36 @@ def from_prior(asked: Spec, draws: int, seed: int = 0) -> Iterator[Simulation]:
         yield Simulation(runs, truth)
 
 
-def _as_design(design: Any, law: Law, group: str | None) -> Runs:
+def _values(runs: Runs, law: Law, noise: NoiseModel, given: dict[str, ArrayLike]) -> dict[str, np.ndarray]:
+    """The parameters that were given, checked; each of shape () or (groups,)."""
+    needed = (*law.parameters, "sigma")
+    optional = noise.shared_priors(clustered=True, along=True)
+    for name in needed:
+        if name not in given:
+            raise InputError(f"no value for {name!r}; law {law.name!r} is simulated with {', '.join(needed)}")
+    for name in given:
+        if name not in (*needed, *optional):
+            raise InputError(
+                f"law {law.name!r} is not simulated with {name!r}; it takes {', '.join(needed)}, "
+                f"and if wished {', '.join(optional)}"
+            )
+    values = {name: np.asarray(value, float) for name, value in given.items()}
+    for name, value in values.items():
+        if value.shape not in ((), (len(runs.groups),)) or (name in optional and value.shape):
+            raise InputError(
+                f"{name} has shape {value.shape}; expected one number"
+                + (f", or one for each of the {len(runs.groups)} groups" if name in needed else "")
+            )
+        if not np.isfinite(value).all() and name != "nu":
+            raise InputError(f"{name} is {value}; expected finite numbers")
+    positive = ["sigma", *(name for name, prior in optional.items() if isinstance(prior, LogNormal))]
+    for name in (name for name in positive if name in values):
+        if (values[name] < 0).any() or (name == "nu" and values[name] == 0):
+            raise InputError(f"{name} is {values[name]}; expected a positive number")
+    return values
+
+
+def _as_design(design: RunsLike, law: Law, group: str | None) -> Runs:
     """The design as Runs, whether it has losses or not."""
     import pandas as pd
 
@@ -161,7 +164,7 @@ def _drawn(
     runs: Runs,
     law: Law,
     noise: NoiseModel,
-    values: Mapping[str, Any],
+    values: Mapping[str, np.ndarray],
     rng: np.random.Generator,
     *,
     reference: Reference | None = None,
@@ -170,7 +173,7 @@ def _drawn(
     """The runs with losses drawn from the model; measurement_sd, of log loss, stands before that of the design."""
     data = model_data(runs, law, noise)
 
-    def of_rows(name: str) -> Any:
+    def of_rows(name: str) -> np.ndarray:
         value = np.asarray(values[name])
         return value[runs.group_index] if value.ndim else value
 

@@ -116,13 +116,13 @@ class Forecast(Result):
         if (far > FAR).any():
             worst = max(self.decades_beyond, key=lambda name: float(self.decades_beyond[name].max()))
             found.append(
-                f"{_some(far > FAR)} beyond {FAR:g} decades from the data (up to {far.max():.1f}, in "
-                f"{worst}): the interval there rests on how far laws have missed less distant runs"
+                f"{_lying(far > FAR)} more than {FAR:g} decades beyond the data ({far.max():.1f} in {worst}): "
+                "the intervals there rest on how far laws have missed less distant runs"
             )
         if (far > 0).any() and float(np.abs(self.drift).max()) < 1e-9:
             found.append(
-                f"{_some(far > 0)} beyond the data, and the law is taken to hold there without drift: "
-                "real sweeps have left their laws by more than such an interval"
+                f"{_lying(far > 0)} beyond the data, and no drift from the law is allowed for: larger runs "
+                "have as a rule left their law by more than such intervals say"
             )
         if lost := float((~np.isfinite(self.new_run)).mean()):
             found.append(f"{lost:.1%} of the draws have no finite {self.response}")
@@ -135,8 +135,8 @@ def drifted(value: "xr.DataArray", drift: "xr.DataArray", response: Response) ->
     return moved if response == "loss" else moved / (1 - value + moved)
 
 
-def _some(which: np.ndarray) -> str:
-    """The points of a mask, shape (points,), as a subject."""
+def _lying(which: np.ndarray) -> str:
+    """The points of a mask, shape (points,), as the subject of a sentence."""
     return "the point lies" if len(which) == 1 else f"{which.sum()} of {len(which)} points lie"
 
 

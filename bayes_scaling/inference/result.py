@@ -119,9 +119,9 @@ class Result(ABC):
         if len(said) > LONGEST - 4:
             said = [*said[: LONGEST - 5], f"... {len(said) - LONGEST + 5} more sentences"]
         table = _labelled(self.table()).to_string(index=False, float_format=_four).splitlines()
-        room = LONGEST - len(said) - 1
-        if len(table) > room:
-            table = [*table[: room - 1], f"... {len(table) - room + 1} more rows"]
+        space = LONGEST - len(said) - 1
+        if len(table) > space:
+            table = [*table[: space - 1], f"... {len(table) - space + 1} more rows"]
         return "\n".join([*said, "", *table])
 
     __str__ = __repr__

@@ -108,7 +108,7 @@ def report(
         ],
         forecast=forecast_rows(forecast.table(prob), prob, parts=True) if forecast else [],
         allocation=allocation_rows(plan.table(prob), prob) if plan else [],
-        comparison=comparison_rows(comparison.table) if comparison else [],
+        comparison=comparison_rows(comparison.table()) if comparison else [],
         pictures=list(_pictures(fit, comparison, targets, valley, shown, prob)),
         summary=summary_rows(summary(fit, prob), prob),
         runs=_described(fit),
@@ -179,8 +179,7 @@ def _comparison_sentences(
     comparison: "Comparison", fit: "Posterior", targets: Any, budgets: Any, group: str, prob: float
 ) -> Iterator[str]:
     """Which law predicts best, and the forecast that mixes them."""
-    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in comparison.weights().items())
-    yield f"Of {len(comparison.table)} laws, {comparison.verdict}; weights in the mixture: {weights}."
+    yield f"Of {len(comparison.ranking)} laws, {'; '.join(comparison.sentences(prob))}."
     points = _points(fit.law.columns, targets, budgets)
     if points and all(rival.law.columns == fit.law.columns for rival in comparison.fits.values()):
         label = group if group in fit.groups or group == "new" else None
@@ -234,7 +233,7 @@ def _pictures(
         yield _picture(
             lambda figure: plot.comparison(comparison, ax=figure.subplots()),
             "Laws compared by how they predict configurations left out.",
-            (7.2, 1.5 + 0.5 * len(comparison.table)),
+            (7.2, 1.5 + 0.5 * len(comparison.ranking)),
         )
     yield _picture(
         lambda figure: plot.residuals(fit, fit.law.columns[0], prob=prob, ax=figure.subplots()),

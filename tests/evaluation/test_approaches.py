@@ -138,7 +138,7 @@ class TestEnvelope:
         assert abs(middle) < 0.3
         assert (points["lower"] <= points["upper"]).all()
 
-    def test_more_noise_is_more_doubt(self):
+    def test_more_noise_is_more_uncertainty(self):
         runs = runs_of(training_curves(), sigma=1e-4)
         quiet, loud = (float(envelope(runs, noise_of(s), 0.1, 3)[0].std()) for s in (1e-4, 0.003))
         assert loud > 1.5 * quiet
@@ -178,17 +178,17 @@ class TestSideBySide:
         )
 
     def test_what_is_not_in_the_table_is_said(self, found):
-        assert any("no training curves" in doubt for doubt in found.warnings)
+        assert any("no training curves" in warning for warning in found.warnings)
 
     def test_disagreement_is_told(self, found):
-        assert "the approaches agree" in found.verdict(0.999)
+        assert "the approaches agree" in found.sentences(0.999)[0]
         moved = found.exponent.copy()
         moved.loc[{"approach": "isoFLOP parabola"}] += 0.2
         apart = bs.Approaches(
             moved, found.flops, found.params, found.points, found.fits, found.warnings, found.lines
         )
-        assert apart.verdict().startswith("the approaches disagree: a of isoFLOP parabola less that of")
-        assert "and" in apart.verdict()
+        assert apart.sentences()[0].startswith("the approaches disagree: a of isoFLOP parabola less that of")
+        assert "and" in apart.sentences()[0]
 
     def test_the_picture(self, found):
         left, right = bs.plot.approaches(found, prob=0.8, figure=Figure())
@@ -200,7 +200,7 @@ class TestSideBySide:
     def test_a_table_without_profiles_keeps_the_law(self, single_fit):
         alone = single_fit.approaches("1e23")
         assert "law" in alone.names
-        assert any("no isoFLOP profiles: " in doubt for doubt in alone.warnings)
+        assert any("no isoFLOP profiles: " in warning for warning in alone.warnings)
 
     @pytest.mark.parametrize(
         ("options", "message"),

@@ -1,5 +1,6 @@
 """Held-out larger runs: cuts, scores, drift."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -8,8 +9,9 @@ from helpers import simulated_runs
 from scipy import stats
 
 import bayes_scaling as bs
-from bayes_scaling.evaluation.backtest import Ahead, of_draws
 from bayes_scaling.evaluation.baselines import huber_bootstrap, laplace
+from bayes_scaling.evaluation.predictive import predictive
+from bayes_scaling.evaluation.scores import scores_of_draws
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +54,11 @@ class TestDrift:
     def test_evidence_moves_it(self):
         prior = bs.Drift(0.02, lean=0.0)
         # One decade beyond, the law missed by 5% and by 6%; or by nothing at all.
-        missed, held = (
+        missed, right = (
             [stats.norm(0, np.hypot(s, 0.003)).logpdf(gap) for s in prior.scales] for gap in (0.055, 0.0)
         )
         assert prior.updated([missed]).sd > 1.3 * prior.sd
-        assert prior.updated([held, held]).sd < 0.8 * prior.sd
+        assert prior.updated([right, right]).sd < 0.8 * prior.sd
 
     def test_it_is_saved_with_a_fit(self, single_fit, tmp_path):
         wider = single_fit.with_drift(bs.Drift(0.05).updated([np.linspace(0, 1, 40)]))
@@ -101,9 +103,8 @@ class TestCuts:
         assert list(sizes.index) == ["posterior", "no drift", "Huber bootstrap", "Laplace"]
         assert sizes.nunique() == 1
 
-    def test_where_the_law_is_true_bands_hold_what_they_say(self, found):
-        held = found.table().loc["posterior", "coverage 90%"]
-        assert held >= 0.85
+    def test_where_the_law_is_true_bands_cover_what_they_say(self, found):
+        assert found.table().loc["posterior", "coverage 90%"] >= 0.85
         assert found.drift.sd < bs.Drift().sd
 
     def test_a_group_with_no_past_is_not_forecast(self, runs):
@@ -129,20 +130,20 @@ class TestCuts:
 class TestScores:
     def test_of_draws_from_a_normal(self):
         draws = np.random.default_rng(0).normal(1.0, 0.2, (20_000, 1))
-        scores = of_draws(draws, np.array([1.1]))
-        assert scores["log_density"][0] == pytest.approx(stats.norm(1.0, 0.2).logpdf(1.1), abs=0.03)
-        assert scores["pit"][0] == pytest.approx(stats.norm(1.0, 0.2).cdf(1.1), abs=0.01)
+        scores = scores_of_draws(draws, np.array([1.1]))
+        assert scores.log_density[0] == pytest.approx(stats.norm(1.0, 0.2).logpdf(1.1), abs=0.03)
+        assert scores.pit[0] == pytest.approx(stats.norm(1.0, 0.2).cdf(1.1), abs=0.01)
         z = 0.5
         crps = 0.2 * (z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - 1 / np.sqrt(np.pi))
-        assert scores["crps"][0] == pytest.approx(crps, rel=0.03)
-        assert scores["width"][0] == pytest.approx(2 * 1.645 * 0.2, rel=0.03)
+        assert scores.crps[0] == pytest.approx(crps, rel=0.03)
+        assert scores.width[0] == pytest.approx(2 * 1.645 * 0.2, rel=0.03)
 
     def test_of_a_fit_agree_with_those_of_its_draws(self, single_fit, runs):
         test = runs.select(np.arange(80) < 5)
-        ahead = Ahead(single_fit, test).scores(bs.Drift(0.0))
+        ahead = predictive(single_fit, test).scores(bs.Drift(0.0))
         forecast = single_fit.predict(test.params, test.tokens, drift=False)
         draws = np.log(forecast.new_run.to_numpy().reshape(-1, 5))
-        np.testing.assert_allclose(of_draws(draws, test.log_loss)["pit"], ahead["pit"], atol=0.06)
+        np.testing.assert_allclose(scores_of_draws(draws, test.log_loss).pit, ahead.pit, atol=0.06)
 
     @pytest.mark.parametrize("baseline", [huber_bootstrap, laplace])
     def test_baselines_find_the_truth_inside_of_the_data(self, baseline, runs, truth):
@@ -155,7 +156,7 @@ def test_groups_are_matched_by_name(pile_fit):
     """The held-out table lists its groups in another order."""
     runs = bs.datasets.load("pile")
     turned = bs.load_runs(runs.table.iloc[::-1].reset_index(drop=True))
-    there, back = (Ahead(pile_fit, table).middle.mean(1) for table in (runs, turned))
+    there, back = (predictive(pile_fit, table).middle.mean(1) for table in (runs, turned))
     np.testing.assert_allclose(there, back[::-1])
 
 
@@ -166,3 +167,28 @@ def test_pictures(found):
     axes = bs.plot.misses(found)
     assert "powers of ten" in axes.get_xlabel()
     plt.close("all")
+
+
+class TestSentences:
+    def test_the_first_counts_what_was_covered(self, found):
+        own = found.runs[found.runs["method"] == "posterior"]
+        inside = np.abs(own["pit"] - 0.5) <= 0.3
+        assert f"60% intervals covered {inside.mean():.0%} of {len(own)}; " in found.sentences(0.6)[0]
+        assert found.table(0.6).loc["posterior", "coverage 60%"] == inside.mean()
+        assert "coverage 60%" not in found.table()
+        assert " (Laplace)" in found.sentences()[1]
+        assert f"{found.drift.mean:+.1%} (sd {found.drift.sd:.1%})" in found.sentences()[-1]
+
+    def test_cuts_may_be_told_apart(self, found):
+        by_cut = found.table(by=["cut", "method"])
+        assert by_cut.index.names == ["cut", "method"]
+        assert by_cut["runs"].sum() == len(found.runs)
+
+    def test_what_cannot_be_trusted_is_said(self, found):
+        poor = dataclasses.replace(
+            found, health=found.health.assign(ok=found.health["cut"] != "3x"), left_out={"30x": "too few"}
+        )
+        assert poor.warnings == [
+            "cut 30x was left out: too few",
+            "the fit below cut 3x failed its diagnosis: its forecasts cannot be trusted",
+        ]

@@ -13,8 +13,9 @@ from scipy import stats
 
 import bayes_scaling as bs
 from bayes_scaling import InputError
-from bayes_scaling.evaluation import compare
-from bayes_scaling.evaluation.compare import left_out, stacking_weights
+from bayes_scaling.evaluation.compare import compare
+from bayes_scaling.evaluation.loo import left_out
+from bayes_scaling.evaluation.stacking import stacking_weights
 
 
 def refuses(message):
@@ -63,7 +64,7 @@ class TestStacking:
 
 class TestCompare:
     def test_the_true_law_comes_first(self, comparison):
-        table = comparison.table
+        table = comparison.ranking
         assert table.index.tolist() == ["chinchilla", "kaplan"]
         assert table.loc["kaplan", "elpd_diff"] < -2 * table.loc["kaplan", "dse"]
         assert table.loc["chinchilla", "elpd_diff"] == 0
@@ -74,14 +75,14 @@ class TestCompare:
     def test_elpd_is_the_sum_of_its_points(self, comparison):
         points = comparison.pointwise
         assert points.shape == (60, 2)
-        np.testing.assert_allclose(comparison.table["elpd"], points.sum()[comparison.table.index])
+        np.testing.assert_allclose(comparison.ranking["elpd"], points.sum()[comparison.ranking.index])
         np.testing.assert_allclose(
-            comparison.table["se"], (np.sqrt(60) * points.std(ddof=1))[comparison.table.index]
+            comparison.ranking["se"], (np.sqrt(60) * points.std(ddof=1))[comparison.ranking.index]
         )
 
-    def test_p_counts_what_the_data_told(self, comparison):
-        """Seven parameters, of which nu is hardly told."""
-        assert 4 < comparison.table.loc["chinchilla", "p"] < 9
+    def test_p_counts_what_the_data_identify(self, comparison):
+        """Seven parameters, of which nu is hardly identified."""
+        assert 4 < comparison.ranking.loc["chinchilla", "p"] < 9
 
     def test_leaving_out_in_truth_agrees_with_importance_sampling(self, single_fit, comparison):
         for cluster in np.argsort(comparison.pareto_k["chinchilla"].to_numpy())[:2]:
@@ -91,15 +92,15 @@ class TestCompare:
     def test_a_point_beyond_trust_is_left_out_in_truth(self, single_fit, comparison, monkeypatch):
         """With the bound lowered to the second worst k, the worst configuration is refitted, and no other."""
         k = comparison.pareto_k["chinchilla"].to_numpy()
-        monkeypatch.setattr(sys.modules["bayes_scaling.evaluation.compare"], "BAD_K", np.sort(k)[-2])
-        told = []
+        monkeypatch.setattr(sys.modules["bayes_scaling.evaluation.loo"], "BAD_K", np.sort(k)[-2])
+        reports = []
         refitted = compare(
-            {"a": single_fit, "b": single_fit}, ahead=False, progress=lambda *news: told.append(news)
+            {"a": single_fit, "b": single_fit}, ahead=False, progress=lambda *news: reports.append(news)
         )
-        assert refitted.table["refits"].tolist() == [1, 1]
+        assert refitted.ranking["refits"].tolist() == [1, 1]
         changed = refitted.pointwise["a"] != comparison.pointwise["chinchilla"]
         assert np.flatnonzero(changed).tolist() == [np.argmax(k)]
-        assert told == [("refits", 1, 1)] * 2
+        assert reports == [("refits", 1, 1)] * 2
 
     def test_one_fit_is_no_comparison(self, single_fit):
         with refuses("compare needs at least two fits of the same table"):
@@ -127,7 +128,7 @@ class TestLargerRuns:
             found = bs.backtest(single_fit.runs, "chinchilla", **options).runs
         by_cut = found.groupby("cut")["log_density"].mean()
         assert comparison.ahead["chinchilla"].to_dict() == pytest.approx(by_cut.to_dict())
-        assert comparison.table.loc["chinchilla", "ahead"] == pytest.approx(by_cut.mean())
+        assert comparison.ranking.loc["chinchilla", "ahead"] == pytest.approx(by_cut.mean())
 
     def test_a_cut_counts_as_one_observation_of_the_weights(self, comparison):
         ahead = pd.DataFrame({"kaplan": [2.0, 2.5], "chinchilla": [2.1, 3.1]}, index=["3x", "10x"])
@@ -138,18 +139,36 @@ class TestLargerRuns:
     def test_without_cuts_laws_weigh_the_same(self, comparison):
         alone = dataclasses.replace(comparison, ahead=comparison.ahead.iloc[:0])
         assert alone.weights() == {"chinchilla": 0.5, "kaplan": 0.5}
-        assert alone.verdict.endswith("no larger runs were held out")
+        assert alone.sentences()[0].endswith("no larger runs were held out")
         with refuses(
             "no cut of this table leaves runs to fit and larger ones to forecast; mix by 'equal' or 'loo'"
         ):
             alone.weights("ahead")
 
-    def test_a_law_that_fits_best_and_forecasts_worse_is_told(self, comparison):
-        assert comparison.verdict.startswith("chinchilla predicts both")
-        table = comparison.table.assign(ahead=[1.0, 1.4])
-        assert dataclasses.replace(comparison, table=table).verdict.startswith(
-            "chinchilla predicts configurations left out best, but kaplan held-out larger runs (by 0.40 nats a run"
+    def test_a_law_that_fits_best_and_forecasts_worse_is_named(self, comparison):
+        assert comparison.sentences()[0].startswith("chinchilla predicts both")
+        table = comparison.ranking.assign(ahead=[1.0, 1.4])
+        assert (
+            dataclasses.replace(comparison, ranking=table)
+            .sentences()[0]
+            .startswith(
+                "chinchilla predicts configurations left out best, but kaplan held-out larger runs (by 0.40 nats a run"
+            )
         )
+
+    def test_ranks_within_their_error_are_no_ranks(self, comparison):
+        assert not any("does not tell" in warning for warning in comparison.warnings)
+        close = comparison.ranking.assign(elpd_diff=[0.0, -3.0], dse=[0.0, 0.5])
+        assert dataclasses.replace(comparison, ranking=close).warnings[0] == (
+            "leave-one-out does not tell chinchilla from kaplan: they differ by 3.0 (se 0.5) of elpd"
+        )
+
+    def test_importance_sampling_that_is_not_trusted_is_said_unless_refitted(self, comparison):
+        k = comparison.pareto_k.assign(chinchilla=0.1, kaplan=[0.8] * 3 + [0.2] * 57)
+        poor = dataclasses.replace(comparison, pareto_k=k)
+        assert "3 under kaplan; leave them out by refits" in poor.warnings[-1]
+        refitted = comparison.ranking.assign(refits=[0, 3])
+        assert dataclasses.replace(poor, ranking=refitted).untrusted == []
 
     def test_an_unknown_mixture_is_refused(self, comparison):
         with refuses("laws are mixed by 'waic'; expected 'ahead', 'equal' or 'loo'"):
@@ -159,7 +178,7 @@ class TestLargerRuns:
 class TestMixture:
     def weighted(self, comparison, *weights):
         with np.errstate(divide="ignore"):
-            ahead = pd.DataFrame([np.log(weights)], columns=list(comparison.table.index), index=["3x"])
+            ahead = pd.DataFrame([np.log(weights)], columns=list(comparison.ranking.index), index=["3x"])
         return dataclasses.replace(comparison, ahead=ahead)
 
     def test_of_one_law_alone_is_that_law(self, comparison, single_fit, kaplan_fit):

@@ -1,5 +1,6 @@
 """Forecasts by hand from the draws."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -245,3 +246,47 @@ def test_groups_that_share_all_but_the_floor_or_the_noise():
             assert list(allocation["group"]) == runs.groups
             assert allocation["params"].nunique() == 1
             assert allocation["loss"].nunique() == 3
+
+
+class TestSentences:
+    def test_the_answer_is_the_new_run_and_its_distance_from_the_data(self, single_fit, forecast):
+        first, second = forecast.sentences(0.8)
+        assert first.startswith("1B parameters on 2T tokens: loss ")
+        low, high = forecast.interval(0.8)
+        middle = forecast.median()
+        assert f"100B parameters on 2T tokens: loss {middle[1]:.2f} " in second
+        assert f"(80% of new runs: {low[1]:.2f} to {high[1]:.2f}), " in second
+        assert second.endswith(f", {float(forecast.decades_beyond['flops'][1]):.1f} decades beyond the data")
+        inside = single_fit.predict("500M", "10B")
+        assert inside.sentences()[0].endswith("within the range of the data")
+
+    def test_each_group_is_named(self, pile_fit):
+        said = pile_fit.predict("1B", ["300B", "400B"]).sentences()
+        assert [sentence.split(",")[0] for sentence in said] == [g for g in pile_fit.groups for _ in range(2)]
+
+    def test_a_narrow_interval_has_more_decimals(self, forecast):
+        narrow = dataclasses.replace(forecast, new_run=2 + (forecast.new_run - 2) / 1000)
+        assert re.search(r"loss \d\.\d{5,6} ", narrow.sentences()[0])
+
+    def test_other_inputs_go_by_their_names(self, forecast):
+        inputs = forecast.inputs[["flops"]]
+        other = dataclasses.replace(forecast, inputs=inputs, response="share")
+        assert other.sentences()[1].startswith("flops 1.2e24: share of test items ")
+
+
+class TestWarnings:
+    def test_points_far_beyond_the_data(self, single_fit):
+        assert single_fit.predict("1B", "20B").warnings == []
+        (one,) = single_fit.predict("100B", "2T").warnings
+        assert one.startswith("the point lies more than 2 decades beyond the data (2.4 in flops): ")
+        (some,) = single_fit.predict(["1B", "100B"], ["20B", "2T"]).warnings
+        assert some.startswith("1 of 2 points lie more than 2 decades beyond")
+
+    def test_no_drift_beyond_the_data(self, single_fit):
+        assert "no drift" in single_fit.predict("30B", "100B", drift=False).warnings[0]
+        assert single_fit.predict("1B", "20B", drift=False).warnings == []
+
+    def test_draws_without_a_loss(self, forecast):
+        lost = dataclasses.replace(forecast, new_run=forecast.new_run.where(forecast.new_run > 1.9))
+        share = float((forecast.new_run <= 1.9).mean())
+        assert lost.warnings[-1] == f"{share:.1%} of the draws have no finite loss"

@@ -14,7 +14,7 @@ TASK = {"chance": 0.25, "ceiling": 0.9, "k": 8.0, "m": -0.05}
 
 
 def tasks(n=40, items=500, seed=1, scatter=0.05):
-    """Shares of one task at losses from 2.2 to 3.5; `TASK` holds at their geometric mean."""
+    """Shares of one task at losses from 2.2 to 3.5; `TASK` is the truth at their geometric mean."""
     rng = np.random.default_rng(seed)
     loss = np.exp(np.linspace(np.log(2.2), np.log(3.5), n))
     p = bs.LAWS["task_of_loss"](loss / np.exp(np.log(loss).mean()), **TASK)

@@ -200,9 +200,9 @@ class TestPooling:
         assert found.parameters.loc["E", "needed"] == pytest.approx(60, abs=1)
         gap = columns["all differ"] - columns["all but E"]
         assert found.parameters.loc["E", "needed se"] == pytest.approx(np.std(gap, ddof=1) * np.sqrt(60))
-        assert found.verdicts[0].startswith("The groups differ")
-        assert "can share the same slopes" in found.verdicts[1]
-        assert "also need different offsets" in found.verdicts[2]
+        assert found.sentences()[0].startswith("the groups differ")
+        assert "can share the same slopes" in found.sentences()[1]
+        assert "also need different offsets" in found.sentences()[2]
 
     def test_where_parameters_take_each_others_place_neither_is_cleared(self):
         rng = np.random.default_rng(2)

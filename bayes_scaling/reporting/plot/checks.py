@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from bayes_scaling.evaluation.compare import BAD_K
+from bayes_scaling.evaluation.loo import BAD_K
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.inference.summary import meaning
 from bayes_scaling.reporting.plot import style
@@ -177,7 +177,7 @@ def comparison(comparison: "Comparison", *, ax: "Axes | None" = None) -> "Axes":
     -------
     Axes
     """
-    table = comparison.table
+    table = comparison.ranking
     rows = np.arange(len(table))[::-1]
     ax = style.axes(ax, (7.2, 1.3 + 0.5 * len(table)))
     ax.errorbar(table["elpd_diff"], rows, xerr=table["dse"], fmt="o", color=style.COLOURS[0], ms=6.5, lw=1.8)

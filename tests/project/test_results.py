@@ -1,0 +1,170 @@
+"""The contract that every result of the package keeps: see `bayes_scaling.inference.result`."""
+
+import importlib
+import inspect
+import json
+import pkgutil
+import warnings
+from html import escape
+from unittest import mock
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import instant_fit, simulated_runs
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+import bayes_scaling as bs
+from bayes_scaling.evaluation import backtest as backtest_
+from bayes_scaling.evaluation.compare_pooling import judged, structures
+from bayes_scaling.inference.result import LONGEST, Result
+from bayes_scaling.inference.sample_many import FitOutcome
+
+matplotlib.use("agg")
+
+
+def results():
+    """Every kind of result that the package defines."""
+    for module in pkgutil.walk_packages(bs.__path__, "bayes_scaling."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found, open_ = set(), [Result]
+    while open_:
+        for kind in open_.pop().__subclasses__():
+            if kind.__module__.startswith("bayes_scaling.") and not inspect.isabstract(kind):
+                found.add(kind)
+            open_.append(kind)
+    return {kind.__name__: kind for kind in found}
+
+
+def pooling(fit):
+    fits = {
+        name: instant_fit(fit.runs, fit.law, pooling=asked) for name, asked in structures(fit.law).items()
+    }
+    return judged(bs.compare(fits, refit=False, ahead=False), fit.law)
+
+
+def backtest(fit):
+    def instantly(tables, law, **options):
+        return (FitOutcome(name, instant_fit(table, law)) for name, table in tables.items())
+
+    with mock.patch.object(backtest_, "sample_many", instantly):
+        return bs.backtest(fit.runs, fit.law)
+
+
+EXAMPLES = {
+    "Forecast": lambda one, many: [one.predict("100B", "2T"), many.predict(["10B", "100B"], "2T")],
+    "Allocation": lambda one, many: [one.allocate("1e24"), many.allocate(["1e24", "1e25"])],
+    "Plan": lambda one, many: [one.plan("1e24"), many.plan(["1e24", "1e25"], target=2.0)],
+    "Risk": lambda one, many: [one.risk("1e24", target=2.0), many.risk("1e23")],
+    "Serving": lambda one, many: [one.serve("10T", quality=2.1), many.serve(["1T", "10T"], budget="1e24")],
+    "Contrast": lambda one, many: [many.contrast(["1e22", "1e24"])],
+    "Exponents": lambda one, many: [one.exponents(), many.exponents()],
+    "Design": lambda one, many: [one.design("1e21", optimum_at="1e23")],
+    "Comparison": lambda one, many: [bs.compare({"a": one, "b": one}, refit=False, ahead=False)],
+    "PoolingComparison": lambda one, many: [pooling(many)],
+    "Backtest": lambda one, many: [backtest(one)],
+    "Approaches": lambda one, many: [one.approaches("1e23")],
+    "Diagnosis": lambda one, many: [one.diagnose(), many.diagnose()],
+}
+"""Results of a fit without groups, and of one with several."""
+
+
+@pytest.fixture(scope="module")
+def fits():
+    truth = {"E": 1.8, "A": 0.35, "B": 0.3, "alpha": 0.34, "beta": 0.29}
+    return instant_fit(simulated_runs(truth), "chinchilla"), instant_fit(
+        bs.datasets.load("pile"), "chinchilla"
+    )
+
+
+@pytest.fixture(scope="module", params=sorted(EXAMPLES))
+def examples(request, fits):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bs.DoubtfulFitWarning)  # the draws are not of these tables
+        return EXAMPLES[request.param](*fits)
+
+
+def test_every_result_has_an_example_here_and_a_place_on_the_public_page():
+    known = results()
+    assert set(known) == set(EXAMPLES)
+    assert {name: getattr(bs, name) for name in known} == known
+
+
+def test_a_result_is_frozen_and_says_the_same_in_every_way(examples):
+    for result in examples:
+        assert type(result).__dataclass_params__.frozen
+        assert type(result).__repr__ is Result.__repr__
+        for name in ("sentences", "table"):
+            first = next(iter(inspect.signature(getattr(result, name)).parameters.values()))
+            assert (first.name, first.default) == ("prob", 0.9)
+
+
+def test_the_answer_comes_first_in_sentences_without_a_stop(examples):
+    for result in examples:
+        said, table = result.sentences(0.8), repr(result)
+        assert said
+        assert table.splitlines()[0] == f"{result.sentences()[0]}."
+        assert len(table.splitlines()) <= LONGEST
+        for sentence in (*said, *result.warnings):
+            assert sentence == sentence.strip(" .")
+            assert "\n" not in sentence
+        page = result._repr_html_()
+        assert page.startswith(f"<p>{escape(result.sentences()[0])}.</p>")
+        assert "<table" in page
+
+
+def test_a_table_names_its_columns_and_their_probability(examples):
+    for result in examples:
+        table = result.table(0.8)
+        assert len(table)
+        assert all(isinstance(name, str) for name in table.columns)
+        assert isinstance(table.index, pd.RangeIndex) or None not in table.index.names
+        for name in table.columns:
+            if name.endswith((" lower", " upper")):
+                assert name.rsplit(" ", 2)[1] == "80%"
+                assert f"{name.rsplit(' ', 1)[0]} upper" in table.columns
+
+
+def test_bounds_lie_around_the_median_and_agree_with_the_table(examples):
+    for result in examples:
+        table = result.table(0.8)
+        for what in result.quantities:
+            low, high = result.interval(0.8, what)
+            middle = result.median(what)
+            assert low.dims == high.dims == middle.dims
+            assert not {"chain", "draw"} & set(low.dims)
+            assert 1 not in low.shape
+            known = middle.notnull()
+            assert bool(((low <= middle) & (middle <= high) | ~known).all())
+            if f"{what} 80% lower" in table:
+                for bound, name in ((low, f"{what} 80% lower"), (middle, what), (high, f"{what} 80% upper")):
+                    np.testing.assert_array_equal(np.unique(bound), np.unique(table[name].astype(float)))
+        if result.quantities:
+            assert result.interval(0.8).lower.equals(result.interval(0.8, result.quantities[0]).lower)
+            with pytest.raises(bs.InputError, match="has no quantity 'beauty'"):
+                result.interval(what="beauty")
+            with pytest.raises(bs.InputError, match="lies between 0 and 1; got 90"):
+                result.interval(90)
+        else:
+            with pytest.raises(bs.InputError, match="has no draws to take an interval of"):
+                result.interval()
+
+
+def test_a_result_is_a_json_document(examples):
+    for result in examples:
+        document = json.loads(json.dumps(result.to_dict(0.8), allow_nan=False))
+        assert document["sentences"] == result.sentences(0.8)
+        assert document["warnings"] == list(result.warnings)
+        assert len(document["table"]) == len(result.table(0.8))
+
+
+def test_a_result_is_drawn_on_axes_or_on_its_own(examples):
+    for result in examples:
+        ax = Figure().subplots()
+        assert result.plot(ax) is ax
+        assert ax.has_data()
+        assert result.plot().has_data()
+        plt.close("all")
