@@ -189,7 +189,8 @@ def _drawn(
     if measurement_sd is None:
         measurement_sd = runs.table["loss_se"].to_numpy(float) / mean if measured else np.zeros(len(runs))
     sigma = np.broadcast_to(of_rows("sigma"), len(runs))
-    loss = noise.draw(rng, runs, data, mean, sigma, values, measurement_sd)
+    shared = {name: float(value) for name, value in values.items() if np.ndim(value) == 0}
+    loss = noise.draw(rng, runs, data, mean, sigma, shared, measurement_sd)
     possible = np.isfinite(loss) & ((loss >= 0) if law.response == "share" else (loss > 0))
     if (bad := np.flatnonzero(~possible)).size:
         where = ", ".join(f"{c} {runs.column(c)[bad[0]]:.3g}" for c in law.columns)

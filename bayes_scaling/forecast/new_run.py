@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.laws.elementwise import log
 from bayes_scaling.model.discrepancy import Ahead, Discrepancy, ahead
 from bayes_scaling.model.drift import Drift, as_drift
 from bayes_scaling.model.shares import drawn_shares
@@ -69,7 +70,7 @@ def new_run_scale(fit: "Posterior", posterior: "xr.Dataset", points: "xr.Dataset
     for name, column in fit.noise.covariates.items():
         seen = fit.runs.column(column)
         # Frozen at the edge of the data: beyond it nobody has seen how noise goes on.
-        covariates[name] = np.log(points[column].clip(seen.min(), seen.max()) / fit.reference[column])
+        covariates[name] = log(points[column].clip(seen.min(), seen.max()) / fit.reference[column])
     return fit.noise.new_run_scale(posterior, covariates)
 
 
