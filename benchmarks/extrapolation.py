@@ -105,7 +105,7 @@ def scored(scores: Scores) -> dict[str, Any]:
 
 def key(drift: bs.Drift) -> str:
     """The name of a drift in the records."""
-    return f"{drift.spread:g} {drift.lean:g}" if drift.spread else "0"
+    return f"{drift.spread:g} {drift.bias:g}" if drift.spread else "0"
 
 
 DRIFTS = [bs.Drift(0.0)] + [bs.Drift(s, lean) for lean in LEANS for s in SPREADS if s]
@@ -220,7 +220,7 @@ def page() -> str:
         f"Made by `{COMMAND}`; 2-core x86-64 CPU; seed 1, 1,000 draws x 4 chains; bayes-scaling {bs.__version__}. In each",
         "group of a table, the runs within 3x, 10x and 30x of its largest compute are held out and the rest is fitted",
         "(at least 10 runs and a fifth of the table). Scores are of log loss, each cut of a table and then each table",
-        "counted once. The drift (spread and lean) is that which scores best on all other tables.",
+        "counted once. The drift (spread and bias) is that which scores best on all other tables.",
     ]
     found = {law: results(law) for law in ("skaling", "chinchilla", "peer")}
     if found["skaling"] and found["chinchilla"] and found["peer"]:

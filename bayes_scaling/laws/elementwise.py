@@ -82,7 +82,8 @@ def gammaln[A: Array](x: A) -> A:
 
 def sigmoid[A: Array](x: A) -> A:
     """1 / (1 + e^-x), for any x without overflow."""
-    return exp(-softplus(-x))
+    share: A = exp(-softplus(-x))
+    return share
 
 
 def stop_gradient[A: Array](x: A) -> A:

@@ -103,7 +103,8 @@ class LogNormal(Prior):
         return float(log(self.median - self.above))
 
     def forward[A: Array](self, free: A) -> A:
-        return exp(free) + self.above if self.above else exp(free)
+        natural: A = exp(free) + self.above if self.above else exp(free)
+        return natural
 
     def inverse[A: Array](self, natural: A) -> A:
         return log(natural - self.above)
@@ -136,7 +137,8 @@ class LogitNormal(Prior):
         return sigmoid(free)
 
     def inverse[A: Array](self, natural: A) -> A:
-        return log(natural) - log(1 - natural)
+        free: A = log(natural) - log(1 - natural)
+        return free
 
 
 _FAMILIES: dict[str, type[Prior]] = {"Normal": Normal, "LogNormal": LogNormal, "LogitNormal": LogitNormal}

@@ -4,14 +4,14 @@ Beyond the frontier of its runs a law is wrong by an amount that nobody has seen
 rather than noise: all larger runs lie on one side, and more often than not below the law. So the drift of log loss is
 one random slope for all new runs of a posterior draw,
 
-    drift(x) = s (z - lean) d(x),   z ~ N(0, 1),   s ~ half-normal(spread),
+    drift(x) = s (z - bias) d(x),   z ~ N(0, 1),   s ~ half-normal(spread),
 
 with d(x) the distance beyond the data in powers of ten. Inside the data d = 0, and the law is the law.
 """
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
 
@@ -26,6 +26,15 @@ _LEVELS = 40
 """Quantiles that stand for the half-normal prior of s."""
 
 
+class DriftValues(TypedDict):
+    """A drift in a file; `lean` is what older ones call its bias."""
+
+    spread: float
+    weights: list[float] | None
+    bias: NotRequired[float]
+    lean: NotRequired[float]
+
+
 @dataclass(frozen=True)
 class Drift:
     """How log loss drifts from the law with the distance beyond the data.
@@ -34,7 +43,7 @@ class Drift:
     ----------
     spread : float
         Scale of the half-normal prior of s, the standard deviation of log loss per power of ten; 0 for none.
-    lean : float
+    bias : float
         By how many s the truth is expected below the law; 0 where it may leave it on either side alike.
         The default was found, as the spread, on laws of N and D: see `of`.
     weights : tuple of float, optional
@@ -42,7 +51,7 @@ class Drift:
     """
 
     spread: float = 0.02
-    lean: float = 1.0
+    bias: float = 1.0
     weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -50,42 +59,43 @@ class Drift:
             raise InputError(
                 f"the spread of a drift is {self.spread!r}; expected 0 or a small number, as 0.02"
             )
-        if not np.isfinite(self.lean):
-            raise InputError(f"the lean of a drift is {self.lean!r}; expected a small number, as 0.5")
+        if not np.isfinite(self.bias):
+            raise InputError(f"the bias of a drift is {self.bias!r}; expected a small number, as 0.5")
         if self.weights is not None and len(self.weights) != _LEVELS:
             raise InputError(f"a drift has {_LEVELS} weights; got {len(self.weights)}")
 
     @classmethod
     def of(cls, law: "Law") -> "Drift":
-        """The default drift of a law: without lean for a curve of one input or a share of test items.
+        """The default drift of a law: without bias for a curve of one input or a share of test items.
 
         That larger runs lie below the law more often than above it has been seen with laws of N and D.
         """
-        return cls() if law.allocates and law.response == "loss" else cls(lean=0.0)
+        return cls() if law.allocates and law.response == "loss" else cls(bias=0.0)
 
     @cached_property
     def scales(self) -> np.ndarray:
         """Quantiles of s under its prior, shape (levels,)."""
-        from scipy.stats import halfnorm
+        from scipy.stats import halfnorm  # loads when a forecast is asked for, and not on import
 
-        return self.spread * halfnorm.ppf((np.arange(_LEVELS) + 0.5) / _LEVELS)
+        scales: np.ndarray = self.spread * halfnorm.ppf((np.arange(_LEVELS) + 0.5) / _LEVELS)
+        return scales
 
     @property
     def mean(self) -> float:
         """Mean drift of log loss one power of ten beyond the data."""
-        return -self.lean * float(np.average(self.scales, weights=self.weights))
+        return -self.bias * float(np.average(self.scales, weights=self.weights))
 
     @property
     def sd(self) -> float:
-        """Standard deviation of log loss around its lean, one power of ten beyond the data."""
+        """Standard deviation of log loss around its bias, one power of ten beyond the data."""
         return float(np.sqrt(np.average(self.scales**2, weights=self.weights)))
 
     def slopes(self, rng: np.random.Generator, shape: tuple[int, ...], s: float | None = None) -> np.ndarray:
-        """Draws of s (z - lean), the drift of log loss per power of ten; of s too, unless it is given."""
+        """Draws of s (z - bias), the drift of log loss per power of ten, and of s unless it is given."""
         scale = rng.choice(self.scales, size=shape, p=self.weights) if s is None else s
-        return scale * (rng.standard_normal(shape) - self.lean)
+        return scale * (rng.standard_normal(shape) - self.bias)
 
-    def updated(self, log_scores: Any) -> "Drift":
+    def updated(self, log_scores: np.ndarray) -> "Drift":
         """The drift after cuts of a table's own past.
 
         Parameters
@@ -99,14 +109,15 @@ class Drift:
         weights = np.exp(total - total.max())
         return replace(self, weights=tuple(float(w) for w in weights / weights.sum()))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> DriftValues:
         weights = None if self.weights is None else list(self.weights)
-        return {"spread": self.spread, "lean": self.lean, "weights": weights}
+        return {"spread": self.spread, "bias": self.bias, "weights": weights}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Drift":
+    def from_dict(cls, values: DriftValues) -> "Drift":
         weights = values["weights"]
-        return cls(values["spread"], values.get("lean", 0.0), None if weights is None else tuple(weights))
+        bias = values.get("bias", values.get("lean", 0.0))
+        return cls(values["spread"], bias, None if weights is None else tuple(weights))
 
 
 def as_drift(drift: "Drift | float | bool | None", default: Drift) -> Drift:

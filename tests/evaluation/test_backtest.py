@@ -28,31 +28,31 @@ def found(runs):
 
 class TestDrift:
     def test_s_is_half_normal(self):
-        drift = bs.Drift(0.03, lean=0.0)
+        drift = bs.Drift(0.03, bias=0.0)
         assert drift.sd == pytest.approx(0.03, rel=0.02)
         slopes = drift.slopes(np.random.default_rng(1), (20_000,))
         assert slopes.std() == pytest.approx(0.03, rel=0.03)
         assert stats.kurtosis(slopes) > 1.5  # heavier tails than a normal: s is not known
 
     def test_it_leans_by_so_many_s_below_the_law(self):
-        drift = bs.Drift(0.03, lean=0.5)
+        drift = bs.Drift(0.03, bias=0.5)
         slopes = drift.slopes(np.random.default_rng(1), (200_000,))
         assert slopes.mean() == pytest.approx(drift.mean, rel=0.03)
         assert drift.mean == pytest.approx(-0.5 * 0.03 * np.sqrt(2 / np.pi), rel=0.01)
-        # What a table's own past says of s moves the lean with it.
+        # What a table's own past says of s moves the bias with it.
         shrunk = drift.updated([np.linspace(0, -9, 40)])
         assert drift.mean < shrunk.mean < 0
 
     def test_only_laws_of_n_and_d_lean(self):
-        assert bs.Drift.of(bs.LAWS["skaling"]).lean == bs.Drift().lean > 0
+        assert bs.Drift.of(bs.LAWS["skaling"]).bias == bs.Drift().bias > 0
         for name in ("power_law", "m4", "gpt4", "task_of_loss"):
-            assert bs.Drift.of(bs.LAWS[name]).lean == 0
+            assert bs.Drift.of(bs.LAWS[name]).bias == 0
 
     def test_none_is_none(self):
         assert np.all(bs.Drift(0.0).slopes(np.random.default_rng(1), (10,)) == 0)
 
     def test_evidence_moves_it(self):
-        prior = bs.Drift(0.02, lean=0.0)
+        prior = bs.Drift(0.02, bias=0.0)
         # One decade beyond, the law missed by 5% and by 6%; or by nothing at all.
         missed, right = (
             [stats.norm(0, np.hypot(s, 0.003)).logpdf(gap) for s in prior.scales] for gap in (0.055, 0.0)
