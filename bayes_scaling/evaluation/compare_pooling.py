@@ -21,8 +21,8 @@ from bayes_scaling.inference.sample_posterior import sample_posterior
 from bayes_scaling.inference.spec import make_spec
 from bayes_scaling.laws.base import Law, get_law
 from bayes_scaling.laws.priors import Prior
-from bayes_scaling.model.build import Pooling
 from bayes_scaling.model.noise import Noise
+from bayes_scaling.model.structure import Pooling
 from bayes_scaling.sampling.progress import Report
 from bayes_scaling.sampling.settings import Sampler
 

@@ -25,8 +25,8 @@ from bayes_scaling.inference.spec import ModelSettings, make_spec
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.elementwise import Array, Computed, exp, expm1, log
 from bayes_scaling.laws.priors import LogNormal, Normal, Prior
-from bayes_scaling.model.build import Pooling
 from bayes_scaling.model.noise import Noise, NoiseModel
+from bayes_scaling.model.structure import Pooling
 
 if TYPE_CHECKING:
     import pandas as pd
