@@ -1,6 +1,7 @@
 """Simulated tables and short fits, for tests."""
 
 import warnings
+from contextlib import contextmanager
 from unittest import mock
 
 import numpy as np
@@ -65,7 +66,14 @@ def table_of(law, parameters, n=60, sigma=0.005, seed=20):
 
 
 def instant_fit(runs, law, chains=2, draws=30, **options):
-    """`bs.fit` whose draws come from around the priors' medians: all but the sampling is real."""
+    """`bs.fit` under `instant_sampling`."""
+    with instant_sampling(chains, draws):
+        return quiet_fit(runs, law, **options)
+
+
+@contextmanager
+def instant_sampling(chains=2, draws=30):
+    """Every posterior's draws come from around the priors' medians: all but the sampling is real."""
     from bayes_scaling.sampling import sample as module
     from bayes_scaling.sampling.draws import Draws
 
@@ -98,5 +106,8 @@ def instant_fit(runs, law, chains=2, draws=30, **options):
             warmup=0,
         )
 
-    with mock.patch.object(module, "sample", sample):
-        return quiet_fit(runs, law, **options)
+    def sample_many(jobs, **_):
+        return ((job.key, sample(job)) for job in jobs)
+
+    with mock.patch.multiple(module, sample=sample, sample_many=sample_many):
+        yield
