@@ -49,6 +49,7 @@ def test_the_ci_runs_the_command_for_the_tests():
     assert command.partition("#")[0].strip() in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
+@pytest.mark.sampling  # no, but the baselines of its back-test are bootstrapped
 @pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.split()[-1])
 @pytest.mark.filterwarnings("ignore::bayes_scaling.DoubtfulFitWarning")
 def test_the_python_runs(code, monkeypatch, tmp_path):
