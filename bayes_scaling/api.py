@@ -35,6 +35,7 @@ from bayes_scaling.planning.exponents import exponents
 from bayes_scaling.planning.plan import plan
 from bayes_scaling.planning.risk import chances, risk
 from bayes_scaling.planning.serving import serve
+from bayes_scaling.reporting import plot
 from bayes_scaling.sampling.progress import Report
 from bayes_scaling.sampling.settings import Sampler, SamplerSettings
 
@@ -46,6 +47,8 @@ __all__ = [
     "Fit", "approaches", "backtest", "compare", "compare_pooling", "design", "fit", "fit_many", "isoflop_grid",
     "open_fit", "prior_sensitivity", "simulate", "two_step",
 ]  # fmt: skip
+
+plot.register()
 
 
 class Fit(Posterior):

@@ -121,7 +121,7 @@ def picture(cells: dict[str, dict[str, np.ndarray]], p_values: list[float], path
         xscale="log", yscale="log", title="All p-values", xlabel="expected", ylabel="p-value of uniform ranks"
     )
     axes[2].legend(loc="lower right")
-    save_picture(axes, path)
+    save_picture(axes[0], path)
 
 
 def write(folder: Path, names: tuple[str, ...], command: str) -> None:

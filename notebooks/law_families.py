@@ -14,7 +14,8 @@ import pandas as pd
 
 import bayes_scaling as bs
 from bayes_scaling.data.units import format_quantity
-from bayes_scaling.reporting.plot.style import COLOURS, GREY, INK, MARKERS, STYLE, log_axis, mark_beyond
+from bayes_scaling.reporting.plot.marks import mark_beyond
+from bayes_scaling.reporting.plot.style import COLOURS, GREY, INK, MARKERS, STYLE, log_axis
 
 draws = int(os.environ.get("BAYES_SCALING_DRAWS", 1000))  # kept per chain, four chains
 plt.rcParams.update(STYLE)

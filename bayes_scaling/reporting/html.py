@@ -16,8 +16,7 @@ from bayes_scaling.inference.summary import summary
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.risk import risk
 from bayes_scaling.reporting import plot
-from bayes_scaling.reporting.plot.losses import largest_group
-from bayes_scaling.reporting.plot.plans import one_group
+from bayes_scaling.reporting.plot.groups import largest_group, one_group
 from bayes_scaling.reporting.plot.style import percent, styled
 from bayes_scaling.reporting.tables import allocation_rows, comparison_rows, forecast_rows, summary_rows
 

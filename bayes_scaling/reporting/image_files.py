@@ -2,22 +2,32 @@
 
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bayes_scaling.data.files import replacing
 from bayes_scaling.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PICTURES = ("extrapolation", "isoloss", "allocation", "posterior", "residuals")
 """Functions of `bayes_scaling.reporting.plot` that need nothing but a fit."""
 
 
-def save_picture(axes: Any, path: Path) -> None:
-    """Write the figure of these Axes and close it; the file's suffix names the format."""
-    import matplotlib.pyplot as plt
-    import numpy as np
+def save_picture(ax: "Axes", path: Path) -> None:
+    """Writes the figure of these Axes, whole or not at all, and closes it; the file's suffix names the format.
 
-    figure = np.ravel(axes)[0].figure
-    picture = BytesIO()  # so that a picture that cannot be drawn leaves no half of a file
+    Raises
+    ------
+    InputError
+        For a format that is not known, or a file that cannot be written.
+    """
+    # Matplotlib loads with the first picture, and not on import.
+    import matplotlib.pyplot as plt
+
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    picture = BytesIO()
     try:
         figure.savefig(picture, format=path.suffix.removeprefix(".") or "png", dpi=150)
     except ValueError as error:

@@ -191,7 +191,7 @@ class TestSideBySide:
         assert "and" in apart.sentences()[0]
 
     def test_the_picture(self, found):
-        left, right = bs.plot.approaches(found, prob=0.8, figure=Figure())
+        left, right = bs.plot.panels(bs.plot.approaches(found, prob=0.8, ax=Figure().subplots()))
         assert "80%" in left.get_xlabel()
         assert right.get_xlabel() == "training compute C (FLOPs)"
         assert right.get_ylabel() == "model size N (parameters)"

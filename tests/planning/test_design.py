@@ -144,7 +144,7 @@ class TestDesign:
         [sentence] = found.sentences()
         assert sentence.startswith(f"{len(found.runs)} runs (")
         assert "log N_opt at 1e24 FLOPs" in sentence
-        plane, falling = bs.plot.design(found, figure=Figure())
+        plane, falling = bs.plot.panels(bs.plot.design(found, ax=Figure().subplots()))
         assert plane.get_xlabel() == "model size N (parameters)"
         assert plane.get_ylabel() == "training data D (tokens)"
         assert falling.get_xlabel().endswith("(FLOPs)")

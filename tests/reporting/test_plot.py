@@ -10,18 +10,20 @@ from matplotlib.figure import Figure
 
 import bayes_scaling as bs
 from bayes_scaling.evaluation.compare import Comparison
+from bayes_scaling.inference.result import _PLOTS
+from bayes_scaling.reporting.plot.style import without_pyplot
 
 matplotlib.use("agg")
 
-ON_AXES = {
+ONE_PANEL = {
     "extrapolation": lambda fit, ax: bs.plot.extrapolation(fit, prob=0.8, ax=ax),
     "loss_band": lambda fit, ax: bs.plot.loss_band(fit, "1B", prob=0.8, ax=ax),
     "isoloss": lambda fit, ax: bs.plot.isoloss(fit, prob=0.8, ax=ax),
     "residuals": lambda fit, ax: bs.plot.residuals(fit, prob=0.8, ax=ax),
 }
-ON_FIGURES = {
-    "allocation": lambda fit, figure: bs.plot.allocation(fit, prob=0.8, figure=figure),
-    "posterior": lambda fit, figure: bs.plot.posterior(fit, prob=0.8, figure=figure),
+SEVERAL_PANELS = {
+    "allocation": lambda fit, ax: bs.plot.allocation(fit, prob=0.8, ax=ax),
+    "posterior": lambda fit, ax: bs.plot.posterior(fit, prob=0.8, ax=ax),
 }
 
 
@@ -80,22 +82,41 @@ def solid(ax):
     return next(line for line in ax.lines if line.get_linestyle() == "-" and len(line.get_xdata()) > 2)
 
 
-@pytest.mark.parametrize("name", ON_AXES)
+@pytest.mark.parametrize("name", ONE_PANEL | SEVERAL_PANELS)
 def test_draws_on_the_axes_given_and_leaves_pyplot_alone(fit, name):
     import matplotlib.pyplot as plt
 
     ax, settings, figures = Figure().subplots(), dict(matplotlib.rcParams), plt.get_fignums()
-    assert ON_AXES[name](fit, ax) is ax
+    assert (ONE_PANEL | SEVERAL_PANELS)[name](fit, ax) is ax
     assert plt.get_fignums() == figures
     assert dict(matplotlib.rcParams) == settings
     ax.figure.draw_without_rendering()
 
 
-@pytest.mark.parametrize("name", ON_FIGURES)
-def test_draws_on_the_figure_given_or_a_part_of_it(fit, name):
-    part = Figure(layout="constrained").subfigures(1, 2)[0]
-    panels = ON_FIGURES[name](fit, part)
-    assert all(ax.figure is part for ax in panels)
+@pytest.mark.parametrize("name", SEVERAL_PANELS)
+def test_panels_lie_in_place_of_the_axes(fit, name):
+    figure = Figure(figsize=(12, 5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    panels = bs.plot.panels(SEVERAL_PANELS[name](fit, right))
+    figure.draw_without_rendering()
+    assert len(panels) > 1
+    assert min(panel.get_window_extent().x0 for panel in panels) > left.get_window_extent().x1
+    assert bs.plot.panels(left) == [left]
+
+
+def test_panels_need_a_place_in_a_grid(single_fit):
+    with pytest.raises(bs.InputError, match="Axes of a grid"):
+        bs.plot.allocation(single_fit, ax=Figure().add_axes((0, 0, 1, 1)))
+
+
+def test_without_pyplot_no_figure_is_shown(single_fit):
+    import matplotlib.pyplot as plt
+
+    figures = plt.get_fignums()
+    with without_pyplot():
+        ax = bs.plot.residuals(single_fit)
+    assert plt.get_fignums() == figures
+    assert isinstance(ax.figure, Figure)
 
 
 def test_makes_a_figure_when_none_is_given(single_fit):
@@ -106,15 +127,15 @@ def test_makes_a_figure_when_none_is_given(single_fit):
     plt.close(ax.figure)
 
 
-@pytest.mark.parametrize("name", ON_AXES)
+@pytest.mark.parametrize("name", ONE_PANEL)
 def test_legend_carries_the_probability(fit, name):
-    ax = ON_AXES[name](fit, Figure().subplots())
+    ax = ONE_PANEL[name](fit, Figure().subplots())
     assert any(label.startswith("80% band") for label in legend_of(ax))
 
 
 def test_axes_carry_units(pile_fit):
-    drawn = {name: draw(pile_fit, Figure().subplots()) for name, draw in ON_AXES.items()}
-    n, d = bs.plot.allocation(pile_fit, figure=Figure())
+    drawn = {name: draw(pile_fit, Figure().subplots()) for name, draw in ONE_PANEL.items()}
+    n, d = bs.plot.panels(bs.plot.allocation(pile_fit, ax=Figure().subplots()))
     loss, compute = "loss (nats per token)", "training compute C (FLOPs)"
     size, data = "model size N (parameters)", "training data D (tokens)"
     labels = {name: (ax.get_xlabel(), ax.get_ylabel()) for name, ax in drawn.items()}
@@ -181,14 +202,15 @@ def test_loss_band_refuses_an_axis_that_the_law_does_not_have(pile_fit):
 
 
 def test_allocation_draws_the_medians_of_the_budget(pile_fit):
-    n, d = bs.plot.allocation(pile_fit, to="1e25", group="pythia", figure=Figure())
+    drawn = bs.plot.allocation(pile_fit, to="1e25", group="pythia", ax=Figure().subplots())
+    n, d = bs.plot.panels(drawn)
     best = pile_fit.allocate("1e25", group="pythia")
     for ax, what in ((n, "params"), (d, "tokens")):
         assert dashed(ax).get_ydata()[-1] == pytest.approx(best.median(what).item(), rel=1e-9)
 
 
 def test_posterior_has_a_panel_for_each_parameter(fit):
-    panels = bs.plot.posterior(fit, figure=Figure(layout="constrained"))
+    panels = bs.plot.panels(bs.plot.posterior(fit, ax=Figure(layout="constrained").subplots()))
     assert [title_of(ax) for ax in panels] == [*fit.law.parameters, "sigma", "nu"]
 
 
@@ -206,7 +228,80 @@ def test_comparison_prints_weights_and_flags_what_cannot_be_trusted(comparison):
 
 
 def test_groups_keep_their_looks_over_pictures(pile_fit):
-    from bayes_scaling.reporting.plot.style import look
+    from bayes_scaling.reporting.plot.groups import look
 
     looks = [look(pile_fit, group) for group in pile_fit.groups]
     assert len({each["color"] for each in looks}) == len({each["marker"] for each in looks}) == 3
+
+
+RESULTS = {
+    "Forecast": lambda fit: fit.predict("100B", ["2T", "3T"]),
+    "Allocation": lambda fit: fit.allocate(["1e24", "1e25"]),
+    "Plan": lambda fit: fit.plan(["1e23", "1e24"], target=1.8),
+    "Risk": lambda fit: fit.risk("1e23"),
+    "Serving": lambda fit: fit.serve("1T", flops="1e24"),
+    "Contrast": lambda fit: fit.contrast("1e22"),
+    "Exponents": lambda fit: fit.exponents("1B", "20B"),
+    "Diagnosis": lambda fit: fit.diagnose(),
+    "Approaches": lambda fit: fit.approaches(group="cerebras"),
+    "Design": lambda fit: fit.design("1e22", optimum_at="1e24", group="pythia", max_runs=2),
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_result_has_its_picture(pile_fit, name):
+    found = RESULTS[name](pile_fit)
+    assert type(found).__name__ == name
+    ax = Figure(figsize=(9, 5), layout="constrained").subplots()
+    assert _PLOTS[type(found)](found, ax=ax) is ax
+    ax.figure.draw_without_rendering()
+    assert all(title_of(panel) or panel.get_xlabel() for panel in bs.plot.panels(ax))
+
+
+def test_a_comparison_has_its_picture(comparison):
+    assert "Laws compared" in title_of(_PLOTS[Comparison](comparison, ax=Figure().subplots()))
+
+
+def test_a_forecast_is_drawn_with_its_bounds(pile_fit):
+    forecast = pile_fit.predict("100B", "2T", group="pythia")
+    ax = bs.plot.forecast(forecast, prob=0.8, ax=Figure().subplots())
+    bars = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches)
+    wanted = sorted(tuple(map(float, forecast.interval(0.8, what))) for what in ("new_run", "mean"))
+    np.testing.assert_allclose(bars, wanted)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["params 100B\ntokens 2T"]
+
+
+def test_budgets_of_an_allocation_are_drawn_in_order(pile_fit):
+    found = pile_fit.allocate(["1e25", "1e24"], group="pythia")
+    n, _ = bs.plot.panels(bs.plot.allocated(found, ax=Figure().subplots()))
+    line = dashed_or_dots(n)
+    np.testing.assert_allclose(line.get_xdata(), [1e24, 1e25])
+    np.testing.assert_allclose(line.get_ydata(), found.params.median(("chain", "draw")).to_numpy()[::-1])
+
+
+def dashed_or_dots(ax):
+    """The open dots that say 'beyond the data'."""
+    return next(line for line in ax.lines if line.get_markerfacecolor() == "white")
+
+
+def test_a_diagnosis_says_which_measure_falls_short(single_fit):
+    found = dataclasses.replace(
+        single_fit.diagnose(), r_hat=1.2, ess_bulk=4e3, failures=("the chains disagree",)
+    )
+    ax = bs.plot.diagnosis(found, ax=Figure().subplots())
+    shown = [drawn.get_offsets()[0] for drawn in ax.collections if len(drawn.get_offsets())]
+    margin = {round(float(y)): float(x) for x, y in shown}
+    assert margin[3] == pytest.approx(0.1)  # R-hat: clipped at the edge
+    assert margin[2] == pytest.approx(10)
+    assert "did NOT converge" in title_of(ax)
+
+
+def test_every_kind_needs_nothing_but_a_fit_and_options():
+    import inspect
+
+    for name, path in bs.plot.KINDS.items():
+        arguments = inspect.signature(getattr(bs.plot, name)).parameters
+        assert next(iter(arguments)) == "fit"
+        assert arguments["ax"].default is None
+        assert path.endswith(f".{name}")
+    assert set(bs.plot.KINDS) >= {"extrapolation", "isoloss", "allocation", "posterior", "residuals"}

@@ -1,34 +1,32 @@
-"""Pictures of results: functions that take a result and an optional Axes, and return the Axes.
+"""Pictures of fits and of results: functions of ``(fit or result, ..., ax=None)`` that return the Axes.
 
-Without ``ax`` (or ``figure``, for those of several panels) a new pyplot figure is made; with it pyplot is not
-touched. The law's band is dark and that of a new run light; beyond the data lines are dashed, bands hatched.
+Without ``ax`` a new pyplot figure is made; with it pyplot is not touched. A picture of several panels puts them in
+place of the Axes; `panels` gives them. The law's band is dark and that of a new run light; beyond the data lines are
+dashed and bands hatched.
+
+To add a picture, write its function in a file of ``fits/`` or ``results/`` and list it in `__init__.pyi`. One of a fit
+is then a kind of the command line's ``plot``; one of a result under ``@plot_of`` is what its `Result.plot` draws.
 """
 
-from bayes_scaling.reporting.plot.backtests import coverage, misses
-from bayes_scaling.reporting.plot.checks import comparison, posterior, residuals
-from bayes_scaling.reporting.plot.contrasts import contrast, doublings, pooling
-from bayes_scaling.reporting.plot.designs import approaches, design
-from bayes_scaling.reporting.plot.losses import extrapolation, loss_band
-from bayes_scaling.reporting.plot.optimum import allocation, isoloss
-from bayes_scaling.reporting.plot.plans import chances, plan, serving, valley
+import re
+from pathlib import Path
 
-__all__ = [
-    "allocation",
-    "approaches",
-    "chances",
-    "comparison",
-    "contrast",
-    "coverage",
-    "design",
-    "doublings",
-    "extrapolation",
-    "isoloss",
-    "loss_band",
-    "misses",
-    "plan",
-    "pooling",
-    "posterior",
-    "residuals",
-    "serving",
-    "valley",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+KINDS = {
+    name: f"reporting.plot.{module}.{name}"
+    for module, name in re.findall(
+        r"^from \.(fits\.\w+) import (\w+)",
+        Path(__file__).with_suffix(".pyi").read_text("utf-8"),
+        re.MULTILINE,
+    )
+}
+"""Pictures that need nothing but a fit and options: name -> function, from the package on."""
+
+
+def register() -> None:
+    """Loads every picture, so that each result knows its own."""
+    for name in __all__:
+        __getattr__(name)

@@ -1,31 +1,31 @@
-"""How every picture looks: colours, axes with units, and the marks of what lies beyond the data."""
+"""How every picture looks: colours, fonts, figures and their panels, axes with units.
 
-from collections.abc import Callable
+Matplotlib loads with the first picture and not on import: in this folder every import of it stands inside a function.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from matplotlib import rcParams
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, LogLocator, NullFormatter
 
-from bayes_scaling.data.units import format_quantity, parse_quantity
+from bayes_scaling.data.units import Quantity, format_quantity, parse_quantity
+from bayes_scaling.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from bayes_scaling.inference.posterior import Posterior
+    from matplotlib.axis import Axis
+    from matplotlib.figure import SubFigure
 
 # Okabe and Ito's colours, without yellow: told apart by all kinds of colour vision. The marker says it twice.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, GREY, FAINT, BEYOND = "#222222", "#6b6b6b", "#8f8f8f", "#f1f1ef"
-DASHED = (0, (3.5, 2))
-LAW_ALPHA, RUN_ALPHA = 0.42, 0.17
 
-STYLE: Any = {
+STYLE: dict[str, object] = {
     "font.size": 10,
     "axes.titlesize": 11.5,
     "axes.titlelocation": "left",
@@ -62,16 +62,25 @@ STYLE: Any = {
 LABELS = {
     "params": "model size N (parameters)",
     "tokens": "training data D (tokens)",
+    "tokens_per_param": "tokens per parameter D/N",
     "flops": "training compute C (FLOPs)",
     "loss": "loss (nats per token)",
+    "share": "share of test items",
 }
 
+Size = tuple[float, float]
 
-def styled[F: Callable[..., Any]](function: F) -> F:
+_WITH_PYPLOT = ContextVar("_WITH_PYPLOT", default=True)
+_PANELS: "WeakKeyDictionary[Axes, list[Axes]]" = WeakKeyDictionary()
+
+
+def styled[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     """Draws in this package's style and leaves matplotlib's own settings as they were."""
 
     @wraps(function)
-    def drawn(*args: Any, **kwargs: Any) -> Any:
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
+        from matplotlib import rcParams
+
         # Not rc_context: it would also undo what a notebook's backend sets as it starts inside.
         before = {key: rcParams[key] for key in STYLE}
         rcParams.update(STYLE)
@@ -80,103 +89,90 @@ def styled[F: Callable[..., Any]](function: F) -> F:
         finally:
             rcParams.update(before)
 
-    return drawn  # type: ignore[return-value]
+    return drawn
 
 
-def axes(ax: "Axes | None", size: tuple[float, float] = (7.2, 4.6)) -> "Axes":
-    """The Axes given, or those of a new pyplot figure."""
-    return ax if ax is not None else new_figure(size).subplots()
+@contextmanager
+def without_pyplot() -> Iterator[None]:
+    """Figures that are made inside are not pyplot's, so that no notebook shows them and none has to be closed."""
+    token = _WITH_PYPLOT.set(False)
+    try:
+        yield
+    finally:
+        _WITH_PYPLOT.reset(token)
 
 
-def new_figure(size: tuple[float, float]) -> "Figure":
-    """A new pyplot figure, so that notebooks show it."""
+def axes(ax: "Axes | None", size: Size = (7.2, 4.6)) -> "Axes":
+    """The Axes given, or those of a new figure: pyplot's, so that notebooks show it."""
+    if ax is not None:
+        return ax
+    if not _WITH_PYPLOT.get():
+        from matplotlib.figure import Figure
+
+        return Figure(figsize=size, layout="constrained").subplots()
     import matplotlib.pyplot as plt
 
-    return plt.figure(figsize=size, layout="constrained")
+    return plt.figure(figsize=size, layout="constrained").subplots()
 
 
-def look(fit: "Posterior", group: str | None) -> dict[str, Any]:
-    """Colour and marker of a group, the same in every picture of a fit; ink for a group not seen yet."""
-    if group not in fit.groups:
-        return {"color": INK, "marker": "o"}
-    i = fit.groups.index(group)
-    return {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+def split(
+    ax: "Axes", rows: int, columns: int, *, sharey: bool = False, widths: Sequence[float] | None = None
+) -> "tuple[SubFigure, list[Axes]]":
+    """Panels in place of these Axes, which stay as an invisible frame, and the part of the figure that has them.
+
+    Raises
+    ------
+    InputError
+        If the Axes are not of a grid, as those of ``Figure.subplots`` are.
+    """
+    place = ax.get_subplotspec()
+    if place is None:
+        raise InputError("a picture of several panels needs Axes of a grid, as those of Figure.subplots")
+    ax.set_axis_off()
+    part = ax.get_figure(root=False).add_subfigure(place)  # type: ignore[union-attr]
+    part.set_facecolor("none")
+    panels = part.subplots(rows, columns, squeeze=False, sharey=sharey, width_ratios=widths)
+    _PANELS[ax] = list(panels.ravel())
+    return part, _PANELS[ax]
 
 
-def log_axis(ax: "Axes", which: str, column: str, low: float, high: float) -> None:
+def panels(ax: "Axes") -> "list[Axes]":
+    """The panels of a picture, given what drew it returned; itself where it has but one."""
+    return [panel for panel in _PANELS.get(ax, [ax]) if panel.get_figure() is not None]
+
+
+def log_axis(ax: "Axes", which: Literal["x", "y"], column: str, low: float, high: float) -> None:
     """A logarithmic axis from low to high, with its unit and ticks that people read: 70M, 1B, 10²⁴."""
-    axis = getattr(ax, f"{which}axis")
-    getattr(ax, f"set_{which}scale")("log")
-    getattr(ax, f"set_{which}lim")(low, high)
-    getattr(ax, f"set_{which}label")(LABELS.get(column, column))
+    from matplotlib.ticker import LogFormatterMathtext, LogLocator, NullFormatter
+
+    label = LABELS.get(column, column)
+    ax.set(**{f"{which}scale": "log", f"{which}lim": (low, high), f"{which}label": label})
+    axis: Axis = {"x": ax.xaxis, "y": ax.yaxis}[which]
     subs = (1.0, 2.0, 5.0) if np.log10(high / low) < 2 else (1.0,)
     axis.set_major_locator(LogLocator(subs=subs, numticks=9))
-    plain = FuncFormatter(lambda value, _: format_quantity(value))
-    axis.set_major_formatter(LogFormatterMathtext() if column == "flops" else plain)
+    axis.set_major_formatter(
+        LogFormatterMathtext() if column == "flops" else lambda value, _: format_quantity(value)
+    )
     axis.set_minor_formatter(NullFormatter())
 
 
-def horizon(end: float, to: Any, decades: float = 3) -> float:
+def percent_axis(axis: "Axis") -> None:
+    """Ticks of a share, as percent."""
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_major_formatter(PercentFormatter(1))
+
+
+def few_ticks(axis: "Axis", count: int) -> None:
+    """At most so many intervals between ticks."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(count))
+
+
+def horizon(end: float, to: Quantity | None, decades: float = 3) -> float:
     """Where an axis ends: as asked, or at the first power of ten so many decades beyond the data."""
     return 10.0 ** np.ceil(np.log10(end) + decades) if to is None else parse_quantity(to, "to")
-
-
-def mark_beyond(ax: "Axes", end: float) -> None:
-    """Greys what lies right of the end of the data, and says so along the line."""
-    if end >= ax.get_xlim()[1]:
-        return
-    ax.axvspan(end, ax.get_xlim()[1], color=BEYOND, zorder=0, lw=0)
-    ax.axvline(end, color=GREY, lw=1, ls=(0, (1, 2)), zorder=1)
-    ax.annotate(
-        "← data end here", (end, 0), (3, 4), xycoords=("data", "axes fraction"), textcoords="offset points",
-        fontsize=8, color=GREY,
-    )  # fmt: skip
-
-
-def band(ax: "Axes", x: Any, low: Any, high: Any, beyond: Any, color: str, alpha: float) -> None:
-    """A band: filled within the data, lighter and hatched where ``beyond``."""
-    inside, outside = pieces(beyond)
-    hatched: dict[str, Any] = {"facecolor": "none", "edgecolor": color, "hatch": "////"}
-    ax.fill_between(x, low, high, where=inside, color=color, alpha=alpha, lw=0)
-    ax.fill_between(x, low, high, where=outside, color=color, alpha=alpha * 0.6, lw=0)
-    ax.fill_between(x, low, high, where=outside, alpha=alpha, lw=0, **hatched)
-
-
-def line(ax: "Axes", x: Any, y: Any, beyond: Any, color: str) -> None:
-    """A line: solid within the data, dashed where ``beyond``."""
-    inside, outside = pieces(beyond)
-    ax.plot(np.where(inside, x, np.nan), y, color=color)
-    ax.plot(np.where(outside, x, np.nan), y, color=color, ls=DASHED)
-
-
-def points(ax: "Axes", x: Any, y: Any, **look: Any) -> None:
-    """Runs as points with a white rim, so that crowded ones stay apart."""
-    ax.scatter(x, y, **{"s": 32, "zorder": 4, "linewidths": 0.6, "edgecolors": "white", **look})
-
-
-def pieces(beyond: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Which points the parts within and beyond the data hold; they meet in the last point within."""
-    outside = np.asarray(beyond, bool)
-    joint = outside.copy()
-    joint[:-1] |= outside[1:]
-    joint[1:] |= outside[:-1]
-    return ~outside, joint
-
-
-def key(color: str, kind: str, label: str, marker: str = "o") -> Any:
-    """A legend entry of one kind: line, dashed, law, run (the two bands) or points."""
-    if kind in ("law", "run"):
-        alpha = LAW_ALPHA + RUN_ALPHA if kind == "law" else RUN_ALPHA
-        return Patch(facecolor=color, alpha=alpha, label=label)
-    if kind == "points":
-        return Line2D([], [], color=color, marker=marker, ls="", ms=5.5, mec="white", mew=0.6, label=label)
-    dashes: dict[str, Any] = {"line": "-", "dashed": DASHED, "dotted": ":"}
-    return Line2D([], [], color=color, ls=dashes[kind], label=label)
-
-
-def of_group(fit: "Posterior", group: str) -> str:
-    """The end of a title: which group, where there is more than one."""
-    return f" ({group})" if len(fit.groups) > 1 else ""
 
 
 def percent(prob: float) -> str:

@@ -3,24 +3,23 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import PercentFormatter
 
-from bayes_scaling.reporting.plot import style
+from bayes_scaling.evaluation.backtest import Backtest
+from bayes_scaling.inference.result import plot_of
+from bayes_scaling.reporting.plot import marks, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from bayes_scaling.evaluation.backtest import Backtest
 
 COLOURS = {"posterior": style.COLOURS[0], "no drift": style.COLOURS[1]}
 """Of the methods that are always there; others are grey."""
 
 
 @style.styled
-def coverage(backtest: "Backtest", *, ax: "Axes | None" = None) -> "Axes":
+def coverage(backtest: Backtest, *, ax: "Axes | None" = None) -> "Axes":
     """Share of held-out runs inside of the interval, against the interval's probability.
 
-    On the diagonal, bands hold what they say; below it they are too narrow. The grey lens is what independent runs
+    On the diagonal, bands cover what they say; below it they are too narrow. The grey lens is what independent runs
     would scatter by (90%); runs of one sweep miss together, so that a curve may leave it by chance.
 
     Parameters
@@ -32,7 +31,7 @@ def coverage(backtest: "Backtest", *, ax: "Axes | None" = None) -> "Axes":
     -------
     Axes
     """
-    from scipy.stats import binom
+    from scipy.stats import binom  # slow to load
 
     ax = style.axes(ax, (5.4, 4.8))
     probs = np.linspace(0.01, 0.99, 99)
@@ -43,21 +42,22 @@ def coverage(backtest: "Backtest", *, ax: "Axes | None" = None) -> "Axes":
     dashes = iter(["--", ":", "-."] * 5)
     for method, rows in backtest.runs.groupby("method", sort=False):
         gap = np.abs(rows["pit"].to_numpy() - 0.5)
-        held = [(gap <= p / 2).mean() for p in probs]
+        covered = [(gap <= p / 2).mean() for p in probs]
         look = {"lw": 2.2} if method == "posterior" else {"lw": 1.4, "ls": next(dashes)}
-        ax.plot(probs, held, color=COLOURS.get(str(method), style.GREY), label=method, **look)
+        ax.plot(probs, covered, color=COLOURS.get(str(method), style.GREY), label=method, **look)
     ax.set(
         xlim=(0, 1), ylim=(0, 1), xlabel="probability of the interval", ylabel="share of held-out runs inside"
     )
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(PercentFormatter(1))
+    style.percent_axis(ax.xaxis)
+    style.percent_axis(ax.yaxis)
     ax.legend(loc="upper left")
     ax.set_title(f"Coverage of {count} forecasts of held-out larger runs")
     return ax
 
 
+@plot_of(Backtest)
 @style.styled
-def misses(backtest: "Backtest", *, prob: float = 0.9, ax: "Axes | None" = None) -> "Axes":
+def misses(backtest: Backtest, *, prob: float = 0.9, ax: "Axes | None" = None) -> "Axes":
     """How far what was reached lies from the forecast's median, against the distance beyond the fitted runs.
 
     Parameters
@@ -78,16 +78,16 @@ def misses(backtest: "Backtest", *, prob: float = 0.9, ax: "Axes | None" = None)
     outside = np.abs(own["pit"].to_numpy() - 0.5) > prob / 2
     ax.axhline(0, color=style.GREY, lw=1)
     ax.errorbar(far, miss, yerr=half, fmt="none", ecolor=COLOURS["posterior"], alpha=0.25, lw=1)
-    style.points(ax, far[~outside], miss[~outside], color=COLOURS["posterior"], s=22)
-    style.points(ax, far[outside], miss[outside], color=COLOURS["no drift"], marker="X", s=42)
+    marks.points(ax, far[~outside], miss[~outside], color=COLOURS["posterior"], s=22)
+    marks.points(ax, far[outside], miss[outside], color=COLOURS["no drift"], marker="X", s=42)
     ax.set_xlabel("distance beyond the fitted runs (powers of ten)")
     ax.set_ylabel("loss reached, from the forecast's median")
-    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    style.percent_axis(ax.yaxis)
     share = style.percent(prob)
     keys = [
-        style.key(COLOURS["posterior"], "points", f"inside its {share} band"),
-        style.key(COLOURS["no drift"], "points", "outside", "X"),
-        style.key(COLOURS["posterior"], "run", "90% band"),
+        marks.key(COLOURS["posterior"], "points", f"inside its {share} band"),
+        marks.key(COLOURS["no drift"], "points", "outside", "X"),
+        marks.key(COLOURS["posterior"], "run", "90% band"),
     ]
     ax.legend(handles=keys, loc="best")
     ax.set_title("Held-out larger runs against their forecasts")

@@ -1,0 +1,26 @@
+from .fits.chances import chances as chances
+from .fits.checks import posterior as posterior
+from .fits.checks import residuals as residuals
+from .fits.losses import extrapolation as extrapolation
+from .fits.losses import loss_band as loss_band
+from .fits.optimum import allocation as allocation
+from .fits.optimum import isoloss as isoloss
+from .results.allocations import allocated as allocated
+from .results.approaches import approaches as approaches
+from .results.backtests import coverage as coverage
+from .results.backtests import misses as misses
+from .results.comparisons import comparison as comparison
+from .results.comparisons import pooling as pooling
+from .results.contrasts import contrast as contrast
+from .results.contrasts import doublings as doublings
+from .results.designs import design as design
+from .results.diagnoses import diagnosis as diagnosis
+from .results.forecasts import forecast as forecast
+from .results.plans import plan as plan
+from .results.plans import serving as serving
+from .results.risks import valley as valley
+from .style import panels as panels
+
+KINDS: dict[str, str]
+
+def register() -> None: ...

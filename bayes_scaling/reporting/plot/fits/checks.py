@@ -1,0 +1,154 @@
+"""What to look at before believing a band: parameters beside their priors, and residuals."""
+
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_scaling.forecast.predict import predict
+from bayes_scaling.inference.intervals import tails
+from bayes_scaling.inference.summary import meaning
+from bayes_scaling.reporting.plot import marks, style
+from bayes_scaling.reporting.plot.groups import look
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bayes_scaling.inference.posterior import Posterior
+
+HEIGHT = 0.85
+"""Of the tallest density in a panel; rows are 1 apart."""
+
+SHARED = "#4d5f73"
+"""Colour of what all groups share."""
+
+
+@style.styled
+def posterior(fit: "Posterior", *, prob: float = 0.9, ax: "Axes | None" = None) -> "Axes":
+    """Posterior density of each parameter by group, over its prior in grey: a panel for each parameter.
+
+    Densities of one panel share one scale: a posterior as flat as its prior learnt nothing from the data.
+
+    Parameters
+    ----------
+    fit : Posterior
+    prob : float
+        Probability of the bar under each density; the dot is the median.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        Its panels (`bayes_scaling.plot.panels`) are the parameters of the law and of the noise, in that order.
+    """
+    names = [*fit.law.parameters, "sigma", *fit.structure.global_priors]
+    rows = max(fit.posterior[name].sizes.get("group", 1) for name in names)
+    columns = 4 if len(names) > 6 else 3
+    lines = -(-len(names) // columns)
+    ax = style.axes(ax, (9.2, lines * (1.5 + 0.45 * rows)))
+    part, panels = style.split(ax, lines, columns)
+    for panel, name in zip(panels, names, strict=False):
+        _densities(panel, fit, name, prob)
+    for spare in panels[len(names) :]:
+        spare.remove()
+    by_group = fit.groups if rows > 1 else ()
+    keys = [
+        *(marks.key(look(fit, g)["color"], "law", g) for g in by_group),
+        *([] if by_group else [marks.key(SHARED, "law", "posterior")]),
+        marks.key(style.GREY, "run", "prior"),
+        marks.key(style.INK, "line", f"{style.percent(prob)} interval and median"),
+    ]
+    marks.legend_of_panels(part, keys, 1.8)
+    return ax
+
+
+def _densities(ax: "Axes", fit: "Posterior", name: str, prob: float) -> None:
+    values = fit.posterior[name].stack(sample=("chain", "draw"))
+    each = np.atleast_2d(values.transpose(..., "sample").to_numpy())
+    before = fit.prior[name]
+    prior = (before.isel(group=0) if "group" in before.dims else before).to_numpy().ravel()
+    low, high = np.quantile(each, [0.002, 0.998])
+    room = 0.25 * (high - low)
+    x = np.linspace(max(low - room, low * 0.5) if low > 0 else low - room, high + room, 240)
+    curves = [density(row, x) for row in each]
+    unit = HEIGHT / max(curve.max() for curve in curves)
+    shared = np.minimum(density(prior, x) * unit, HEIGHT)
+    for i, (row, curve) in enumerate(zip(each, curves, strict=True)):
+        base = len(each) - 1 - i
+        color = look(fit, fit.groups[i])["color"] if len(each) > 1 else SHARED
+        ax.fill_between(x, base, base + shared, color=style.GREY, alpha=marks.RUN_ALPHA, lw=0)
+        ax.fill_between(x, base, base + curve * unit, color=color, alpha=0.5, lw=0)
+        ax.plot(x, base + curve * unit, color=color, lw=1.2)
+        lower, median, upper = np.quantile(row, tails(prob))
+        ax.plot([lower, upper], [base, base], color=style.INK, lw=1.6, solid_capstyle="butt")
+        ax.plot(median, base, "o", color=style.INK, ms=4)
+    ax.set(xlim=(x[0], x[-1]), ylim=(-0.15, len(each)), yticks=[], title=name)
+    ax.spines["left"].set_visible(False)
+    style.few_ticks(ax.xaxis, 3)
+    ax.set_xlabel(fill(meaning(fit, name), 30), fontsize=8.5)
+
+
+def density(draws: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Kernel density of draws at x; where all are positive on the log scale, so that none leaks below 0."""
+    from scipy.stats import gaussian_kde  # slow to load
+
+    draws = draws[:: max(1, len(draws) // 1500)]
+    if draws.min() <= 0:
+        return np.asarray(gaussian_kde(draws)(x))
+    return np.asarray(gaussian_kde(np.log(draws))(np.log(x)) / x)
+
+
+@style.styled
+def residuals(
+    fit: "Posterior", against: str = "params", *, prob: float = 0.9, ax: "Axes | None" = None
+) -> "Axes":
+    """How far each run's loss lies from the law, in percent, against one of its inputs.
+
+    The band is where the noise of a run of the table should fall; a run outside of its own group's band is
+    ringed.
+
+    Parameters
+    ----------
+    fit : Posterior
+    against : str
+        params, tokens, flops or another numeric column of the runs.
+    prob : float
+        Probability of the band.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = style.axes(ax, (7.2, 4.4))
+    x, log_loss = fit.runs.column(against), fit.runs.log_loss
+    outer = tails(prob)[::2]
+    outside, everything = 0, []
+    for i, name in enumerate(fit.groups):
+        mask = fit.runs.group_index == i
+        at = predict(fit, group=name, **{column: fit.runs.column(column)[mask] for column in fit.law.columns})
+        center = np.log(at.mean.median(("chain", "draw")).to_numpy())
+        noise = np.log((at.new_run / at.mean).transpose(..., "point").to_numpy()).reshape(-1, mask.sum())
+        low, high = np.quantile(noise, outer, axis=0)
+        residual = log_loss[mask] - center
+        ring = (residual < low) | (residual > high)
+        outside += int(ring.sum())
+        everything.append(noise.ravel())
+        marks.points(ax, x[mask], _as_percent(residual), **look(fit, name))
+        ringed = x[mask][ring], _as_percent(residual[ring])
+        ax.scatter(*ringed, s=110, facecolors="none", edgecolors=style.INK, lw=1, zorder=5)
+    low, high = _as_percent(np.quantile(np.concatenate(everything), outer))
+    style.log_axis(ax, "x", against, x.min() / 1.3, x.max() * 1.3)
+    ax.axhspan(low, high, color=style.GREY, alpha=0.13, lw=0, zorder=0)
+    ax.axhline(0, color=style.GREY, lw=1, zorder=1)
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:+g}%" if value else "0")
+    ax.set_ylabel("loss minus law (% of loss)")
+    ax.set_title(f"Residuals: {outside} of {len(x)} runs outside of their {style.percent(prob)} band")
+    groups = [marks.key(**look(fit, g), kind="points", label=g) for g in fit.groups if len(fit.groups) > 1]
+    noise_key = marks.key(style.GREY, "run", f"{style.percent(prob)} band, noise of a run")
+    marks.legend_below(ax, [*groups, noise_key], columns=4)
+    return ax
+
+
+def _as_percent(log_ratio: np.ndarray) -> np.ndarray:
+    return 100 * np.expm1(log_ratio)
