@@ -8,7 +8,6 @@ import pytest
 
 import bayes_scaling as bs
 from bayes_scaling.data.units import format_quantity
-from bayes_scaling.inference.intervals import tails
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +52,9 @@ def test_holds_every_answer(page, pile_fit):
 
 
 def test_starts_with_a_sentence_that_answers(page, single_fit, pile_fit):
-    forecast = pile_fit.predict("100B", "2T")
-    law, run = (
-        np.quantile(forecast.draws(kind).sel(group="pythia"), tails(0.9)) for kind in ("mean", "new_run")
-    )
-    sentence = (
-        f"A 100B-parameter model trained on 2T tokens: loss {law[1]:.3f}, "
-        f"90% of new runs within [{run[0]:.3f}, {run[2]:.3f}]; in decades beyond the data: 1.7 of compute"
-    )
-    assert sentence in text_of(page)
+    first, *_ = pile_fit.predict("100B", "2T", group="pythia").sentences()
+    assert first.startswith("100B parameters on 2T tokens: loss ")
+    assert text_of(page).partition("Sentences and pictures are about")[2].index(first) < 100
     inside = bs.report(single_fit, targets=[(single_fit.reference["params"], single_fit.reference["tokens"])])
     assert "within the range of the data" in text_of(inside)
 
@@ -73,7 +66,7 @@ def test_says_how_much_a_wrong_size_costs(page, pile_fit):
 
 
 def test_says_what_the_bands_leave_out(page):
-    assert "None of them holds a change of recipe" in text_of(page)
+    assert "None of them covers a change of recipe" in text_of(page)
 
 
 def test_needs_no_network_and_no_scripts(page):
@@ -114,8 +107,7 @@ def test_names_from_the_table_cannot_inject_markup(single_fit):
 
 def test_a_law_of_compute_alone_is_forecast_at_the_budgets(compute_fit):
     text = text_of(bs.report(compute_fit, budgets=["1e24"]))
-    middle = float(compute_fit.predict(flops="1e24").median("mean"))
-    assert f"1e24 FLOPs of training: loss {middle:.3f}" in text
+    assert compute_fit.predict(flops="1e24").sentences()[0] in text
     assert "best spent on" not in text
 
 
@@ -137,7 +129,7 @@ def test_with_a_comparison(pile_fit):
     comparison = bs.compare({"chinchilla": pile_fit, "again": rival}, refit=False, ahead=False)
     text = text_of(bs.report(pile_fit, comparison=comparison, budgets=()))
     assert "Laws compared" in text
-    assert "Laws mixed by these weights. A 100B-parameter model" in text
+    assert "Laws mixed by these weights: 100B parameters on 2T tokens: loss" in text
 
 
 def test_a_file_is_kept_unless_forced_and_the_page_is_the_same_each_time(tmp_path, single_fit, single_page):

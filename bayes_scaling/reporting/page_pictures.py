@@ -1,0 +1,95 @@
+"""The pictures of a page with their captions, in the order of the questions that they answer."""
+
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from io import BytesIO
+from typing import TYPE_CHECKING, NamedTuple
+
+from bayes_scaling.data.units import Quantity, format_flops
+from bayes_scaling.reporting.plot import style
+from bayes_scaling.reporting.plot.fits.checks import posterior, residuals
+from bayes_scaling.reporting.plot.fits.losses import extrapolation, loss_band
+from bayes_scaling.reporting.plot.fits.optimum import allocation, isoloss
+from bayes_scaling.reporting.plot.results.comparisons import comparison as law_comparison
+from bayes_scaling.reporting.plot.results.risks import valley
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bayes_scaling.evaluation.compare import Comparison
+    from bayes_scaling.inference.posterior import Posterior
+    from bayes_scaling.planning.risk import Risk
+
+PLANE = ("params", "tokens")
+
+
+class Picture(NamedTuple):
+    """A picture that a page holds: a data URI of SVG, and its words."""
+
+    uri: str
+    caption: str
+
+
+def page_pictures(
+    fit: "Posterior",
+    comparison: "Comparison | None",
+    sizes: Sequence[Quantity],
+    risk: "Risk | None",
+    group: str,
+    prob: float,
+) -> Iterator[Picture]:
+    """Those that this fit allows; a loss band for each size of a model."""
+    columns = fit.law.columns
+    if columns == PLANE or len(columns) == 1:
+        path = "compute-optimal path" if columns == PLANE else columns[0]
+        yield _picture(
+            partial(extrapolation, fit, group=group, prob=prob),
+            f"The law along {'the ' * (columns == PLANE)}{path}. The dark band is the law's, the dotted lines add its "
+            "drift beyond the data, the light band is that of a new run; what is dashed and hatched lies beyond the "
+            "data.",
+        )
+    if columns == PLANE:
+        for params in dict.fromkeys(sizes):
+            yield _picture(
+                partial(loss_band, fit, params, group=group, prob=prob),
+                f"Loss of a model of {params} parameters against its training data.",
+            )
+        yield _picture(
+            partial(allocation, fit, group=group, prob=prob),
+            "How to split a budget. Where the band is wide, these runs do not say.",
+        )
+        if risk is not None:
+            yield _picture(
+                partial(valley, risk),
+                f"What another model size would give up at {format_flops(float(risk.flops[0]))} FLOPs, and what rules "
+                "of thumb would train. A flat valley forgives a wide interval of N.",
+            )
+        yield _picture(
+            partial(isoloss, fit, group=group, prob=prob),
+            "Lines of equal loss. The band shows the optimum along each diagonal of equal compute; grey is beyond the "
+            "range of the data.",
+        )
+    if comparison is not None:
+        yield _picture(
+            partial(law_comparison, comparison),
+            "Laws compared by how they predict configurations left out.",
+        )
+    yield _picture(
+        partial(residuals, fit, columns[0], prob=prob),
+        "What the law misses of each run. A pattern here, rather than scatter, says that the law is wrong.",
+    )
+    yield _picture(
+        partial(posterior, fit, prob=prob),
+        "What is known of each parameter after the runs (colour) and before them (grey).",
+    )
+
+
+@style.styled
+def _picture(draw: Callable[[], "Axes"], caption: str) -> Picture:
+    with style.without_pyplot():
+        figure = draw().get_figure(root=True)
+    assert figure is not None
+    buffer = BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return Picture("data:image/svg+xml;base64," + b64encode(buffer.getvalue()).decode(), caption)
