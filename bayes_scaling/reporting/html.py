@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayes_scaling.data.files import check_writable, replacing
-from bayes_scaling.data.units import Quantity, format_flops, format_quantity
+from bayes_scaling.data.units import Quantity
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.inference.diagnostics import diagnose
 from bayes_scaling.inference.summary import summary
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.risk import risk
 from bayes_scaling.reporting.page_pictures import PLANE, page_pictures
-from bayes_scaling.reporting.plot.groups import bounds, largest_group
+from bayes_scaling.reporting.plot.groups import largest_group
 from bayes_scaling.reporting.plot.style import percent
 from bayes_scaling.reporting.provenance import provenance
 from bayes_scaling.reporting.tables import written
@@ -20,7 +20,6 @@ from bayes_scaling.reporting.tables import written
 if TYPE_CHECKING:
     from bayes_scaling.evaluation.compare import Comparison
     from bayes_scaling.inference.posterior import Posterior
-    from bayes_scaling.planning.allocate import Allocation
 
 Target = tuple[Quantity, Quantity]
 
@@ -97,10 +96,7 @@ def _page(
     diagnosis = diagnose(fit)
     answers = predict(fit, group=shown, **points).sentences(prob) if points else []
     if plan is not None and valley is not None:
-        answers += [
-            *_splits(plan, shown, prob),
-            *(s for s in valley.sentences(prob) if not s.startswith(" ")),
-        ]
+        answers += [*allocate(fit, list(budgets), group=shown).sentences(prob), *valley.floors()]
     if comparison is not None:
         answers += _compared(comparison, fit, points, shown, prob)
     environment = Environment(
@@ -137,17 +133,6 @@ def _points(
         params, tokens = zip(*targets, strict=True)
         return {"params": list(params), "tokens": list(tokens)}
     return {"flops": list(budgets)} if columns == ("flops",) and budgets else {}
-
-
-def _splits(plan: "Allocation", group: str, prob: float) -> Iterator[str]:
-    """How each budget is best split, for one group."""
-    n, d = (bounds(draws, prob, group).T for draws in (plan.params, plan.tokens))
-    for budget, sizes, data in zip(plan.flops.to_numpy(), n, d, strict=True):
-        parts = (
-            f"{format_quantity(middle)} {noun} ({percent(prob)}: {format_quantity(low)} to {format_quantity(high)})"
-            for noun, (low, middle, high) in (("parameters", sizes), ("tokens", data))
-        )
-        yield f"{format_flops(budget)} FLOPs are best spent on {' and '.join(parts)}"
 
 
 def _compared(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bayes_scaling.evaluation.compare import Comparison
     from bayes_scaling.inference.posterior import Posterior
-    from bayes_scaling.planning.risk import Risk
+    from bayes_scaling.planning.results.risk import Risk
 
 PLANE = ("params", "tokens")
 

@@ -108,16 +108,14 @@ def test_names_from_the_table_cannot_inject_markup(single_fit):
 def test_a_law_of_compute_alone_is_forecast_at_the_budgets(compute_fit):
     text = text_of(bs.report(compute_fit, budgets=["1e24"]))
     assert compute_fit.predict(flops="1e24").sentences()[0] in text
-    assert "best spent on" not in text
+    assert "Compute-optimal allocation" not in text
 
 
 def test_one_group_alone(pile_fit):
     page = text_of(bs.report(pile_fit, group="cerebras", budgets=["1e24"]))
 
     def best(group):
-        plan = pile_fit.allocate("1e24", group=group)
-        low, middle, high = map(format_quantity, (plan.interval()[0], plan.median(), plan.interval()[1]))
-        return f"1e24 FLOPs are best spent on {middle} parameters (90%: {low} to {high})"
+        return pile_fit.allocate("1e24", group=group).sentences()[0]
 
     assert best("cerebras") in page
     assert best("pythia") not in page

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_scaling.inference.result import plot_of
-from bayes_scaling.planning.allocate import Allocation
 from bayes_scaling.planning.compute.rules_of_thumb import TOKENS_PER_PARAM
+from bayes_scaling.planning.results.allocation import Allocation
 from bayes_scaling.reporting.plot import marks, style
 from bayes_scaling.reporting.plot.groups import bounds, titled
 

@@ -7,8 +7,8 @@ import numpy as np
 from bayes_scaling.data.units import format_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.result import plot_of
-from bayes_scaling.planning.contrast import Contrast
-from bayes_scaling.planning.exponents import Exponents
+from bayes_scaling.planning.results.contrast import Contrast
+from bayes_scaling.planning.results.exponents import Exponents
 from bayes_scaling.reporting.plot import marks, style
 from bayes_scaling.reporting.plot.groups import bounds
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_scaling.inference.result import plot_of
-from bayes_scaling.planning.design.design import Design
+from bayes_scaling.planning.results.design import Design
 from bayes_scaling.reporting.plot import marks, style
 from bayes_scaling.reporting.plot.groups import look_of
 

@@ -8,8 +8,8 @@ import numpy as np
 from bayes_scaling.data.units import format_quantity
 from bayes_scaling.inference.result import plot_of
 from bayes_scaling.planning.compute.rules_of_thumb import TOKENS_PER_PARAM
-from bayes_scaling.planning.plan import Plan
-from bayes_scaling.planning.serving import Serving
+from bayes_scaling.planning.results.plan import Plan
+from bayes_scaling.planning.results.serving import Serving
 from bayes_scaling.reporting.plot import marks, style
 from bayes_scaling.reporting.plot.groups import bounds, one_group, titled
 

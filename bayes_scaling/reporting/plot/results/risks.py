@@ -6,8 +6,7 @@ import numpy as np
 
 from bayes_scaling.data.units import format_flops, format_quantity
 from bayes_scaling.inference.result import plot_of
-from bayes_scaling.planning.risk import Risk
-from bayes_scaling.planning.wording import WITHIN
+from bayes_scaling.planning.results.risk import WITHIN, Risk
 from bayes_scaling.reporting.plot import marks, style
 from bayes_scaling.reporting.plot.groups import one_group, titled
 
@@ -36,7 +35,7 @@ def valley(risk: Risk, point: int = 0, *, group: str | None = None, ax: "Axes | 
     ax = style.axes(ax, (7.2, 5.0))
     curve = risk.curve.isel(point=point)
     n = one_group(curve["params"], group).to_numpy()
-    found = one_group(curve["regret"], group).transpose("bound", "candidate").to_numpy()
+    found = one_group(curve["regret"], group).transpose("quantile", "candidate").to_numpy()
     picks = one_group(risk.choices["params"].isel(point=point), group)
     safe = [float(one_group(risk.safe[end].isel(point=point), group)) for end in ("lower", "upper")]
     # High enough for the floor and its banks; a choice that gives up more stands at the edge, with its figure.
