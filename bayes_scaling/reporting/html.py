@@ -1,6 +1,7 @@
 """One self-contained HTML page from a fit: the answers first, then pictures, warnings and provenance."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,15 +91,17 @@ def _page(
 
     shown = group or largest_group(fit)
     points = _points(fit.law.columns, targets, budgets)
+    forecast = predict(fit, group=group, **points) if points else None
     splits = bool(budgets) and fit.law.columns == PLANE
     plan = allocate(fit, list(budgets), group=group) if splits else None
     valley = risk(fit, list(budgets), group=shown) if splits else None
     diagnosis = diagnose(fit)
     answers = predict(fit, group=shown, **points).sentences(prob) if points else []
-    if plan is not None and valley is not None:
+    if valley is not None:
         answers += [*allocate(fit, list(budgets), group=shown).sentences(prob), *valley.floors()]
     if comparison is not None:
         answers += _compared(comparison, fit, points, shown, prob)
+    said = [found.warnings for found in (diagnosis, forecast, plan, valley, comparison) if found is not None]
     environment = Environment(
         loader=PackageLoader("bayes_scaling.reporting"),
         autoescape=True,
@@ -113,11 +116,11 @@ def _page(
         drift=f"{fit.drift.sd:.1%}",
         bias=f"{-fit.drift.mean:.1%}" if fit.drift.mean else None,
         diagnosis=diagnosis,
-        warnings=[*diagnosis.warnings, *(plan.warnings if plan else [])],
+        warnings=list(dict.fromkeys(chain.from_iterable(said))),
         answers=answers,
-        forecast=written(predict(fit, group=group, **points).table(prob)) if points else [],
+        forecast=written(forecast.table(prob)) if forecast else [],
         allocation=written(plan.table(prob)) if plan else [],
-        comparison=written(comparison.table) if comparison else [],
+        comparison=written(comparison.table(prob)) if comparison else [],
         pictures=list(page_pictures(fit, comparison, [params for params, _ in targets], valley, shown, prob)),
         summary=written(summary(fit, prob).rename_axis("quantity")),
         runs=written(fit.runs.describe()),
@@ -139,8 +142,7 @@ def _compared(
     comparison: "Comparison", fit: "Posterior", points: dict[str, list[Quantity]], group: str, prob: float
 ) -> Iterator[str]:
     """Which law predicts best, and the forecast that mixes them."""
-    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in comparison.weights().items())
-    yield f"Of {len(comparison.table)} laws, {comparison.verdict}; weights in the mixture: {weights}"
+    yield f"Of {len(comparison.ranking)} laws, {'; '.join(comparison.sentences(prob))}"
     if points and all(rival.law.columns == fit.law.columns for rival in comparison.fits.values()):
         for sentence in comparison.predict(group=group, **points).sentences(prob):
             yield f"Laws mixed by these weights: {sentence}"

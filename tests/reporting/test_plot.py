@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 import bayes_scaling as bs
 from bayes_scaling.evaluation.compare import Comparison
-from bayes_scaling.inference.result import _PLOTS
 from bayes_scaling.reporting.plot.style import without_pyplot
 
 matplotlib.use("agg")
@@ -253,13 +252,13 @@ def test_a_result_has_its_picture(pile_fit, name):
     found = RESULTS[name](pile_fit)
     assert type(found).__name__ == name
     ax = Figure(figsize=(9, 5), layout="constrained").subplots()
-    assert _PLOTS[type(found)](found, ax=ax) is ax
+    assert found.plot(ax) is ax
     ax.figure.draw_without_rendering()
     assert all(title_of(panel) or panel.get_xlabel() for panel in bs.plot.panels(ax))
 
 
 def test_a_comparison_has_its_picture(comparison):
-    assert "Laws compared" in title_of(_PLOTS[Comparison](comparison, ax=Figure().subplots()))
+    assert "Laws compared" in title_of(comparison.plot(Figure().subplots()))
 
 
 def test_a_forecast_is_drawn_with_its_bounds(pile_fit):

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.evaluation.compare import BAD_K, Comparison
+from bayes_scaling.evaluation.compare import Comparison
 from bayes_scaling.evaluation.compare_pooling import PoolingComparison
+from bayes_scaling.evaluation.loo import BAD_K
 from bayes_scaling.inference.result import plot_of
 from bayes_scaling.reporting.plot import marks, style
 
@@ -27,7 +28,7 @@ def comparison(comparison: Comparison, *, ax: "Axes | None" = None) -> "Axes":
     -------
     Axes
     """
-    table = comparison.table
+    table = comparison.ranking
     rows = np.arange(len(table))[::-1]
     ax = style.axes(ax, (7.2, 1.4 + 0.5 * len(table)))
     ax.errorbar(table["elpd_diff"], rows, xerr=table["dse"], fmt="o", color=style.COLOURS[0], ms=6.5, lw=1.8)
