@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items):
 
 def codes_of(item):
     """The code of a test and of the fixtures that it uses."""
-    fixtures = [f for found in item._fixtureinfo.name2fixturedefs.values() for f in found]
+    fixtures = [found[-1] for found in item._fixtureinfo.name2fixturedefs.values()]  # not those overridden
     functions = [item.function, *(f.func for f in fixtures)]
     return [function.__code__ for function in functions if hasattr(function, "__code__")]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from bayes_scaling.api import Fit
+    from bayes_scaling.inference.posterior import Posterior
     from bayes_scaling.inference.result import Result
 
 OK, FAILED_DIAGNOSIS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -35,13 +35,14 @@ class Answer:
 
     text: str
     document: object
-    fits: "Mapping[str, Fit]" = field(default_factory=dict)
+    fits: "Mapping[str, Posterior]" = field(default_factory=dict)
     warnings: Sequence[str] = ()
     failed: bool = False
     picture: "Callable[[], Axes] | None" = None
 
     def show(self, *, as_json: bool) -> int:
         """Prints it and returns the exit code."""
+        from bayes_scaling.inference.diagnostics import diagnose
         from bayes_scaling.inference.result import as_json as plain
 
         for sentence in self.warnings:
@@ -51,7 +52,7 @@ class Answer:
         except BrokenPipeError:  # the reader had enough, as in `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return OK
-        failures = {name: why for name, fit in self.fits.items() if (why := fit.diagnose().failures)}
+        failures = {name: why for name, fit in self.fits.items() if (why := diagnose(fit).failures)}
         for name, why in failures.items():
             more = f" (and {len(why) - 1} more: see `bayes-scaling diagnose`)" if len(why) > 1 else ""
             say(f"DO NOT TRUST THESE NUMBERS: {name} failed its diagnosis: {why[0]}{more}")
@@ -68,7 +69,7 @@ class Answer:
 def answer(
     result: "Result",
     prob: float,
-    fits: "Mapping[str, Fit]",
+    fits: "Mapping[str, Posterior]",
     *,
     table: "pd.DataFrame | None" = None,
     hidden: str = "(?!)",
@@ -83,7 +84,7 @@ def answer(
     result : Result
     prob : float
         Probability of the intervals.
-    fits : mapping of str to Fit
+    fits : mapping of str to Posterior
         What it rests on.
     table : DataFrame, optional
         In place of the result's own.

@@ -54,9 +54,12 @@ def fit_many(runs: tuple[str, ...], law: str, table: Table, **settings: Any) -> 
                 "note": outcome.error or "; ".join(diagnosis.failures[:1] if diagnosis else ()),
             }
         )
-    wrong = [str(row["table"]) for row in rows if not row["ok"]]
-    say = [f"{len(wrong)} of {len(rows)} tables have no fit to trust: {', '.join(wrong)}"] if wrong else []
-    return Answer(as_text(written(pd.DataFrame(rows))), {"fits": rows}, warnings=say, failed=bool(wrong))
+    wrong = {str(row["table"]): row["note"] for row in rows if not row["ok"]}
+    said = [f"{name}: {note}" for name, note in wrong.items()]
+    if wrong:
+        said.append(f"{len(wrong)} of {len(rows)} tables have no fit to trust: {', '.join(wrong)}")
+    table = pd.DataFrame(rows).drop(columns="note")
+    return Answer(as_text(written(table)), {"fits": rows}, warnings=said, failed=bool(wrong))
 
 
 @verb(FIT, "inference.summary.summary", JSON)

@@ -48,11 +48,8 @@ class Signature:
 def signature(name: str) -> Signature:
     """Of a function, or of a dataclass, whose name is given from the package on: ``"planning.risk.risk"``."""
     module, _, own = name.rpartition(".")
-    node = next(
-        node
-        for node in _module(module).body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == own
-    )
+    nodes = (node for node in _module(module).body if isinstance(node, ast.FunctionDef | ast.ClassDef))
+    node = {node.name: node for node in nodes}[own]
     doc = inspect.cleandoc(ast.get_docstring(node) or "")
     said = {
         entry["names"].lstrip("*"): entry

@@ -75,7 +75,7 @@ class Table:
         from bayes_scaling.laws import get_law
 
         columns = pairs(self.column, "--column")
-        known = signature("data.runs.load_runs").arguments
+        known = signature("data.load.load_runs").arguments
         roles = [role for role in known if role not in ("source", "inputs", "name")]
         for role in columns:
             if role not in roles:

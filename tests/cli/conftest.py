@@ -35,9 +35,11 @@ def judged(monkeypatch):
     found = bs.Fit.diagnose
 
     def judge(*failures):
-        monkeypatch.setattr(
-            bs.Fit, "diagnose", lambda fit: dataclasses.replace(found(fit), failures=failures)
-        )
+        def diagnose(fit):
+            return dataclasses.replace(found(fit), failures=failures)
+
+        monkeypatch.setattr(bs.Fit, "diagnose", diagnose)
+        monkeypatch.setattr("bayes_scaling.inference.diagnostics.diagnose", diagnose)
 
     judge()
     return judge

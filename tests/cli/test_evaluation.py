@@ -1,10 +1,14 @@
 """The verbs that compare and back-test."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import instant_sampling
 
 import bayes_scaling as bs
+from bayes_scaling.inference.result import as_json
 
 
 @pytest.fixture
@@ -67,3 +71,37 @@ def test_compare_wants_two_known_laws(run, table, sampled):
     assert code == 2
     assert err.startswith("error: unknown law 'caplan': did you mean 'kaplan'?")
     assert sampled == []
+
+
+def test_a_table_is_compared_backtested_and_its_poolings_compared_without_sampling(
+    answers, run, judged, tmp_path
+):
+    """All that lies between the words of a command line and what is printed, but for the sampling."""
+    runs = bs.datasets.load("pile").table
+    runs.to_csv("pile.csv", index=False)
+    options = ("pile.csv", "--group", "group", "--seed", 2)
+    with instant_sampling():
+        found = answers("compare", *options, "--laws", "chinchilla,skaling", "--no-refit")
+        assert {row["law"] for row in found["table"]} == set(found["weights"]) == {"chinchilla", "skaling"}
+        found = answers(
+            "compare-pooling", *options, "--law", "power_law:flops", "--no-refit", "-o", "pooling.png"
+        )
+        assert {row["structure"] for row in found["structures"]} > {"all but A", "only alpha"}
+        code, out, _ = run(
+            "backtest", *options, "--holdout-above", "1e22", "--no-baselines", "-o", "misses.png", "--json"
+        )
+    found = json.loads(out)
+    larger = runs[6 * runs["params"] * runs["tokens"] > 1e22]
+    assert sorted(row["loss"] for row in found["runs"]) == sorted(larger["loss"])
+    assert found["drift"]
+    assert (code, [row["ok"] for row in found["health"]]) == (1, [False]), "draws that nobody sampled"
+    for name in ("pooling", "misses"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_approaches_agree_with_python(answers, pile, pile_fit):
+    found = answers("approaches", pile, "--group", "pythia", "--flops", "1e22,1e23", "--prob", 0.5)
+    expected = pile_fit.approaches(["1e22", "1e23"], group="pythia")
+    assert found["table"] == as_json(expected.table(0.5).to_dict("records"))
+    assert found["differences"] == as_json(expected.differences(0.5).to_dict("records"))
+    assert found["points"] == as_json(expected.points.to_dict("records"))

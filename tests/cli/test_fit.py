@@ -3,10 +3,9 @@
 import json
 
 import pytest
-from helpers import simulated_runs
+from helpers import instant_sampling, simulated_runs
 
 import bayes_scaling as bs
-from bayes_scaling.cli.main import main
 from bayes_scaling.inference.result import as_json
 
 CSV = "params,tokens,loss\n1e8,2e9,3.4\n2e8,4e9,3.1\n4e8,8e9,2.9\n"
@@ -202,21 +201,17 @@ def test_files_that_are_no_fits(run, tmp_path, saved):
     assert run("diagnose", "absent.nc") == (2, "", "error: no file absent.nc\n")
 
 
-def test_many_tables_are_fitted_and_a_bad_one_is_said(tmp_path, capsys):
+def test_many_tables_are_fitted_and_a_bad_one_is_said(run, judged, tmp_path):
     runs = simulated_runs({"E": 1.8, "A": 0.35, "B": 0.3, "alpha": 0.34, "beta": 0.29}, n=40)
-    runs.table.to_csv(tmp_path / "good.csv", index=False)
-    runs.table.drop(columns="loss").to_csv(tmp_path / "bad.csv", index=False)
-    words = [
-        "fit-many",
-        str(tmp_path / "good.csv"),
-        str(tmp_path / "bad.csv"),
-        "--folder",
-        str(tmp_path / "fits"),
-    ]
-    assert main([*words, "--draws", "500", "--chains", "2"]) == 1
-    said = capsys.readouterr()
-    assert "1 of 2 tables have no fit to trust: bad" in said.err
-    assert [path.name for path in (tmp_path / "fits").iterdir()] == ["good.nc"]
-    assert main([words[0], words[1], *words[3:], "--draws", "500", "--chains", "2", "--json"]) == 0
-    (row,) = json.loads(capsys.readouterr().out)["fits"]
-    assert (row["table"], row["resumed"], row["ok"]) == ("good", True, True)
+    runs.table.to_csv("good.csv", index=False)
+    runs.table.drop(columns="loss").to_csv("bad.csv", index=False)
+    with instant_sampling():
+        code, out, err = run("fit-many", "good.csv", "bad.csv", "--folder", "fits", "--draws", 500)
+        assert code == 1
+        assert err.startswith("warning: bad: bad.csv has no column 'loss'")
+        assert err.endswith("\nwarning: 1 of 2 tables have no fit to trust: bad\n")
+        assert [line.split()[0] for line in out.splitlines()] == ["table", "bad", "good"]
+        assert [path.name for path in (tmp_path / "fits").iterdir()] == ["good.nc"]
+        code, out, _ = run("fit-many", "good.csv", "--folder", "fits", "--draws", 500, "--json")
+    (row,) = json.loads(out)["fits"]
+    assert (code, row["table"], row["resumed"], row["ok"]) == (0, "good", True, True)

@@ -1,8 +1,12 @@
 """The verbs predict and two-step."""
 
 import pytest
+from helpers import instant_fit, table_of
 
+import bayes_scaling as bs
 from bayes_scaling.inference.result import as_json
+
+TASK = {"chance": 0.25, "ceiling": 0.9, "k": 8.0, "m": -0.05}
 
 
 def test_predict_agrees_with_python(answers, run, pile, pile_fit):
@@ -72,3 +76,14 @@ def test_inputs_go_by_name(run, pile):
 )
 def test_bad_points(run, pile, argv, message):
     assert run("predict", pile, *argv) == (2, "", f"error: {message}\n")
+
+
+def test_two_steps_go_from_compute_to_a_task(answers, single, single_fit, tmp_path):
+    task = instant_fit(table_of(bs.LAWS["task_of_loss"], TASK), "task_of_loss")
+    task.save("task.nc")
+    argv = ("--params", "1B", "--tokens", "20B", "--task-drift", 0, "--below", "0.5")
+    found = answers("two-step", single, "task.nc", *argv)
+    forecast = bs.two_step(single_fit, task, "1B", "20B", task_drift=0)
+    assert (found["fit"], found["task"], found["law"]) == (single, "task.nc", "task_of_loss")
+    assert found["table"][0].pop("prob below 0.5") == forecast.prob_below(0.5).item()
+    assert found["table"] == as_json(forecast.table().to_dict("records"))

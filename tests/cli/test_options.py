@@ -92,7 +92,7 @@ def test_every_option_of_every_verb_has_words(verb, run):
 @pytest.mark.parametrize(
     "name",
     [
-        "api.fit", "api.backtest", "data.runs.load_runs", "evaluation.approaches.approaches",
+        "api.fit", "api.backtest", "data.load.load_runs", "evaluation.approaches.approaches",
         "forecast.predict.predict", "forecast.two_step.two_step", "planning.compute.hardware.Hardware",
         "planning.design.design.design", "planning.plan.plan", "reporting.html.report", "sampling.settings.Sampler",
     ],

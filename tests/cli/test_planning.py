@@ -73,3 +73,26 @@ def test_warnings_of_an_allocation_go_to_stderr(run, pile, monkeypatch):
     assert code == 0
     assert err == "warning: half of the draws have no optimum\n"
     assert "half" not in out
+
+
+def test_design_agrees_with_python_and_begins_without_a_fit(answers, run, pile, pile_fit, tmp_path):
+    given = {"optimum_at": "1e24", "group": "pythia", "max_runs": 3}
+    found = answers(
+        "design", pile, "--budget", "1e22", "--optimum-at", "1e24", "--group", "pythia", "--max-runs", 3
+    )
+    assert found["table"] == as_json(pile_fit.design("1e22", **given).table().to_dict("records"))
+    (tmp_path / "runs.csv").write_text("params,tokens,group\n1e9,2e10,pythia\n2e9,2e10,pythia\n")
+    found = answers(
+        *("design", pile, "--budget", "1e22", "--loss-at", "70B:2T", "--group", "pythia"),
+        *("--candidates", "runs.csv", "-o", "design.svg"),
+    )
+    assert {row["params"] for row in found["table"]} <= {1e9, 2e9}
+    assert "<svg" in (tmp_path / "design.svg").read_text()
+
+    grid = answers("design", "--budget", "1e20", "--law", "kaplan")
+    assert grid["runs"] == as_json(bs.isoflop_grid("1e20", "kaplan").to_dict("records"))
+    assert run("design", "--budget", "1e20", "--optimum-at", "1e24") == (
+        2,
+        "",
+        "error: --optimum-at needs a fit; without one, runs are laid out by a prior\n",
+    )

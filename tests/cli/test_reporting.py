@@ -5,11 +5,12 @@ import json
 import bayes_scaling as bs
 
 
-def test_plot_writes_a_picture(run, single):
+def test_plot_writes_a_picture(run, single, pile):
     code, out, err = run("plot", single, "--kind", "residuals", "-o", "residuals.png")
     assert (code, out, err) == (0, "Wrote residuals.png.\n", "")
     with open("residuals.png", "rb") as file:
         assert file.read(4) == b"\x89PNG"
+    assert run("plot", pile, "-o", "default.svg") == (0, "Wrote default.svg.\n", "")
     code, _, err = run("plot", single, "--kind", "residuals", "-o", "residuals.png")
     assert (code, "--force" in err) == (2, True)
     code, _, err = run("plot", single, "--kind", "residuals", "-o", "residuals.doc")
