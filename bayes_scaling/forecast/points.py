@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.arrays import Computed
 from bayes_scaling.data.units import Quantities, parse_quantities, training_flops
 from bayes_scaling.errors import InputError
 
@@ -53,12 +54,11 @@ def read_points(fit: "Posterior", given: Mapping[str, Quantities | None]) -> "xr
     return xr.Dataset({name: ("point", value) for name, value in even.items()})
 
 
-def decades_beyond(runs: "Runs", column: str, values: np.ndarray) -> np.ndarray:
+def decades_beyond(runs: "Runs", column: str, values: Computed) -> Computed:
     """Powers of ten by which values lie outside of the range of a column of the data; 0 inside."""
     low, high = np.log10(runs.column(column).min()), np.log10(runs.column(column).max())
     x = np.log10(values)
-    beyond: np.ndarray = np.maximum(np.maximum(x - high, low - x), 0.0)
-    return beyond
+    return np.maximum(np.maximum(x - high, low - x), 0.0)
 
 
 def all_decades_beyond(runs: "Runs", points: "xr.Dataset") -> "xr.Dataset":

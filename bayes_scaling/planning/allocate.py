@@ -2,13 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from bayes_scaling.data.units import Quantities, parse_quantities, tokens_for
+from bayes_scaling.data.units import Quantities, tokens_for
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.points import decades_beyond
 from bayes_scaling.planning.frontier import split
-from bayes_scaling.planning.loss_surface import FRESH, LossSurface, ordered
+from bayes_scaling.planning.loss_surface import FRESH, LossSurface, ordered, over_points
 from bayes_scaling.planning.results.allocation import Allocation
 
 if TYPE_CHECKING:
@@ -46,9 +44,8 @@ def allocate(
     # xarray loads when there are draws, and not on import.
     import xarray as xr
 
-    values = np.atleast_1d(parse_quantities(flops, "flops"))
-    budgets = xr.DataArray(values, dims="point", name="flops")
-    surface = LossSurface(fit, group, False, inputs, len(values))
+    budgets = over_points(flops, "flops")
+    surface = LossSurface(fit, group, False, inputs, budgets.size)
     if surface.fresh:
         raise InputError(f"law {fit.law.name!r} needs {FRESH!r} to split a budget; give {FRESH}=...")
     n, _ = split(surface, budgets)
@@ -59,5 +56,5 @@ def allocate(
         params=params.rename("params"),
         tokens=ordered(tokens_for(budgets, params)).rename("tokens"),
         loss=loss.rename("loss"),
-        decades_beyond=xr.DataArray(decades_beyond(fit.runs, "flops", values), dims="point"),
+        decades_beyond=decades_beyond(fit.runs, "flops", budgets).rename(None),
     )

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import Quantities, Quantity, parse_quantities
+from bayes_scaling.data.units import Quantities, Quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.points import decades_beyond
+from bayes_scaling.laws.elementwise import exp, log
 from bayes_scaling.planning.frontier import least, split
-from bayes_scaling.planning.loss_surface import LossSurface, ordered
+from bayes_scaling.planning.loss_surface import LossSurface, ordered, over_points
 from bayes_scaling.planning.results.contrast import Contrast
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def contrast(
     import xarray as xr
 
     names = _checked(fit, list(fit.groups if groups is None else groups))
-    budget = xr.DataArray(np.atleast_1d(parse_quantities(flops, "flops")), dims="point", name="flops")
+    budget = over_points(flops, "flops")
     surfaces = {name: LossSurface(fit, name, False, inputs) for name in names}
     first, last = fit.runs.extent["flops"]
     per_decade = 10 if surfaces[names[0]].closed_form else 2
@@ -100,14 +101,13 @@ def _checked(fit: "Posterior", names: list[str]) -> list[str]:
 
 def _crossing(path: "xr.DataArray", difference: "xr.DataArray") -> "xr.DataArray":
     """Where a difference first changes its sign along a path of budgets; NaN where it does not."""
-    sign = np.sign(difference)
-    changed = sign.isel(step=slice(1, None)) != sign.isel(step=slice(None, -1))
+    above = difference > 0
+    changed = above.isel(step=slice(1, None)) != above.isel(step=slice(None, -1))
     k = changed.argmax("step")
     left, right = difference.isel(step=k), difference.isel(step=k + 1)
     share = (left / (left - right)).where(changed.any("step"))
-    log_c = np.log(path)
-    at: xr.DataArray = np.exp(log_c.isel(step=k) + share * (log_c.isel(step=k + 1) - log_c.isel(step=k)))
-    return at
+    log_c = log(path)
+    return exp(log_c.isel(step=k) + share * (log_c.isel(step=k + 1) - log_c.isel(step=k)))
 
 
 def _warnings(fit: "Posterior", names: list[str], budgets: np.ndarray) -> list[str]:

@@ -1,13 +1,14 @@
 """The compute-optimal frontier of each draw: the best N and D of a budget, and the least budget for a loss."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bayes_scaling.data.units import training_flops
-from bayes_scaling.laws.elementwise import Computed
+from bayes_scaling.data.units import format_quantity, params_for, tokens_for, training_flops
+from bayes_scaling.errors import InputError
+from bayes_scaling.laws.elementwise import Computed, exp, log, maximum, minimum
 from bayes_scaling.planning.loss_surface import LossSurface
 from bayes_scaling.planning.optimise import closed_form, minimise, root
 
@@ -22,12 +23,27 @@ BELOW, ABOVE = 1e-6, 1e12
 
 @dataclass(frozen=True)
 class Limits:
-    """What a plan may not change: a given N or D, and caps on either. DataArrays over ``point``, or numbers."""
+    """What a plan may not change: a given N or D, dim ``point``, and caps; `InputError` for a contradiction."""
 
-    params: "Labelled | None" = None
-    tokens: "Labelled | None" = None
-    max_params: float | None = None
-    max_tokens: float | None = None
+    params: "xr.DataArray | None" = None
+    tokens: "xr.DataArray | None" = None
+    max_params: float = np.inf
+    max_tokens: float = np.inf
+
+    def __post_init__(self) -> None:
+        for noun, own, cap in self.each():
+            noun = noun.replace("parameters", "params")
+            if cap < 1:
+                raise InputError(f"max_{noun} is {cap:g}: a cap below one leaves no configuration at all")
+            if own is not None and float(own.max()) > cap:
+                raise InputError(
+                    f"{noun} {format_quantity(float(own.max()))} is above max_{noun} {format_quantity(cap)}"
+                )
+
+    def each(self) -> "Iterator[tuple[str, xr.DataArray | None, float]]":
+        """Parameters and tokens: the noun, what is given, and the cap."""
+        yield "parameters", self.params, self.max_params
+        yield "tokens", self.tokens, self.max_tokens
 
 
 FREE = Limits()
@@ -53,16 +69,15 @@ def split(
     import xarray as xr
 
     budget = xr.DataArray(flops)
-    most_n = np.inf if limits.max_params is None else limits.max_params
-    most_d = np.inf if limits.max_tokens is None else limits.max_tokens
+    most_n, most_d = limits.max_params, limits.max_tokens
     if limits.params is not None:
-        tokens = np.minimum(budget / (6 * limits.params), most_d)
+        tokens = minimum(tokens_for(budget, limits.params), most_d)
         return limits.params + 0 * tokens, tokens
     if limits.tokens is not None:
-        params = np.minimum(budget / (6 * limits.tokens), most_n)
+        params = minimum(params_for(budget, limits.tokens), most_n)
         return params, limits.tokens + 0 * params
-    low, high = np.maximum(1.0, budget / (6 * most_d)), np.minimum(budget / 6, most_n)
-    high = np.maximum(high, low)  # both caps bind before the budget is spent
+    low, high = maximum(budget / (6 * most_d), 1.0), minimum(budget / 6, most_n)
+    high = maximum(high, low)  # both caps bind before the budget is spent
     # A cap is an answer; one parameter and one token are not.
     lower, upper = low > 1, high < budget / 6
     if surface.closed_form:
@@ -70,20 +85,19 @@ def split(
         product = budget / training_flops(fit.reference["params"], fit.reference["tokens"])
         parameters = {name: surface.posterior[name] for name in fit.law.parameters}
         best = closed_form(fit.law, parameters, product) + np.log(fit.reference["params"])
-        inside = ((np.exp(best) > 1) | lower) & ((np.exp(best) < budget / 6) | upper)
-        log_n = best.clip(np.log(low), np.log(high)).where(inside)
+        inside = ((exp(best) > 1) | lower) & ((exp(best) < budget / 6) | upper)
+        log_n = best.clip(log(low), log(high)).where(inside)
     else:
 
         def loss(log_n: np.ndarray, budget: np.ndarray, *given: np.ndarray) -> Computed:
-            n = np.exp(log_n)
-            return surface.law(n, budget / (6 * n), *given)
+            n = exp(log_n)
+            return surface.law(n, tokens_for(budget, n), *given)
 
         given = (budget, *surface.given)
-        log_n = minimise(loss, np.log(low), np.log(high), given, closed=(lower, upper))
-    params = np.exp(log_n)
-    if limits.max_params is not None and limits.max_tokens is not None:
-        params = params.where(budget / (6 * most_d) <= most_n, most_n)
-    return params, np.minimum(budget / (6 * params), most_d)
+        log_n = minimise(loss, log(low), log(high), given, closed=(lower, upper))
+    params = exp(log_n)
+    params = params.where(budget / (6 * most_d) <= most_n, most_n)
+    return params, minimum(tokens_for(budget, params), most_d)
 
 
 def path(surface: LossSurface, limits: Limits = FREE) -> Path:
@@ -95,7 +109,7 @@ def path(surface: LossSurface, limits: Limits = FREE) -> Path:
     count = int(np.ceil(np.log10(last / first) * (5 if surface.closed_form else 1))) + 1
     flops = xr.DataArray(np.exp(np.linspace(np.log(first), np.log(last), count)), dims="step")
     n, d = split(surface, flops, limits)
-    return Path(np.log(n), np.log(training_flops(n, d)))
+    return Path(log(n), log(training_flops(n, d)))
 
 
 def least(
@@ -121,19 +135,18 @@ def crossing(excess: Callable[..., Computed], along: Path, given: "Sequence[Labe
     The first, because drift can make loss rise again far beyond the data.
     """
     log_n, log_c = along
-    reached = excess(np.exp(log_n), np.exp(log_c - log_n) / 6, *given) <= 0
+    reached = excess(exp(log_n), exp(log_c - log_n) / 6, *given) <= 0
     k = reached.argmax("step")
     ends = [x.isel(step=i) for x in along for i in ((k - 1).clip(0), k)]
 
     def between(share: np.ndarray, *at: np.ndarray) -> Computed:
         n_a, n_b, c_a, c_b, *given = at
-        n, c = np.exp(n_a + share * (n_b - n_a)), np.exp(c_a + share * (c_b - c_a))
-        return excess(n, c / (6 * n), *given)
+        n, c = exp(n_a + share * (n_b - n_a)), exp(c_a + share * (c_b - c_a))
+        return excess(n, tokens_for(c, n), *given)
 
     # Where the path begins beyond it, its beginning is the answer.
     share = root(between, 0.0, 1.0, (*ends, *given)).fillna(1.0)
-    found: xr.DataArray = np.exp(ends[2] + share * (ends[3] - ends[2])).where(reached.any("step"), np.inf)
-    return found
+    return exp(ends[2] + share * (ends[3] - ends[2])).where(reached.any("step"), np.inf)
 
 
 def matched(
@@ -148,12 +161,11 @@ def matched(
         return surface.law(n * up, d * down, *given) - surface.law(n * down, d * up, *given)
 
     def at_params(log_d: np.ndarray, params: np.ndarray, *given: np.ndarray) -> Computed:
-        return rise(params, np.exp(log_d), *given)
+        return rise(params, exp(log_d), *given)
 
     def at_tokens(log_n: np.ndarray, tokens: np.ndarray, *given: np.ndarray) -> Computed:
-        return rise(np.exp(log_n), tokens, *given)
+        return rise(exp(log_n), tokens, *given)
 
     known, function = (tokens, at_tokens) if params is None else (params, at_params)
     assert known is not None
-    found: xr.DataArray = np.exp(root(function, 0.0, np.log(1e30), (known, *surface.given)))
-    return found
+    return exp(root(function, 0.0, np.log(1e30), (known, *surface.given)))

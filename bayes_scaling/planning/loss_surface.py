@@ -11,9 +11,9 @@ import numpy as np
 
 from bayes_scaling.data.units import Quantities, parse_quantities, training_flops
 from bayes_scaling.errors import InputError
-from bayes_scaling.forecast.new_run import drift_slopes, new_run_scale
+from bayes_scaling.forecast.new_run import drift_slopes, new_run_scale, standard_noise
 from bayes_scaling.forecast.points import decades_beyond
-from bayes_scaling.laws.elementwise import Array, Computed
+from bayes_scaling.laws.elementwise import Array, Computed, exp, log
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,6 +29,13 @@ def ordered(values: "xr.DataArray") -> "xr.DataArray":
     """The same with the dims of results in their order: chain, draw, what is chosen or compared, group, point."""
     dims = ("chain", "draw", "choice", "pair", "group", "point", ...)
     return values.transpose(*dims, missing_dims="ignore")
+
+
+def over_points(values: Quantities, what: str) -> "xr.DataArray":
+    """Quantities as people write them, dim ``point``."""
+    import xarray as xr  # here and below: loads when there are draws, and not on import
+
+    return xr.DataArray(np.atleast_1d(parse_quantities(values, what)), dims="point", name=what)
 
 
 class LossSurface:
@@ -69,7 +76,7 @@ class LossSurface:
         inputs: Mapping[str, Quantities | None] | None = None,
         points: int = 1,
     ):
-        import xarray as xr  # loads when there are draws, and not on import
+        import xarray as xr
 
         law = fit.law
         if not law.allocates:
@@ -80,7 +87,7 @@ class LossSurface:
         values = _fixed(fit, inputs or {}, points)
         self.fresh = FRESH in law.columns and FRESH not in values
         self._fixed = tuple(values)
-        self.slope, self.nu = drift_slopes(fit, drift), fit.noise.degrees_of_freedom(self.posterior)
+        self.slope = drift_slopes(fit, drift)
         fixed = [xr.DataArray(x, dims="point") if x.size > 1 else xr.DataArray(x[0]) for x in values.values()]
         self.given = (self.slope, *fixed, *(self.posterior[name] for name in law.parameters))
 
@@ -114,11 +121,12 @@ class LossSurface:
     def drifted(self, params: Array, tokens: Array, *given: Array) -> Computed:
         """The law's loss with its drift."""
         given = given or self.given
-        return self.law(params, tokens, *given) * np.exp(given[0] * self.beyond(params, tokens, *given))
+        return self.law(params, tokens, *given) * exp(given[0] * self.beyond(params, tokens, *given))
 
     def drift_at(self, flops: "xr.DataArray") -> "xr.DataArray":
         """The drift of log loss by the distance in compute alone: the same for all N and D of a budget."""
-        return self.slope * decades_beyond(self.fit.runs, "flops", flops)
+        drift: xr.DataArray = self.slope * decades_beyond(self.fit.runs, "flops", flops)
+        return drift
 
     def scale(self, params: Array, tokens: Array) -> "xr.DataArray":
         """Scale of the Student-t noise of a new run's log loss."""
@@ -135,10 +143,8 @@ class LossSurface:
         """The loss of one more run: the law, its drift and a run's noise, each point with a noise of its own."""
         import xarray as xr
 
-        middle, scale, nu = xr.broadcast(self.drifted(params, tokens), self.scale(params, tokens), self.nu)
-        rng = np.random.default_rng([self.fit.seed, 202])
-        reached: xr.DataArray = middle * np.exp(scale * rng.standard_t(nu.to_numpy()))
-        return reached
+        middle, scale = xr.broadcast(self.drifted(params, tokens), self.scale(params, tokens))
+        return middle * exp(scale * standard_noise(self.fit, self.posterior, middle))
 
     def prob_below(
         self,
@@ -154,9 +160,9 @@ class LossSurface:
         import xarray as xr
         from scipy.special import stdtr
 
-        loss = self.drifted(params, tokens) if drift is None else self.law(params, tokens) * np.exp(drift)
-        z = (np.log(target) - np.log(loss)) / self.scale(params, tokens)
-        nu, z = xr.broadcast(self.nu, z)
+        loss = self.drifted(params, tokens) if drift is None else self.law(params, tokens) * exp(drift)
+        z = (np.log(target) - log(loss)) / self.scale(params, tokens)
+        nu, z = xr.broadcast(self.fit.noise.degrees_of_freedom(self.posterior), z)
         chance: xr.DataArray = z.copy(data=stdtr(nu.to_numpy(), z.to_numpy())).mean(("chain", "draw"))
         return chance
 
@@ -170,10 +176,10 @@ def _fixed(fit: "Posterior", inputs: Mapping[str, Quantities | None], points: in
     given = {name: value for name, value in inputs.items() if value is not None}
     for name in inputs:
         if name not in wanted:
-            takes = (
-                f"beside params and tokens it takes {', '.join(wanted)}" if wanted else "it takes no other"
+            others = f"beside params and tokens it takes {', '.join(wanted)}"
+            raise InputError(
+                f"law {law.name!r} has no input {name!r}; {others if wanted else 'it takes no other'}"
             )
-            raise InputError(f"law {law.name!r} has no input {name!r}; {takes}")
     for name in wanted:
         if name not in given and name in law.columns and name != FRESH:
             raise InputError(f"law {law.name!r} needs {name!r} to split a budget; give {name}=...")

@@ -5,13 +5,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import Quantities, Quantity, format_flops, parse_quantity, training_flops
-from bayes_scaling.inference.intervals import equal_tailed, median
+from bayes_scaling.data.units import (
+    Quantities,
+    Quantity,
+    format_flops,
+    parse_quantity,
+    tokens_for,
+    training_flops,
+)  # fmt: skip
+from bayes_scaling.inference.intervals import DRAWS, equal_tailed, long_table, median
 from bayes_scaling.planning.compute.hardware import Hardware
 from bayes_scaling.planning.frontier import ABOVE, BELOW, Limits, least, matched, path, split
 from bayes_scaling.planning.loss_surface import FRESH, LossSurface, ordered
 from bayes_scaling.planning.request import PlanRequest
 from bayes_scaling.planning.results.plan import Plan
+from bayes_scaling.planning.results.wording import without_optimum
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -93,11 +101,9 @@ def plan(
     surface = LossSurface(fit, group, drift, inputs)
     if surface.fresh:
         warnings.append(f"no token is taken to be repeated; give {FRESH}=... where they are limited")
-    request = PlanRequest.read(
-        flops=flops, params=params, tokens=tokens, target=target, hardware=hardware,
-        max_params=max_params, max_tokens=max_tokens,
-    )  # fmt: skip
-    return _answered(surface, request, warnings)
+    caps = {"max_params": max_params, "max_tokens": max_tokens}
+    request = PlanRequest.read(hardware, caps, flops=flops, params=params, tokens=tokens, target=target)
+    return _answered(surface, request.with_budget(surface.slope, fit.seed), warnings)
 
 
 def _answered(surface: LossSurface, request: PlanRequest, warnings: list[str]) -> Plan:
@@ -105,14 +111,11 @@ def _answered(surface: LossSurface, request: PlanRequest, warnings: list[str]) -
     # xarray loads when there are draws, and not on import.
     import xarray as xr
 
-    budget = _budget(surface, request)
-    n, d, by_law = _of_each_draw(surface, request, budget)
-    like = surface.law(1e9, 1e9) + request.points + (0.0 if budget is None else 0 * budget)
-    n, d, like = xr.broadcast(n, d, like)
-    n, d = ordered(n), ordered(d)
+    n, d, by_law = _of_each_draw(surface, request)
+    n, d, _ = map(ordered, xr.broadcast(n, d, surface.law(1e9, 1e9) + request.points))
     spent = training_flops(n, d)
-    chosen = _finite(median(n))
-    data = _chosen_data(surface, request, budget, chosen, median(spent), median(d))
+    chosen = median(n).where(median(n) < np.inf)
+    data = _chosen_data(surface, request, chosen, median(spent), median(d))
     forecast = {
         "mean": surface.law(chosen, data), "drifted": surface.drifted(chosen, data),
         "new_run": surface.new_run(chosen, data),
@@ -130,113 +133,92 @@ def _answered(surface: LossSurface, request: PlanRequest, warnings: list[str]) -
         by_law=None if by_law is None else ordered(by_law).rename("flops"),
         warnings=warnings,
     )
-    warnings += [*_unmet(found, surface, request, budget), *_partly_met(found, surface, request, budget)]
+    warnings += [*_unmet(found, surface, request), *_partly_met(found, surface, request)]
     return found
 
 
-def _budget(surface: LossSurface, request: PlanRequest) -> "xr.DataArray | None":
-    """The budget of each point: given, or drawn from the hardware's utilisation."""
-    if request.hardware is None:
-        return request.flops
-    rng = np.random.default_rng([surface.fit.seed, 606])
-    drawn = surface.slope.copy(data=request.hardware.draws(rng, surface.slope.shape))
-    return drawn.rename("flops").expand_dims(point=1, axis=-1)
-
-
 def _of_each_draw(
-    surface: LossSurface, request: PlanRequest, budget: "xr.DataArray | None"
+    surface: LossSurface, request: PlanRequest
 ) -> "tuple[xr.DataArray, xr.DataArray, xr.DataArray | None]":
     """N and D of each draw, and for a target without a budget the least compute by the law alone."""
-    limits = request.limits
-    if budget is not None:
-        n, d = split(surface, budget, limits)
+    limits, target = request.limits, request.target
+    if request.flops is not None:
+        n, d = split(surface, request.flops, limits)
         return n, d.where(n.notnull()), None
-    if request.target is not None:
+    if target is not None:
         along = path(surface, limits)
-        c, by_law = (
-            least(surface, request.target, limits, along=along, drift=drift) for drift in (True, False)
-        )
+        c, by_law = (least(surface, target, limits, along=along, drift=drift) for drift in (True, False))
         n, d = split(surface, c.where(np.isfinite(c), 1e30), limits)
         # Out of reach: more than any budget. What was given stays as it is.
-        n = n if request.params is not None else n.where(c != np.inf, np.inf)
-        d = d if request.tokens is not None else d.where(c != np.inf, np.inf)
+        n = n if limits.params is not None else n.where(c != np.inf, np.inf)
+        d = d if limits.tokens is not None else d.where(c != np.inf, np.inf)
         return n, d, by_law
-    n = matched(surface, tokens=request.tokens) if request.params is None else request.params
-    d = matched(surface, params=request.params) if request.tokens is None else request.tokens
+    n = matched(surface, tokens=limits.tokens) if limits.params is None else limits.params
+    d = matched(surface, params=limits.params) if limits.tokens is None else limits.tokens
     return n, d, None
 
 
 def _chosen_data(
-    surface: LossSurface,
-    request: PlanRequest,
-    budget: "xr.DataArray | None",
-    chosen: "xr.DataArray",
-    spent: "xr.DataArray",
-    tokens: "xr.DataArray",
+    surface: LossSurface, request: PlanRequest, chosen: "xr.DataArray", *middle: "xr.DataArray"
 ) -> "xr.DataArray":
-    """The tokens of the chosen model; spent and tokens are the medians of the draws.
+    """The tokens of the chosen model, given the medians of the compute and of the tokens of each draw.
 
     The model is chosen before an uncertain budget is known, and what is left of the budget goes into tokens.
     """
-    if request.tokens is not None and (budget is not None or request.target is not None):
-        return request.tokens + 0 * chosen
-    if budget is not None:
-        return ordered(split(surface, budget, Limits(params=chosen, max_tokens=request.max_tokens))[1])
-    return tokens if request.target is None else _finite(spent / (6 * chosen))
+    (spent, tokens), limits = middle, request.limits
+    if request.flops is None and request.target is None:
+        return tokens
+    if limits.tokens is not None:
+        return limits.tokens + 0 * chosen
+    if request.flops is not None:
+        rest = Limits(params=chosen, max_tokens=limits.max_tokens)
+        return ordered(split(surface, request.flops, rest)[1])
+    data = tokens_for(spent, chosen)
+    return data.where(data < np.inf)
 
 
-def _finite(values: "xr.DataArray") -> "xr.DataArray":
-    return values.where(np.isfinite(values))
-
-
-def _unmet(
-    found: Plan, surface: LossSurface, request: PlanRequest, budget: "xr.DataArray | None"
-) -> Iterator[str]:
+def _unmet(found: Plan, surface: LossSurface, request: PlanRequest) -> Iterator[str]:
     """Draws without an optimum, and targets out of reach or below all budgets."""
     first, last = (float(x) for x in surface.fit.runs.extent["flops"])
-    groups = found.params["group"].to_numpy().tolist() if "group" in found.params.dims else [None]
-    for group in groups:
-        of = f" in group {group}" if group else ""
-        for i, question in enumerate(found.questions):
-            n, c = (_pick(x, group, i) for x in (found.params, found.flops))
-            if none := float(n.isnull().mean()):
-                yield (
-                    f"{question}: {none:.1%} of the draws have no interior optimum{of} (the loss falls all the way to "
-                    "the smallest or the largest model); they are left out"
-                )
-            if request.target is None or budget is not None:
-                continue
-            goal = f"a loss of {float(request.target[i]):g}"
-            if never := float((c == np.inf).mean()):
-                floor = equal_tailed(surface.law(*split(surface, last * ABOVE, request.limits)))
-                low, high = (float(_pick(x, group, i)) for x in floor)
-                yield (
-                    f"{goal} is out of reach{of} in {never:.1%} of the draws: within these limits the law ends between "
-                    f"{low:.3f} and {high:.3f} (90%) at {format_flops(last * ABOVE)} FLOPs"
-                    + (", and drift may keep it from getting there" if bool(surface.slope.any()) else "")
-                )
-            elif float((c <= first * BELOW * 1.001).mean()):
-                smallest = format_flops(float(c.min()))
-                yield f"{goal} is reached{of} by the smallest budget looked at, {smallest} FLOPs"
-
-
-def _pick(values: "xr.DataArray", group: str | None, point: int) -> "xr.DataArray":
-    """One group and one point, where there are several."""
-    own = values.sel(group=group) if group is not None and "group" in values.dims else values
-    return own.isel(point=point) if "point" in own.dims else own
-
-
-def _partly_met(
-    found: Plan, surface: LossSurface, request: PlanRequest, budget: "xr.DataArray | None"
-) -> Iterator[str]:
-    """A budget that caps leave unspent, and choices far below the data."""
-    if budget is not None and request.max_params is not None and request.max_tokens is not None:
-        left = budget - found.flops
-        if float((left / budget).max()) > 1e-6:
+    shares = {
+        "none": found.params.isnull().mean(DRAWS),
+        "never": (found.flops == np.inf).mean(DRAWS),
+        "at_once": (found.flops <= first * BELOW * 1.001).mean(DRAWS),
+        "smallest": found.flops.min(DRAWS),
+    }
+    searched = request.target is not None and request.flops is None
+    if searched:
+        low, high = equal_tailed(surface.law(*split(surface, last * ABOVE, request.limits)))
+        shares |= {"target": request.target, "low": low, "high": high}
+    drifts = ", and drift may keep it from getting there" if bool(surface.slope.any()) else ""
+    table = long_table(shares).to_dict("records")
+    questions = found.questions * (len(table) // len(found.questions))
+    for question, row in zip(questions, table, strict=True):
+        of = f" in group {row['group']}" if "group" in row else ""
+        if row["none"]:
+            yield f"{question}: {without_optimum(row['none'], of)}"
+        if searched and row["never"]:
             yield (
-                f"the caps on parameters and tokens let "
-                f"{format_flops(training_flops(request.max_params, request.max_tokens))} FLOPs be spent at most, and "
-                f"leave up to {format_flops(float(left.max()))} FLOPs of the budget unspent"
+                f"a loss of {row['target']:g} is out of reach{of} in {row['never']:.1%} of the draws: within these "
+                f"limits the law ends between {row['low']:.3f} and {row['high']:.3f} (90%) at "
+                f"{format_flops(last * ABOVE)} FLOPs{drifts}"
+            )
+        elif searched and row["at_once"]:
+            yield (
+                f"a loss of {row['target']:g} is reached{of} by the smallest budget of the search, "
+                f"{format_flops(row['smallest'])} FLOPs"
+            )
+
+
+def _partly_met(found: Plan, surface: LossSurface, request: PlanRequest) -> Iterator[str]:
+    """A budget that caps leave unspent, and choices far below the data."""
+    most = training_flops(request.limits.max_params, request.limits.max_tokens)
+    if request.flops is not None and most < np.inf:
+        left = request.flops - found.flops
+        if float((left / request.flops).max()) > 1e-6:
+            yield (
+                f"the caps on parameters and tokens let {format_flops(most)} FLOPs be spent at most, and leave up to "
+                f"{format_flops(float(left.max()))} FLOPs of the budget unspent"
             )
     first, smallest = float(surface.fit.runs.extent["flops"][0]), float(found.choice["flops"].min())
     if smallest < first / 10:

@@ -20,19 +20,19 @@ from bayes_scaling.data.units import (
     format_flops,
     format_quantity,
     params_for,
-    parse_quantities,
     parse_quantity,
     tokens_for,
     training_flops,
-)
+)  # fmt: skip
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import DRAWS, median, quantiles, tails
-from bayes_scaling.laws.elementwise import Computed
+from bayes_scaling.laws.elementwise import Computed, exp, log, maximum, minimum
 from bayes_scaling.planning.compute.rules_of_thumb import kaplan_split, rule_of_thumb
 from bayes_scaling.planning.frontier import split
-from bayes_scaling.planning.loss_surface import LossSurface, ordered
+from bayes_scaling.planning.loss_surface import LossSurface, ordered, over_points
 from bayes_scaling.planning.optimise import root
 from bayes_scaling.planning.results.risk import WITHIN, Risk
+from bayes_scaling.planning.results.wording import without_optimum
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -102,10 +102,10 @@ def risk(
 
     def expected(n: "xr.DataArray") -> "xr.DataArray":
         # The drift is drawn apart from the law: the mean of the product is the product of the means.
-        return law(n).mean(DRAWS) * np.exp(drifting).mean(DRAWS)
+        return law(n).mean(DRAWS) * exp(drifting).mean(DRAWS)
 
     def quantile(n: "xr.DataArray") -> "xr.DataArray":
-        return quantiles(law(n) * np.exp(drifting), [level])[0]
+        return quantiles(law(n) * exp(drifting), [level])[0]
 
     rules = {
         "20 tokens per parameter": rule_of_thumb(budget)[0],
@@ -144,7 +144,7 @@ def risk(
         level=level,
         target=wanted,
         prob_target=None if wanted is None else surface.prob_below(wanted, chosen, data, drifting),
-        warnings=_warnings(own),
+        warnings=[without_optimum(none)] if (none := float(own.isnull().mean())) else [],
     )
 
 
@@ -164,10 +164,8 @@ def chances(
     xarray.DataArray
         Dims ([group,] point), with the budgets as the coordinate ``flops``.
     """
-    import xarray as xr
-
     surface = LossSurface(fit, group, drift, inputs)
-    budget = xr.DataArray(np.atleast_1d(parse_quantities(flops, "flops")), dims="point")
+    budget = over_points(flops, "flops")
     n = median(split(surface, budget)[0])
     found = surface.prob_below(parse_quantity(target, "target"), n, tokens_for(budget, n))
     return found.assign_coords(flops=budget).transpose(..., "point").rename("probability")
@@ -177,23 +175,20 @@ def _budgets(
     flops: Quantities | None, params: Quantity | None, tokens: Quantity | None
 ) -> "tuple[xr.DataArray, xr.DataArray | None]":
     """The budgets over ``point``, and the N that was given, if one was."""
-    import xarray as xr
-
     n = None if params is None else parse_quantity(params, "params")
     d = None if tokens is None else parse_quantity(tokens, "tokens")
     if flops is None:
         if n is None or d is None:
             raise InputError("a risk needs a budget: flops, or params and tokens")
-        return xr.DataArray([training_flops(n, d)], dims="point"), xr.DataArray([n], dims="point")
-    values = np.atleast_1d(parse_quantities(flops, "flops"))
-    budget = xr.DataArray(values, dims="point")
+        return over_points(training_flops(n, d), "flops"), over_points(n, "params")
+    budget = over_points(flops, "flops")
     if n is None:
         return budget, None if d is None else params_for(budget, d)
-    if d is not None and not np.allclose(training_flops(n, d), values):
+    if d is not None and not np.allclose(training_flops(n, d), budget):
         raise InputError(
             f"{format_quantity(n)} parameters on {format_quantity(d)} tokens take "
-            f"{format_flops(training_flops(n, d))} FLOPs, not {', '.join(map(format_flops, values))}; give two of "
-            "flops, params and tokens"
+            f"{format_flops(training_flops(n, d))} FLOPs, not {', '.join(map(format_flops, budget.to_numpy()))}; "
+            "give two of flops, params and tokens"
         )
     return budget, n + 0 * budget
 
@@ -202,8 +197,8 @@ def _candidates(own: "xr.DataArray", *rules: "xr.DataArray") -> "xr.DataArray":
     """Sizes along the dim ``candidate`` that go beyond every draw's optimum and every rule."""
     low, high = own.min(DRAWS), own.max(DRAWS)
     for rule in rules:
-        low, high = np.minimum(low, rule), np.maximum(high, rule)
-    return _spaced(np.log(low) - 1, np.log(high) + 1, _CANDIDATES)
+        low, high = minimum(low, rule), maximum(high, rule)
+    return _spaced(log(low) - 1, log(high) + 1, _CANDIDATES)
 
 
 def _spaced(low: "xr.DataArray", high: "xr.DataArray", count: int) -> "xr.DataArray":
@@ -211,8 +206,7 @@ def _spaced(low: "xr.DataArray", high: "xr.DataArray", count: int) -> "xr.DataAr
     import xarray as xr
 
     steps = xr.DataArray(np.linspace(0, 1, count), dims="candidate")
-    spaced: xr.DataArray = np.exp(low + (high - low) * steps)
-    return spaced
+    return exp(low + (high - low) * steps)
 
 
 def _lowest(loss: "Callable[[xr.DataArray], xr.DataArray]", n: "xr.DataArray") -> "xr.DataArray":
@@ -221,7 +215,7 @@ def _lowest(loss: "Callable[[xr.DataArray], xr.DataArray]", n: "xr.DataArray") -
     for _ in range(2):
         k = loss(n).fillna(np.inf).argmin("candidate")
         best = n.isel(candidate=k)
-        low, high = (np.log(n.isel(candidate=(k + i).clip(0, size - 1))) for i in (-1, 1))
+        low, high = (log(n.isel(candidate=(k + i).clip(0, size - 1))) for i in (-1, 1))
         n = _spaced(low, high, size)
     return best
 
@@ -233,22 +227,11 @@ def _valley(
     import xarray as xr
 
     def rise(away: np.ndarray, sign: float, own: np.ndarray, *rest: np.ndarray) -> Computed:
-        n, (budget, least, *given) = own * np.exp(sign * away), rest
+        n, (budget, least, *given) = own * exp(sign * away), rest
         return surface.law(n, tokens_for(budget, n), *given) - (1 + WITHIN) * least
 
     ends = []
     for sign in (-1.0, 1.0):
         away = root(rise, 0.0, _REACH, (sign, own, budget, least, *surface.given))
-        ends.append(own * np.exp(sign * away.fillna(_REACH)))
+        ends.append(own * exp(sign * away.fillna(_REACH)))
     return ordered(xr.concat(ends, dim=xr.DataArray(["lower", "upper"], dims="end", name="end")))
-
-
-def _warnings(own: "xr.DataArray") -> list[str]:
-    """Draws without an optimum of their own."""
-    share = float(own.isnull().mean())
-    if not share:
-        return []
-    return [
-        f"{share:.1%} of the draws have no interior optimum (the loss falls all the way to the smallest or the "
-        "largest model); they are left out"
-    ]

@@ -14,16 +14,15 @@ from bayes_scaling.data.units import (
     Quantity,
     format_flops,
     format_quantity,
-    parse_quantities,
     parse_quantity,
     training_flops,
-)
+)  # fmt: skip
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import median
-from bayes_scaling.laws.elementwise import Array, Computed
+from bayes_scaling.laws.elementwise import Array, Computed, exp, log
 from bayes_scaling.planning.frontier import crossing, least, path, split
-from bayes_scaling.planning.loss_surface import LossSurface, ordered
-from bayes_scaling.planning.optimise import minimise
+from bayes_scaling.planning.loss_surface import LossSurface, ordered, over_points
+from bayes_scaling.planning.optimise import minimise, root
 from bayes_scaling.planning.results.serving import Serving
 
 if TYPE_CHECKING:
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
     from bayes_scaling.planning.optimise import Labelled
 
-    type Served = tuple[xr.DataArray, xr.DataArray, xr.DataArray]
-    """N, D, and what is saved."""
+    type Served = tuple[xr.DataArray, xr.DataArray, xr.DataArray]  # N, D, and what is saved
 
 _LESS, _MORE = 4.0, np.log(1e15)
 """How many fewer and more tokens than the compute-optimal model another may take, in logarithms."""
@@ -84,7 +82,7 @@ def serve(
             "give one of flops (the total), target (a loss) and like (a model's params and tokens)"
         )
     surface = LossSurface(fit, group, False, inputs)
-    demand = xr.DataArray(np.atleast_1d(parse_quantities(served, "served")), dims="point", name="served")
+    demand = over_points(served, "served")
     if flops is not None:
         budget = parse_quantity(flops, "flops")
         n, d, saved = _at_total(surface, budget, demand)
@@ -138,12 +136,12 @@ def _at_total(surface: LossSurface, budget: float, served: "xr.DataArray") -> "S
         return (budget / n - 2 * served) / 6
 
     def loss(log_n: np.ndarray, served: np.ndarray, *given: np.ndarray) -> Computed:
-        n = np.exp(log_n)
+        n = exp(log_n)
         return surface.law(n, data(n, served), *given)
 
     # At the largest N one token is left to train on: from there inward, so that rounding leaves as much.
-    most = np.log(budget / (6 + 2 * served)) - 1e-9
-    n = np.exp(minimise(loss, 0.0, most, (served, *surface.given), points=129))
+    most = log(budget / (6 + 2 * served)) - 1e-9
+    n = exp(minimise(loss, 0.0, most, (served, *surface.given), points=129))
 
     def left(n: np.ndarray, d: np.ndarray, served: np.ndarray, *_: np.ndarray) -> Computed:
         return budget - _total(n, d, served)
@@ -157,29 +155,22 @@ def _at_total(surface: LossSurface, budget: float, served: "xr.DataArray") -> "S
 
 def _at_quality(surface: LossSurface, goal: "Labelled", served: "xr.DataArray") -> "Served":
     """N, D and how much more the compute-optimal model costs in total, for a loss."""
-    import xarray as xr
-
     optimal = least(surface, goal, drift=False)
-    best_n, best_d = split(surface, optimal.where(np.isfinite(optimal)))
-
-    def log_total(log_n: np.ndarray, served: np.ndarray, *rest: np.ndarray) -> Computed:
-        return np.log(_total(np.exp(log_n), np.exp(_log_tokens(surface, log_n, *rest)), served))
-
-    # Inference asks for a smaller model than training alone, never for a larger one.
-    middle, rest = np.log(best_n), (np.log(best_d), goal, *surface.given)
-    log_n = minimise(log_total, middle - 9, middle + 1, (served, *rest), points=41)
-    even = xr.broadcast(log_n, *map(xr.DataArray, rest))
-    log_d = log_n.transpose(*even[0].dims).copy(data=_log_tokens(surface, *(x.to_numpy() for x in even)))
-    n, d = np.exp(log_n), np.exp(log_d)
-    return n, d, _total(best_n, best_d, served) / _total(n, d, served) - 1
-
-
-def _log_tokens(surface: LossSurface, log_n: np.ndarray, start: np.ndarray, *rest: np.ndarray) -> np.ndarray:
-    """log D of the least data that bring models to a goal, ``rest`` being the goal and what the law is given."""
-    from scipy.optimize import elementwise
+    best_n, best_d = split(surface, optimal.where(optimal < np.inf))
 
     def excess(log_d: np.ndarray, log_n: np.ndarray, goal: np.ndarray, *given: np.ndarray) -> Computed:
-        return surface.law(np.exp(log_n), np.exp(log_d), *given) - goal
+        return surface.law(exp(log_n), exp(log_d), *given) - goal
 
-    found = elementwise.find_root(excess, (start - _LESS, start + _MORE), args=(log_n, *rest))
-    return np.where(found.success, found.x, np.where(np.isnan(log_n), np.nan, _TOO_MANY))
+    def log_tokens(log_n: "Labelled", start: "Labelled", *rest: "Labelled") -> "xr.DataArray":
+        """Of the least data that reach the goal; NaN where none do."""
+        return root(excess, start - _LESS, start + _MORE, (log_n, *rest))
+
+    def log_total(log_n: np.ndarray, served: np.ndarray, *rest: np.ndarray) -> Computed:
+        log_d = log_tokens(log_n, *rest).fillna(_TOO_MANY).to_numpy()
+        return log(_total(exp(log_n), exp(log_d), served))
+
+    # Inference asks for a smaller model than training alone, never for a larger one.
+    middle, rest = log(best_n), (log(best_d), goal, *surface.given)
+    log_n = minimise(log_total, middle - 9, middle + 1, (served, *rest), points=41)
+    n, d = exp(log_n), exp(log_tokens(log_n, *rest))
+    return n, d, _total(best_n, best_d, served) / _total(n, d, served) - 1

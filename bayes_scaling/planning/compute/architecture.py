@@ -33,7 +33,7 @@ class Architecture:
     tied : bool
         Whether input embedding and output layer are one matrix.
     learned_positions : bool
-        Whether positions have embeddings of their own, one for each place of the context.
+        Whether each position of the context has an embedding of its own.
     """
 
     layers: int
@@ -52,7 +52,7 @@ class Architecture:
     learned_positions: bool = False
 
     def __post_init__(self) -> None:
-        for name in (
+        for name in [
             "layers",
             "width",
             "heads",
@@ -61,7 +61,7 @@ class Architecture:
             "ff_ratio",
             "experts",
             "active_experts",
-        ):
+        ]:
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} of an architecture must be positive, not {getattr(self, name)!r}")
         if self.active_experts > self.experts:
@@ -155,15 +155,6 @@ class Architecture:
     def training_flops(self, tokens: float, *, exact: bool = True) -> float:
         """FLOPs to train on so many tokens; the backward pass takes twice the forward pass.
 
-        Parameters
-        ----------
-        tokens : float
-        exact : bool
-            `exact_forward_flops`, or else `forward_flops`. For comparison, C = 6ND is
-            `bayes_scaling.data.units.training_flops`.
-
-        Returns
-        -------
-        float
+        By `exact_forward_flops`, or else by `forward_flops`; C = 6ND is `bayes_scaling.data.units.training_flops`.
         """
         return 3.0 * tokens * (self.exact_forward_flops if exact else self.forward_flops)

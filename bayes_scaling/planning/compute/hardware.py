@@ -9,12 +9,12 @@ Utilisation is the share of that peak that goes into the 6 N D of training (mode
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from bayes_scaling.data.units import format_flops, format_quantity, parse_quantity
+from bayes_scaling.data.units import Quantity, format_flops, format_quantity, parse_quantity
 from bayes_scaling.errors import InputError
+from bayes_scaling.laws.elementwise import Array, exp
 
 DAY = 86_400.0
 """Seconds of a day."""
@@ -72,11 +72,11 @@ class Hardware:
         For a kind that is not known and has no peak, a time that cannot be read, or a utilisation outside of 0 to 1.
     """
 
-    count: float
+    count: Quantity
     kind: str
-    time: float | str
+    time: Quantity
     utilisation: float | tuple[float, float] = 0.4
-    peak: float | None = None
+    peak: Quantity | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "count", parse_quantity(self.count, "count"))
@@ -125,22 +125,20 @@ class Hardware:
     def peak_flops(self) -> float:
         """FLOPs at full utilisation."""
         assert self.peak is not None
-        return self.count * self.peak * self.days * DAY
+        return float(self.count) * float(self.peak) * self.days * DAY
 
     @property
     def flops(self) -> float:
         """Training FLOPs at the utilisation, or at its median."""
-        return (
-            self.peak_flops * float(_expit(np.mean(_logit(self.bounds))))
-            if self.uncertain
-            else (self.peak_flops * self.bounds[0])
-        )
+        low, high = self.bounds
+        share = _expit((_logit(low) + _logit(high)) / 2) if self.uncertain else low
+        return self.peak_flops * share
 
     def draws(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Draws of the training FLOPs, all alike where the utilisation is known."""
         if not self.uncertain:
             return np.full(shape, self.flops)
-        low, high = _logit(self.bounds)
+        low, high = map(_logit, self.bounds)
         free = (low + high) / 2 + (high - low) / (2 * _TAIL) * rng.standard_normal(shape)
         return self.peak_flops * _expit(free)
 
@@ -148,12 +146,12 @@ class Hardware:
         low, high = self.bounds
         share = f"{low:.0%} to {high:.0%}" if self.uncertain else f"{low:.0%}"
         return (
-            f"{format_quantity(self.count)} {self.kind} for {format_quantity(self.days)} days at {share} of "
-            f"{format_flops(self.peak or 0)} FLOPs a second: {format_flops(self.flops)} FLOPs"
+            f"{format_quantity(float(self.count))} {self.kind} for {format_quantity(self.days)} days at {share} of "
+            f"{format_flops(float(self.peak or 0))} FLOPs a second: {format_flops(self.flops)} FLOPs"
         )
 
 
-def days(time: Any) -> float:
+def days(time: Quantity) -> float:
     """Days from a number of them, or from text such as "6 months", "90 days", "3 weeks"."""
     if isinstance(time, str) and (match := _TIME.fullmatch(time.strip())):
         return parse_quantity(float(match["number"]) * _DAYS[match["unit"].lower()], "time")
@@ -165,15 +163,15 @@ def days(time: Any) -> float:
         ) from None
 
 
-def _plain(name: Any) -> str:
+def _plain(name: object) -> str:
     """A kind's name without case, spaces, hyphens and the ending of its socket."""
     return re.sub(r"[\s_-]", "", str(name)).lower().removesuffix("sxm")
 
 
-def _logit(p: Any) -> np.ndarray:
-    p = np.asarray(p, float)
-    return np.log(p) - np.log1p(-p)
+def _logit(p: float) -> float:
+    return float(np.log(p) - np.log1p(-p))
 
 
-def _expit(x: Any) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.asarray(x)))
+def _expit[A: Array](x: A) -> A:
+    share: A = 1 / (1 + exp(-x))
+    return share

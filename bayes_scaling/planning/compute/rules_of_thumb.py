@@ -1,14 +1,13 @@
 """What others would have trained: the rule of 20 tokens per parameter, and Kaplan's law."""
 
-from typing import Any
-
+from bayes_scaling.laws.elementwise import Array
 from bayes_scaling.laws.kaplan import PF_DAY
 
 TOKENS_PER_PARAM = 20.0
 """The rule of thumb that is read off Hoffmann et al. 2022, arXiv:2203.15556."""
 
 
-def rule_of_thumb(flops: Any, ratio: float = TOKENS_PER_PARAM) -> tuple[Any, Any]:
+def rule_of_thumb[A: Array](flops: A, ratio: float = TOKENS_PER_PARAM) -> tuple[A, A]:
     """N and D of a budget C = 6ND at so many tokens per parameter.
 
     Parameters
@@ -21,11 +20,11 @@ def rule_of_thumb(flops: Any, ratio: float = TOKENS_PER_PARAM) -> tuple[Any, Any
     tuple
         Parameters and tokens.
     """
-    params = (flops / (6 * ratio)) ** 0.5
+    params: A = (flops / (6 * ratio)) ** 0.5
     return params, ratio * params
 
 
-def kaplan_split(flops: Any) -> tuple[Any, Any]:
+def kaplan_split[A: Array](flops: A) -> tuple[A, A]:
     """N and D of a budget C = 6ND as Kaplan et al. 2020 would have split it.
 
     Parameters
@@ -39,5 +38,5 @@ def kaplan_split(flops: Any) -> tuple[Any, Any]:
         Non-embedding parameters, 1.3e9 (C / PF-day)^.73 (arXiv:2001.08361, appendix A), and the tokens that the
         budget leaves to them. Above some 1e28 FLOPs that is less data than the paper itself thinks sane.
     """
-    params = 1.3e9 * (flops / PF_DAY) ** 0.73
+    params: A = 1.3e9 * (flops / PF_DAY) ** 0.73
     return params, flops / (6 * params)

@@ -31,7 +31,8 @@ class State:
 
     def gains(self) -> np.ndarray:
         """Variance of the goal that one run of each candidate takes away."""
-        return self.with_goal**2 / (np.diag(self.between) + self.seed)
+        gains: np.ndarray = self.with_goal**2 / (np.diag(self.between) + self.seed)
+        return gains
 
     def given(self, j: int) -> "State":
         """Once a run of candidate j is done."""

@@ -9,6 +9,7 @@ import numpy as np
 from bayes_scaling.data.units import Quantity, format_flops, format_quantity, parse_quantity, tokens_for
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.predict import predict
+from bayes_scaling.laws.elementwise import log
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.loss_surface import LossSurface
 
@@ -57,7 +58,7 @@ def optimum(fit: "Posterior", group: str, flops: Quantity) -> Goal:
     """N_opt at a budget."""
     budget = parse_quantity(flops, "flops")
     best = _allocated(fit, group, budget)
-    log_n = np.log(_single(best["params"]))
+    log_n = log(_single(best["params"]))
     middle = float(np.exp(log_n.median()))
     trained = LossSurface(fit, group, False).law(middle, tokens_for(budget, middle))
     regret = float((trained / _single(best["loss"]) - 1).mean())
@@ -72,14 +73,14 @@ def loss(fit: "Posterior", group: str, at: tuple[Quantity, Quantity]) -> Goal:
         raise InputError(f"loss_at is {at!r}; expected params and tokens, as ('70B', '2T')") from None
     forecast = predict(fit, params, tokens, group=group)
     n, d = (format_quantity(float(forecast.inputs[c][0])) for c in ("params", "tokens"))
-    draws = np.log(_single(forecast.draws("drifted")))
+    draws = log(_single(forecast.draws("drifted")))
     return Goal(f"log loss at {n} and {d} tokens", draws.to_numpy().ravel())
 
 
 def winner(fit: "Posterior", groups: Sequence[str], flops: Quantity) -> Goal:
     """The difference in log loss between two groups at a budget, each at its own optimum."""
     budget = parse_quantity(flops, "flops")
-    first, second = (np.log(_single(_allocated(fit, name, budget)["loss"])) for name in groups)
+    first, second = (log(_single(_allocated(fit, name, budget)["loss"])) for name in groups)
     words = f"the difference in log loss between {groups[0]} and {groups[1]} at {format_flops(budget)} FLOPs"
     return Goal(words, (first - second).to_numpy().ravel())
 

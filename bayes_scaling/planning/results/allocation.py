@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from bayes_scaling.data.units import format_flops, format_quantity
 from bayes_scaling.inference.intervals import columns, long_table
 from bayes_scaling.inference.result import Result
-from bayes_scaling.planning.results.wording import with_span
+from bayes_scaling.planning.results.wording import of_group, with_span, without_optimum
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,8 +54,7 @@ class Allocation(Result):
         share = self.interior
         worst = share.min([dim for dim in share.dims if dim != "point"]).to_numpy()
         return [
-            f"at {format_flops(budget)} FLOPs, {1 - there:.1%} of the draws have no interior optimum "
-            "(the loss falls all the way to the smallest or the largest model); they are left out"
+            f"at {format_flops(budget)} FLOPs, {without_optimum(1 - there)}"
             for budget, there in zip(self.flops.to_numpy(), worst, strict=True)
             if there < 1
         ]
@@ -71,7 +70,7 @@ class Allocation(Result):
         """One sentence per budget and group."""
         found = []
         for row in self.table(prob).to_dict("records"):
-            lead = f"{format_flops(row['flops'])} FLOPs" + (f", {row['group']}" if "group" in row else "")
+            lead = f"{format_flops(row['flops'])} FLOPs{of_group(row)}"
             if row["interior"] == 0:
                 found.append(f"{lead}: no draw has an optimum (see the warnings)")
                 continue

@@ -9,7 +9,7 @@ from bayes_scaling.data.units import format_flops, format_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import columns, long_table, median
 from bayes_scaling.inference.result import Result
-from bayes_scaling.planning.results.wording import span, three, with_span
+from bayes_scaling.planning.results.wording import of_group, span, three, with_span
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -107,7 +107,7 @@ class Plan(Result):
         """The answers, one sentence per question and group."""
         several = self.params.sizes.get("group", 1) > 1
         return [
-            f"{row['question']}{f', {row["group"]}' if several else ''}: {_answer(row, prob)}"
+            f"{row['question']}{of_group(row) if several else ''}: {_answer(row, prob)}"
             for row in self.table(prob).to_dict("records")
         ]
 

@@ -8,7 +8,7 @@ import numpy as np
 from bayes_scaling.data.units import format_flops, format_quantity
 from bayes_scaling.inference.intervals import columns, long_table, median
 from bayes_scaling.inference.result import Result
-from bayes_scaling.planning.results.wording import span
+from bayes_scaling.planning.results.wording import of_group, span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,20 +92,26 @@ class Risk(Result):
         for row in self.table(prob).to_dict("records"):
             if not np.isfinite(row["regret"]):
                 continue
-            of = f", {row['group']}" if "group" in row else ""
             found.append(
-                f"{format_flops(row['flops'])} FLOPs{of}, {row['choice']}: {format_quantity(row['params'])} parameters "
-                f"on {format_quantity(row['tokens'])} tokens give up {row['regret']:.2g} nats ({100 * prob:g}%: "
-                f"{span(row, 'regret', prob, lambda x: f'{x:.2g}')})"
+                f"{format_flops(row['flops'])} FLOPs{of_group(row)}, {row['choice']}: "
+                f"{format_quantity(row['params'])} parameters on {format_quantity(row['tokens'])} tokens give up "
+                f"{row['regret']:.2g} nats ({100 * prob:g}%: {span(row, 'regret', prob, lambda x: f'{x:.2g}')})"
                 + (f"{chance}{row['prob target']:.2f}" if chance else "")
             )
         return found
 
     def floors(self) -> list[str]:
         """For each budget (and group) the models that are as good as the best."""
-        floor = long_table({"flops": self.flops, **self.safe.data_vars, "width": median(self.width)})
+        floor = long_table(
+            {
+                "flops": self.flops,
+                "lower": self.safe["lower"],
+                "upper": self.safe["upper"],
+                "width": median(self.width),
+            }
+        )
         return [
-            f"{format_flops(row['flops'])} FLOPs{f', {row["group"]}' if 'group' in row else ''}: "
+            f"{format_flops(row['flops'])} FLOPs{of_group(row)}: "
             + (
                 f"every N from {format_quantity(row['lower'])} to {format_quantity(row['upper'])} is within "
                 f"{WITHIN:.1%} of the least expected loss; in a single draw the largest such N is {row['width']:.2g} "

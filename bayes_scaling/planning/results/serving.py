@@ -8,7 +8,7 @@ import numpy as np
 from bayes_scaling.data.units import format_flops, format_quantity
 from bayes_scaling.inference.intervals import columns, long_table
 from bayes_scaling.inference.result import Result
-from bayes_scaling.planning.results.wording import span, three, with_span
+from bayes_scaling.planning.results.wording import of_group, span, three, with_span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,8 +69,7 @@ class Serving(Result):
         """One sentence per demand and group."""
         found = []
         for row in self.table(prob).to_dict("records"):
-            lead = f"{self.question}, {format_quantity(row['served'])} tokens served"
-            lead += f", {row['group']}" if "group" in row else ""
+            lead = f"{self.question}, {format_quantity(row['served'])} tokens served{of_group(row)}"
             if not np.isfinite(row["params"]):
                 found.append(f"{lead}: no answer (see the warnings)")
                 continue

@@ -26,6 +26,19 @@ def with_span(row: "Mapping[Hashable, float]", what: str, prob: float, form: Cal
     return middle if low == high else f"{middle} ({100 * prob:g}%: {span(row, what, prob, form)})"
 
 
+def of_group(row: "Mapping[Hashable, object]") -> str:
+    """The group of a row, behind what it is a row of."""
+    return f", {row['group']}" if "group" in row else ""
+
+
+def without_optimum(share: float, where: str = "") -> str:
+    """A warning about draws that have no answer."""
+    return (
+        f"{share:.1%} of the draws have no interior optimum{where} (the loss falls all the way to the smallest or the "
+        "largest model); they are left out"
+    )
+
+
 def three(x: float) -> str:
     """Three significant digits."""
     return f"{x:.3g}"
