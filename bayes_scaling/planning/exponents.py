@@ -155,7 +155,8 @@ def _along_the_optimum(
             return log(loss(n * factor**0.5, product / n * factor**0.5, parameters) - floor)
 
     # At the optimum a little more N is worth as much as a little more D: half of a step in each is one of compute.
-    return -slope(log_reducible, 1.0)
+    found: xr.DataArray = -slope(log_reducible, 1.0)
+    return found
 
 
 def scale_free_weights(exponents: Mapping[str, Array], ratio: Quantity) -> dict[str, Computed]:

@@ -76,8 +76,9 @@ def split(
     if limits.tokens is not None:
         params = minimum(params_for(budget, limits.tokens), most_n)
         return params, limits.tokens + 0 * params
+    capped = budget / (6 * most_d) > most_n  # both caps bind before the budget is spent
     low, high = maximum(budget / (6 * most_d), 1.0), minimum(budget / 6, most_n)
-    high = maximum(high, low)  # both caps bind before the budget is spent
+    high = maximum(high, low)
     # A cap is an answer; one parameter and one token are not.
     lower, upper = low > 1, high < budget / 6
     if surface.closed_form:
@@ -95,8 +96,7 @@ def split(
 
         given = (budget, *surface.given)
         log_n = minimise(loss, log(low), log(high), given, closed=(lower, upper))
-    params = exp(log_n)
-    params = params.where(budget / (6 * most_d) <= most_n, most_n)
+    params = exp(log_n).where(~capped, most_n)
     return params, minimum(tokens_for(budget, params), most_d)
 
 

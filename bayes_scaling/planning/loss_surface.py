@@ -144,7 +144,8 @@ class LossSurface:
         import xarray as xr
 
         middle, scale = xr.broadcast(self.drifted(params, tokens), self.scale(params, tokens))
-        return middle * exp(scale * standard_noise(self.fit, self.posterior, middle))
+        reached: xr.DataArray = middle * exp(scale * standard_noise(self.fit, self.posterior, middle))
+        return reached
 
     def prob_below(
         self,

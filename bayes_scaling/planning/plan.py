@@ -173,7 +173,7 @@ def _chosen_data(
     if request.flops is not None:
         rest = Limits(params=chosen, max_tokens=limits.max_tokens)
         return ordered(split(surface, request.flops, rest)[1])
-    data = tokens_for(spent, chosen)
+    data: xr.DataArray = tokens_for(spent, chosen)
     return data.where(data < np.inf)
 
 
@@ -186,10 +186,10 @@ def _unmet(found: Plan, surface: LossSurface, request: PlanRequest) -> Iterator[
         "at_once": (found.flops <= first * BELOW * 1.001).mean(DRAWS),
         "smallest": found.flops.min(DRAWS),
     }
-    searched = request.target is not None and request.flops is None
-    if searched:
+    target = request.target if request.flops is None else None
+    if target is not None:
         low, high = equal_tailed(surface.law(*split(surface, last * ABOVE, request.limits)))
-        shares |= {"target": request.target, "low": low, "high": high}
+        shares |= {"target": target, "low": low, "high": high}
     drifts = ", and drift may keep it from getting there" if bool(surface.slope.any()) else ""
     table = long_table(shares).to_dict("records")
     questions = found.questions * (len(table) // len(found.questions))
@@ -197,13 +197,13 @@ def _unmet(found: Plan, surface: LossSurface, request: PlanRequest) -> Iterator[
         of = f" in group {row['group']}" if "group" in row else ""
         if row["none"]:
             yield f"{question}: {without_optimum(row['none'], of)}"
-        if searched and row["never"]:
+        if target is not None and row["never"]:
             yield (
                 f"a loss of {row['target']:g} is out of reach{of} in {row['never']:.1%} of the draws: within these "
                 f"limits the law ends between {row['low']:.3f} and {row['high']:.3f} (90%) at "
                 f"{format_flops(last * ABOVE)} FLOPs{drifts}"
             )
-        elif searched and row["at_once"]:
+        elif target is not None and row["at_once"]:
             yield (
                 f"a loss of {row['target']:g} is reached{of} by the smallest budget of the search, "
                 f"{format_flops(row['smallest'])} FLOPs"

@@ -161,7 +161,7 @@ def _at_quality(surface: LossSurface, goal: "Labelled", served: "xr.DataArray") 
     def excess(log_d: np.ndarray, log_n: np.ndarray, goal: np.ndarray, *given: np.ndarray) -> Computed:
         return surface.law(exp(log_n), exp(log_d), *given) - goal
 
-    def log_tokens(log_n: "Labelled", start: "Labelled", *rest: "Labelled") -> "xr.DataArray":
+    def log_tokens(log_n: Computed, start: Computed, *rest: Computed) -> "xr.DataArray":
         """Of the least data that reach the goal; NaN where none do."""
         return root(excess, start - _LESS, start + _MORE, (log_n, *rest))
 
