@@ -170,7 +170,7 @@ def leave_one_out(name: str, runs: Any) -> dict[str, Any]:
     error = difference.std(ddof=1) * np.sqrt(len(difference))
     return {
         "fits": records, "bad_k": bad, "exact": exact, "seconds": time.perf_counter() - began,
-        "table": json.loads(result.table.to_json(orient="index")),
+        "table": json.loads(result.table().to_json(orient="index")),
         "against_partial": {k: [float(difference[k].sum()), float(error[k])] for k in KINDS},
     }  # fmt: skip
 

@@ -134,7 +134,7 @@ _ = bs.plot.residuals(fit)
 # %%
 rival = bs.fit(runs, law="chinchilla", draws=draws, seed=1)
 laws = {"rosenfeld": fit, "chinchilla": rival}
-comparison = bs.compare(laws, refit=False, ahead=False).table
+comparison = bs.compare(laws, refit=False, ahead=False).table()
 comparison["lack of fit"] = [float(laws[law].posterior["lack_of_fit"].median()) for law in comparison.index]
 comparison[["elpd", "elpd_diff", "dse", "worst_k", "lack of fit"]].round(3)
 

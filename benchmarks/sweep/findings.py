@@ -159,7 +159,7 @@ def kept() -> dict[str, Path]:
 def inside() -> dict[str, Any]:
     """What the grids alone say of the laws, by the fits that `ahead` kept: leave-one-out, and lack of fit."""
     fits = {law: bs.open_fit(path) for law, path in kept().items()}
-    compared = bs.compare(fits, refit=False, ahead=False).table
+    compared = bs.compare(fits, refit=False, ahead=False).table()
     compared["lack_of_fit"] = {
         law: float(np.median(fit.posterior["lack_of_fit"])) for law, fit in fits.items()
     }
