@@ -192,10 +192,11 @@ n = np.geomspace(1.1e8, 1e11, 40)
 path = {name: fit.predict(n, 20 * n, group="cerebras") for name, fit in fits.items()}
 own = runs.group_index == runs.groups.index("cerebras")
 figure, (ax, gap) = plt.subplots(1, 2, figsize=(9.6, 4), layout="constrained")
-base = path["chinchilla"].median("mean")
+medians = {name: along.median("mean").to_numpy() for name, along in path.items()}
+base = medians["chinchilla"]
 for color, (name, along) in zip(COLOURS, path.items(), strict=False):
-    ax.plot(n, along.median("mean"), color=color, label=name)
-    gap.plot(n, 100 * (along.median("mean") / base - 1), color=color)
+    ax.plot(n, medians[name], color=color, label=name)
+    gap.plot(n, 100 * (medians[name] / base - 1), color=color)
     gap.fill_between(n, *(100 * (bound / base - 1) for bound in along.interval(0.9, "mean")), color=color, alpha=0.13, lw=0)
 ax.scatter(runs.params[own], runs.loss[own], color=GREY, s=30, zorder=4, label="runs of Cerebras-GPT")
 gap.scatter(
@@ -208,8 +209,8 @@ for panel in (ax, gap):
     mark_beyond(panel, runs.params[own].max())
 ax.legend()
 
-at_end = {name: band[-1, 1] for name, band in path.items()}
-within = max(abs(band[n <= 13e9, 1] / base[n <= 13e9] - 1).max() for band in path.values())
+at_end = {name: median[-1] for name, median in medians.items()}
+within = max(abs(median / base - 1)[n <= 13e9].max() for median in medians.values())
 print(
     f"Within the data the medians differ by at most {within:.1%}; at 100B and 2T from {min(at_end.values()):.3f} to "
     f"{max(at_end.values()):.3f}, which is {max(at_end.values()) / min(at_end.values()) - 1:.1%}."
