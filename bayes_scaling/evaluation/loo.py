@@ -48,11 +48,12 @@ def leave_one_out(
     log_likelihood = fit.tree["log_likelihood"].to_dataset()["log_likelihood"]
     values, pareto_k = psis_loo(log_likelihood)
     bad = np.flatnonzero(~(pareto_k <= BAD_K)) if refit else np.array([], int)
-    with progress_bar(progress if len(bad) else False, f"{name}: exact leave-one-out") as report:
-        for i, (cluster, value) in enumerate(left_out(fit, bad)):
-            values[cluster] = value
-            if report:
-                report("refits", i + 1, len(bad))
+    if len(bad):
+        with progress_bar(progress, f"{name}: exact leave-one-out") as report:
+            for i, (cluster, value) in enumerate(left_out(fit, bad)):
+                values[cluster] = value
+                if report:
+                    report("refits", i + 1, len(bad))
     inside = _log_mean_exp(log_likelihood.to_numpy().reshape(-1, len(values)))
     return LeaveOneOut(values, pareto_k, float(np.sum(inside - values)), len(bad))
 

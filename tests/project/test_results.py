@@ -59,7 +59,7 @@ EXAMPLES = {
     "Allocation": lambda one, many: [one.allocate("1e24"), many.allocate(["1e24", "1e25"])],
     "Plan": lambda one, many: [one.plan("1e24"), many.plan(["1e24", "1e25"], target=2.0)],
     "Risk": lambda one, many: [one.risk("1e24", target=2.0), many.risk("1e23")],
-    "Serving": lambda one, many: [one.serve("10T", quality=2.1), many.serve(["1T", "10T"], budget="1e24")],
+    "Serving": lambda one, many: [one.serve("10T", target=2.1), many.serve(["1T", "10T"], flops="1e24")],
     "Contrast": lambda one, many: [many.contrast(["1e22", "1e24"])],
     "Exponents": lambda one, many: [one.exponents(), many.exponents()],
     "Design": lambda one, many: [one.design("1e21", optimum_at="1e23")],
