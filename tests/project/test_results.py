@@ -21,6 +21,7 @@ from bayes_scaling.evaluation import backtest as backtest_
 from bayes_scaling.evaluation.compare_pooling import judged, structures
 from bayes_scaling.inference.result import LONGEST, Result
 from bayes_scaling.inference.sample_many import FitOutcome
+from bayes_scaling.reporting.plot.style import panels
 
 matplotlib.use("agg")
 
@@ -165,6 +166,6 @@ def test_a_result_is_drawn_on_axes_or_on_its_own(examples):
     for result in examples:
         ax = Figure().subplots()
         assert result.plot(ax) is ax
-        assert ax.has_data()
-        assert result.plot().has_data()
+        for drawn in (ax, result.plot()):
+            assert all(panel.has_data() for panel in panels(drawn))
         plt.close("all")
