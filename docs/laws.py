@@ -40,7 +40,7 @@ def page() -> str:
 def _section(law: bs.Law) -> str:
     names = "".join(f", also `{name}`" for name in law.also)
     inputs = (f"{i} = `{c}`" if i != c else f"`{c}`" for i, c in zip(law.inputs, law.columns, strict=True))
-    priors = (f"`{name}` {_prior(prior)}" for name, prior in law.priors.items())
+    parameters = (f"`{name}` {law.meaning(name)}, {_prior(prior)}" for name, prior in law.priors.items())
     return "\n".join(
         [
             f"### `{law.name}`{names}",
@@ -51,7 +51,7 @@ def _section(law: bs.Law) -> str:
             "",
             f"- Source: {law.cite}.",
             f"- Inputs: {', '.join(inputs)}.",
-            f"- Priors: {', '.join(priors)}.",
+            f"- Parameters: {'; '.join(parameters)}.",
         ]
     )
 

@@ -54,7 +54,7 @@ def load_runs(
     group : str, optional
         The column that holds each run's group: its corpus, architecture or suite.
     seed : str, optional
-        The column that tells replicates apart.
+        The column that distinguishes replicates.
     loss_se : str, optional
         The column that holds the standard error with which the loss was evaluated, in nats per token.
     trajectory : str, optional

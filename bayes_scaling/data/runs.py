@@ -77,7 +77,8 @@ class Runs:
         """Training FLOPs of each run, shape (n,): the table's own column if it has one, else 6ND."""
         if "flops" in self.table:
             return self.table["flops"].to_numpy(dtype=float)
-        return training_flops(self.params, self.tokens)
+        flops: np.ndarray = training_flops(self.params, self.tokens)
+        return flops
 
     @property
     def scale(self) -> np.ndarray:
@@ -101,7 +102,8 @@ class Runs:
         if name == "flops" and name in self.input_names:
             return self.flops
         if name == "tokens_per_param" and name not in self.table and {"params", "tokens"} <= set(self.table):
-            return self.tokens / self.params
+            ratio: np.ndarray = self.tokens / self.params
+            return ratio
         if name not in self.table:
             choices = dict.fromkeys([*self.input_names, *self.table.columns])
             raise InputError(f"{self.name} has no column '{name}'; choose one of {', '.join(choices)}.")
@@ -164,17 +166,15 @@ class Runs:
 
     @cached_property
     def clusters(self) -> np.ndarray:
-        """Id of what each run must not be separated from, shape (n,), int, numbered by first appearance.
+        """Id of each run's trajectory, or of its configuration where it has none, shape (n,), int, in order of appearance.
 
-        The runs of one trajectory (checkpoints of one training run) are one cluster; a run without a
-        trajectory belongs to its configuration.
+        The runs of a cluster must not be separated: they share what they err by.
         """
         if "trajectory" not in self.table:
             return self.configurations
         cells = self.table["trajectory"]
-        rows = zip(
-            self._labels, cells.tolist(), cells.isna().tolist(), self.configurations.tolist(), strict=True
-        )
+        lists = (cells.tolist(), cells.isna().tolist(), self.configurations.tolist())
+        rows = zip(self._labels, *lists, strict=True)
         return _ids(
             ("configuration", config) if alone else ("trajectory", label, run)
             for label, run, alone, config in rows
@@ -182,10 +182,11 @@ class Runs:
 
     @cached_property
     def measurement_sd(self) -> np.ndarray:
-        """Standard deviation of the log loss from evaluation alone, shape (n,): loss_se / loss, or zeros."""
+        """Standard deviation of the log loss from evaluation alone, shape (n,)."""
         if "loss_se" not in self.table:
             return np.zeros(self.n)
-        return self.table["loss_se"].to_numpy(dtype=float) / self.loss
+        relative: np.ndarray = self.table["loss_se"].to_numpy(dtype=float) / self.loss
+        return relative
 
     @property
     def items(self) -> np.ndarray | None:

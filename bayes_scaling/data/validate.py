@@ -1,4 +1,4 @@
-"""What the cells of a table of runs hold: numbers, labels, and what looks wrong about them."""
+"""The cells of a table of runs: numbers, labels, and what looks wrong about them."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def questionable(table: pd.DataFrame, inputs: tuple[str, ...] = ()) -> list[str]
     table : DataFrame
         From `canonical`.
     inputs : tuple of str
-        The columns that a law takes, where known; those that are not N and D tell configurations apart.
+        The columns that a law takes, where known; those that are not N and D distinguish configurations.
 
     Returns
     -------

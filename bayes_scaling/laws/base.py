@@ -228,7 +228,8 @@ def law(
     """Register a function as a law family, under the function's name.
 
     The keyword-only parameters of the function and the priors given here must be the same names. A function that
-    is declared once more in its place, as by a notebook's cell, replaces the law. See `Law` for the arguments.
+    the same module declares once more, as a notebook's cell that is run again, replaces the law. Arguments are those
+    of `Law`.
 
     Raises
     ------

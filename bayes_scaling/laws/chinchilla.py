@@ -153,7 +153,7 @@ def gadre(C, M, *, E, A, B, eta):
 def rosenfeld(N, D, *, E, A, B, alpha, beta, G):
     """Additive power law that starts from random guessing, G; `chinchilla` far below it.
 
-    The paper's ``G |e / (e - i eta)|`` has one parameter more than the loss can tell: e = t eta / G.
+    The paper's ``G |e / (e - i eta)|`` has one parameter more than the loss identifies: e = t eta / G.
     """
     t = E + A * N**-alpha + B * D**-beta
     return t / (1 + (t / G) ** 2) ** 0.5

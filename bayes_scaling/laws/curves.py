@@ -46,7 +46,7 @@ def _gpt4_constants(reference: Mapping[str, float], *, A: Array, alpha: Array, *
 def split(total: Array, logit: Array) -> tuple[Computed, Computed]:
     """Logs of the rest and of a part, from the log of their sum and the logit of the part's share; the Jacobian is 1.
 
-    A loss at the reference point is told well where its floor is not told at all.
+    A loss at the reference point is well identified where its floor is not.
     """
     return total - softplus(logit), total - softplus(-logit)
 

@@ -107,7 +107,8 @@ class LogNormal(Prior):
         return natural
 
     def inverse[A: Array](self, natural: A) -> A:
-        return log(natural - self.above)
+        free: A = log(natural - self.above)
+        return free
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def build_model(
     pymc.Model
         Free variables ``mean``, ``tau_offset``, ``offset`` and ``shared`` (those that the structure needs),
         data variables as in `model_data`, deterministics ``theta``, ``residual`` (of a trajectory: what
-        the checkpoint before does not foretell), ``row_variance`` (squared scale of a row, its share of the
+        the checkpoint before does not predict), ``row_variance`` (squared scale of a row, its share of the
         cluster's effect included) and one per parameter, and the potential ``log_likelihood`` (one value per
         cluster).
     """

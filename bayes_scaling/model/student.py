@@ -8,11 +8,11 @@ log losses of a cluster are jointly Student-t around the law with scale matrix
 so seed variance (sigma) stands apart from what the law misses of a configuration (lack_of_fit), and a hundred
 checkpoints never count as a hundred runs. Nothing but the scale is sampled: the shared effect is integrated
 out in closed form (Sherman-Morrison). Where every cluster is a single row, lack of fit and seed cannot be
-told apart; there is one sigma, and the likelihood is a Student-t in each row.
+separated; there is one sigma, and the likelihood is a Student-t in each row.
 
 Neighbouring checkpoints of a trajectory err together beyond the effect that all share: their own noise is an
 Ornstein-Uhlenbeck process in log compute, whose correlation falls by 1/e over `persistence` e-folds. As that is
-Markov, each row less what its predecessor foretells is independent of the rows before.
+Markov, each row less what its predecessor predicts is independent of the rows before.
 """
 
 from collections.abc import Mapping
@@ -168,8 +168,10 @@ class Noise(StudentT):
         return data
 
     def blank(self, s: Structure) -> ModelData:
-        steps = {"previous": np.arange(s.n_rows, dtype=np.int32), "gap": np.ones(s.n_rows)}
-        return super().blank(s) | (steps if s.along else {})
+        data = super().blank(s)
+        if s.along:
+            data["previous"], data["gap"] = np.arange(s.n_rows, dtype=np.int32), np.ones(s.n_rows)
+        return data
 
     def density(
         self,
@@ -257,6 +259,6 @@ def _steps(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
     previous, gap = np.arange(len(runs), dtype=np.int32), np.full(len(runs), FIRST)
     previous[order[later]] = order[:-1][later[1:]]
     known = previous != np.arange(len(runs))
-    # Two rows of one checkpoint are kept apart by a hair, or they would foretell each other exactly.
+    # Two rows of one checkpoint are kept apart by a hair, or they would predict each other exactly.
     gap[known] = np.maximum((log_scale - log_scale[previous])[known], 1e-3)
     return previous, gap

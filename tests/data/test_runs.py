@@ -423,11 +423,11 @@ def test_cell_errors_name_the_line_of_the_file(tmp_path):
     )
 
 
-# ---- doubts ----
+# ---- warnings ----
 
 
 @pytest.mark.parametrize(
-    ("columns", "doubt"),
+    ("columns", "sentence"),
     [
         (
             {"params": [0.07, 1, 6.9, 12]},
@@ -486,16 +486,16 @@ def test_cell_errors_name_the_line_of_the_file(tmp_path):
         ),
     ],
 )  # fmt: skip
-def test_doubts(columns, doubt):
+def test_warnings(columns, sentence):
     with pytest.warns(DoubtfulInputWarning) as warned:
         runs = load_runs(frame(**columns), name="t")
-    assert runs.warnings == (doubt,)
-    assert [str(w.message) for w in warned] == [f"t: {doubt}"]
+    assert runs.warnings == (sentence,)
+    assert [str(w.message) for w in warned] == [f"t: {sentence}"]
     assert warned[0].filename == __file__
     assert runs.n == 4
 
 
-def test_no_doubt_without_cause():
+def test_no_warning_without_cause():
     """Runs as small as published sweeps, replicates with seeds or other groups, FLOPs within a factor 2."""
     table = frame(params=[1e8, 1e9, 1e9, 1e9], tokens=[2e6, 2e9, 2e9, 2e9], loss=[10.0, 2.6, 2.6, 2.6])
     assert load_runs(table.assign(seed=[1, 1, 2, 3])).warnings == ()

@@ -126,14 +126,14 @@ class TestEveryLaw:
             assert np.all(np.diff(loss) < 1e-14), f"rises with {name}"
             assert loss[0] > loss[-1]
 
-    def test_its_straight_coordinates_have_the_jacobian_that_it_says(self, any_law, x64):
+    def test_its_reparametrisation_has_the_jacobian_that_it_says(self, any_law, x64):
         import jax
 
         if any_law.reparametrise is None:
             pytest.skip("has none")
         priors = any_law.priors
 
-        def straight(x):
+        def reparametrised(x):
             values, log_det = any_law.reparametrise(**dict(zip(priors, x, strict=True)))
             assert values.keys() == priors.keys()
             return jax.numpy.stack([values[name] for name in priors]), log_det
@@ -141,7 +141,7 @@ class TestEveryLaw:
         for x in np.random.default_rng(6).normal(
             [p.location for p in priors.values()], 1.0, (5, len(priors))
         ):
-            jacobian, log_det = jax.jacobian(lambda x: straight(x)[0])(x), straight(x)[1]
+            jacobian, log_det = jax.jacobian(lambda x: reparametrised(x)[0])(x), reparametrised(x)[1]
             assert np.linalg.slogdet(jacobian)[1] == pytest.approx(log_det, abs=1e-9)
 
     def test_known_parameters_are_recovered_from_simulated_runs(self, any_law):

@@ -92,7 +92,7 @@ def test_the_density_that_is_sampled_is_that_of_the_pymc_model(case):
 @pytest.mark.parametrize("law", ["power_floor", "gpt4:tokens"])
 @pytest.mark.sampling
 def test_so_it_is_along_a_curve_whose_law_is_as_wide_as_its_discrepancy(law):
-    """With a law's straight coordinates, and without."""
+    """With a law's reparametrisation, and without."""
     table = small_table(["a"]).table[["tokens", "loss"]]
     runs = bs.load_runs(table, inputs="tokens", name="curve")
     family = bs.laws.get_law(law)

@@ -205,8 +205,8 @@ class TestRefused:
             Discrepancy(**wrong)
 
 
-def test_m4_samples_where_its_floor_is_hardly_told():
-    """A curve that has left guessing and shows no floor: minutes, and no convergence, before straight coordinates."""
+def test_m4_samples_where_its_floor_is_hardly_identified():
+    """A curve that has left guessing and shows no floor: minutes, and no convergence, before it was reparametrised."""
     log_x = np.linspace(-3, 2, 60)
     truth = {"E": 0.05, "A": 0.25, "alpha": 0.5, "G": 0.9, "delta": 0.8}
     loss = bs.LAWS["m4"](np.exp(log_x), **truth) * np.exp(0.01 * np.random.default_rng(4).standard_normal(60))
