@@ -166,7 +166,7 @@ class Runs:
 
     @cached_property
     def clusters(self) -> np.ndarray:
-        """Id of each run's trajectory, or of its configuration where it has none, shape (n,), int, in order of appearance.
+        """Id of each run's trajectory, or of its configuration where it has none, shape (n,), int, by first appearance.
 
         The runs of a cluster must not be separated: they share what they err by.
         """
