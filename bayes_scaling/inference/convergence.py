@@ -42,7 +42,7 @@ def convergence(posterior: "xr.Dataset") -> "pd.DataFrame":
 
 def by_label(posterior: "xr.Dataset") -> dict[str, np.ndarray]:
     """Draws of shape (chain, draw) of each quantity, and of each of its groups: ``E``, or ``E[pythia]``."""
-    found = {}
+    found = dict[str, np.ndarray]()
     for name, quantity in posterior.data_vars.items():
         draws = quantity.transpose(..., "chain", "draw")
         if "group" in draws.dims:

@@ -1,4 +1,4 @@
-"""A fit as an xarray.DataTree, and the tree as one netCDF file: written whole or not at all, never pickled."""
+"""A posterior as an xarray.DataTree, and the tree as one netCDF file: written whole or not at all, never pickled."""
 
 import json
 from pathlib import Path
@@ -10,109 +10,47 @@ from bayes_scaling.data.files import replacing
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.posterior import Posterior
-from bayes_scaling.inference.spec import FORMAT
+from bayes_scaling.inference.provenance import FORMAT, Provenance, RunsDescription, upgraded
+from bayes_scaling.inference.spec import Spec
 from bayes_scaling.laws.base import get_law
 from bayes_scaling.laws.priors import prior_from_dict
 from bayes_scaling.model.noise import noise_from_dict
-from bayes_scaling.model.structure import Structure
+from bayes_scaling.sampling.draws import Draws
 
+# pandas and xarray load when there are draws, and not on import.
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
 
-def write_tree(tree: "xr.DataTree", path: Path, force: bool) -> None:
-    """Writes a tree, whole or not at all; `InputError` if the file is to be kept, or cannot be written."""
-    with replacing(path, force) as aside:
-        tree.to_netcdf(aside, engine="h5netcdf")
-
-
-def read_tree(path: Path) -> "tuple[xr.DataTree, dict[str, Any]]":
-    """The tree of a file and its provenance; `InputError` for a file that is not there, damaged or foreign."""
+def make_tree(spec: Spec, sampled: Draws, provenance: Provenance) -> "xr.DataTree":
+    """Everything that a fit leaves, as one tree."""
     import xarray as xr
 
-    if not path.is_file():
-        raise InputError(f"no file {path}")
-    try:
-        tree = xr.open_datatree(path, engine="h5netcdf").load()
-    except Exception as error:
-        raise InputError(f"{path} cannot be read as a netCDF file ({error}); is it damaged?") from error
-    tree.close()
-    try:
-        provenance = json.loads(tree.attrs["provenance"])
-        known = provenance["format"]
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} was not written by bayes_scaling: it holds no provenance") from error
-    if known > FORMAT:
-        raise InputError(
-            f"{path} has file format {known}; this version reads up to {FORMAT}: upgrade bayes_scaling"
-        )
-    return tree, provenance
-
-
-def make_tree(runs: Runs, shape: Structure, sampled: Any, provenance: dict[str, Any]) -> "xr.DataTree":
-    """Everything that a fit leaves, as one tree; ``sampled`` is `bayes_scaling.sampling.Draws`."""
-    import xarray as xr
-
-    def dims(name: str, extra: int) -> tuple[str, ...]:
-        return ("group",) if extra else ()
-
-    groups = {"group": runs.groups} if shape.n_groups > 1 else {}
-    posterior = {
-        name: (("chain", "draw", *dims(name, values.ndim - 2)), values)
-        for name, values in sampled.parameters.items()
-    }
-    before = {
-        name: (("chain", "draw", *dims(name, v.ndim - 1)), v[None]) for name, v in sampled.prior.items()
-    }
-    stats = {name: (("chain", "draw"), values) for name, values in sampled.stats.items()}
-    chains, draws = next(iter(stats.values()))[1].shape
+    runs, dims = spec.runs, ("chain", "draw", "group")
+    groups = {"group": runs.groups} if len(runs.groups) > 1 else {}
+    chains, draws = sampled.stats["energy"].shape
     index = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    clusters = {"log_likelihood": (("chain", "draw", "cluster"), sampled.log_likelihood)}
+    kept = index | {"draw": index["draw"][:: sampled.thin]}
+    posterior = {name: (dims[: values.ndim], values) for name, values in sampled.parameters.items()}
+    prior = {name: (dims[: values.ndim + 1], values[None]) for name, values in sampled.prior.items()}
+    stats = {name: (dims[:2], values) for name, values in sampled.stats.items()}
+    scores = {"log_likelihood": ((*dims[:2], "cluster"), sampled.log_likelihood)}
+    share = spec.law.response == "share"
+    observed = {"share": ("run", runs.loss)} if share else {"log_loss": ("run", runs.log_loss)}
     table = runs.table.convert_dtypes(dtype_backend="numpy_nullable")
     columns = {_variable(i, str(name)): ("run", _plain(table[name])) for i, name in enumerate(table.columns)}
     return xr.DataTree.from_dict(
         {
             "/": xr.Dataset(attrs={"provenance": json.dumps(provenance)}),
-            "posterior": xr.Dataset(posterior, coords={**index, **groups}),
-            "prior": xr.Dataset(before, coords=groups),
+            "posterior": xr.Dataset(posterior, coords=index | groups),
+            "prior": xr.Dataset(prior, coords=groups),
             "sample_stats": xr.Dataset(stats, coords=index),
-            "log_likelihood": xr.Dataset(clusters, coords={**index, "draw": index["draw"][:: sampled.thin]}),
-            "observed_data": xr.Dataset(
-                {"share": ("run", runs.loss)}
-                if shape.law.response == "share"
-                else {"log_loss": ("run", runs.log_loss)}
-            ),
+            "log_likelihood": xr.Dataset(scores, coords=kept),
+            "observed_data": xr.Dataset(observed),
             "constant_data": xr.Dataset(columns),
         }
     )
-
-
-def _variable(i: int, column: str) -> str:
-    """The variable that holds the i-th column: under its name, where netCDF takes that."""
-    return column if column.isidentifier() else f"column_{i}"
-
-
-def _plain(column: "pd.Series") -> np.ndarray:
-    """A column as floats, or as text where it is not numeric, so that a netCDF file can hold it."""
-    import pandas as pd
-
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        return column.to_numpy(dtype=float, na_value=np.nan)
-    return column.astype("string").fillna("").to_numpy(dtype=object)
-
-
-def runs_of(tree: "xr.DataTree", about: dict[str, Any]) -> Runs:
-    """The table of runs that a tree holds; ``about`` is the provenance's entry on them."""
-    import pandas as pd
-
-    constant = tree["constant_data"].to_dataset()
-    table = pd.DataFrame(
-        {name: constant[_variable(i, name)].to_numpy() for i, name in enumerate(about["columns"])}
-    )
-    # An empty text was an empty cell; of trajectories it says that a run stands alone.
-    table = table.replace("", None)
-    return Runs(table, about["name"], tuple(about["doubts"]), tuple(about["inputs"]))
 
 
 def save_posterior(fit: Posterior, path: str | Path, *, force: bool = False) -> Path:
@@ -123,13 +61,13 @@ def save_posterior(fit: Posterior, path: str | Path, *, force: bool = False) -> 
     InputError
         If the file exists and ``force`` is false, or the folder cannot be written.
     """
-    path = Path(path)
-    write_tree(fit.tree, path, force)
+    with replacing(path := Path(path), force) as aside:
+        fit.tree.to_netcdf(aside, engine="h5netcdf")
     return path
 
 
 def open_posterior(path: str | Path) -> Posterior:
-    """Opens what `save_posterior` wrote.
+    """Opens what `save_posterior` wrote, or an earlier version of it.
 
     Raises
     ------
@@ -138,13 +76,65 @@ def open_posterior(path: str | Path) -> Posterior:
         not in the catalogue (define it with `@law` before opening).
     """
     path = Path(path)
-    tree, provenance = read_tree(path)
+    tree = _read(path)
+    found = _provenance(tree, path)
     try:
-        family = get_law(provenance["law"])
+        family = get_law(found["law"])
     except InputError as error:
         raise InputError(f"{path}: {error}; define it with @law before opening the file") from None
-    law = family.with_priors({k: prior_from_dict(v) for k, v in provenance["priors"].items()})
-    runs = runs_of(tree, provenance["runs"])
-    return Posterior(
-        law, runs, noise_from_dict(provenance["noise"], law.response), provenance["pooling"], tree
-    )
+    made = upgraded(found, family)
+    tree.attrs = {"provenance": json.dumps(made)}
+    law = family.with_priors({name: prior_from_dict(values) for name, values in made["priors"].items()})
+    noise = noise_from_dict(made["noise"], law.response)
+    return Posterior(law, _runs(tree, made["runs"]), noise, made["pooling"], tree)
+
+
+def _read(path: Path) -> "xr.DataTree":
+    import xarray as xr
+
+    if not path.is_file():
+        raise InputError(f"no file {path}")
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            return tree.load()
+    except Exception as error:
+        raise InputError(f"{path} cannot be read as a netCDF file ({error}); is it damaged?") from error
+
+
+def _provenance(tree: "xr.DataTree", path: Path) -> dict[str, Any]:
+    """The provenance as it was written; `InputError` for a file of another program, or of a later version."""
+    try:
+        found: dict[str, Any] = json.loads(tree.attrs["provenance"])
+        known = found["format"]
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} was not written by bayes_scaling: it has no provenance") from error
+    if known > FORMAT:
+        raise InputError(
+            f"{path} has file format {known}; this version reads up to {FORMAT}: upgrade bayes_scaling"
+        )
+    return found
+
+
+def _runs(tree: "xr.DataTree", about: RunsDescription) -> Runs:
+    """The table of runs in a tree."""
+    import pandas as pd
+
+    constant = tree["constant_data"].to_dataset()
+    columns = {name: constant[_variable(i, name)].to_numpy() for i, name in enumerate(about["columns"])}
+    # An empty text was an empty cell; of trajectories it says that a run stands alone.
+    table = pd.DataFrame(columns).replace("", None)
+    return Runs(table, about["name"], tuple(about["warnings"]), tuple(about["inputs"]))
+
+
+def _variable(i: int, column: str) -> str:
+    """The name of the i-th column in a netCDF file: its own, where netCDF takes that."""
+    return column if column.isidentifier() else f"column_{i}"
+
+
+def _plain(column: "pd.Series") -> np.ndarray:
+    """A column as floats, or as text where it is not numeric, as netCDF files have them."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return column.to_numpy(dtype=float, na_value=np.nan)
+    return column.astype("string").fillna("").to_numpy(dtype=object)

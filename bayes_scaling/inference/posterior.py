@@ -3,13 +3,14 @@
 import json
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayes_scaling.data.reference import Reference
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
+from bayes_scaling.inference.provenance import Provenance
 from bayes_scaling.inference.spec import NEW_GROUP
 from bayes_scaling.laws.base import Law
 from bayes_scaling.model.drift import Drift
@@ -49,34 +50,34 @@ class Posterior:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.law.name} on {self.runs!r})"
 
-    @property
-    def provenance(self) -> dict[str, Any]:
+    @cached_property
+    def provenance(self) -> Provenance:
         """How this posterior was made: seed, draws, device, versions, time, and the sampler's own numbers."""
-        return json.loads(self.tree.attrs["provenance"])
+        made: Provenance = json.loads(self.tree.attrs["provenance"])
+        return made
 
     @property
     def drift(self) -> Drift:
         """How far forecasts let the truth drift from the law beyond the data."""
-        chosen = self.provenance.get("drift")
+        chosen = self.provenance["drift"]
         return Drift.from_dict(chosen) if chosen else Drift.of(self.law)
 
     def with_drift(self, drift: Drift) -> "Self":
-        """The same posterior, whose forecasts hold another drift: one's own, or that of a back-test of its table."""
+        """The same posterior, whose forecasts take another drift: one's own, or that of a back-test of its table."""
         tree = self.tree.copy()
-        tree.attrs = {"provenance": json.dumps(self.provenance | {"drift": drift.to_dict()})}
+        tree.attrs = {"provenance": json.dumps({**self.provenance, "drift": drift.to_dict()})}
         return replace(self, tree=tree)
 
     @property
     def sampler(self) -> Sampler:
         """The settings that it was sampled with, for refits."""
         made = self.provenance
-        return Sampler(made["draws"], made["chains"], made["max_warmup"], made["seed"])
+        return Sampler(made["draws"], made["chains"], made["max_warmup"], made["seed"], made["target_accept"])
 
     @property
     def seed(self) -> int:
         """The seed that it was sampled with, from which every forecast draws."""
-        seed: int = self.provenance["seed"]
-        return seed
+        return self.provenance["seed"]
 
     @property
     def reference(self) -> Reference:
@@ -92,7 +93,7 @@ class Posterior:
         """Whether some parameter differs between groups."""
         return any(kind != "complete" for kind in self.pooling.values())
 
-    @property
+    @cached_property
     def structure(self) -> Structure:
         """What shapes the model, for refits."""
         return structure(self.runs, self.law, self.noise, self.pooling)

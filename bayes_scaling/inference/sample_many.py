@@ -2,10 +2,12 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import perf_counter
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 from zlib import crc32
 
@@ -23,6 +25,7 @@ from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import NoiseModel, as_noise
 from bayes_scaling.model.structure import Pooling
+from bayes_scaling.sampling.job import Job
 from bayes_scaling.sampling.progress import Report, progress_bar
 from bayes_scaling.sampling.settings import Parallel, Sampler
 
@@ -30,8 +33,11 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
-type Tables = Mapping[str, RunsLike | Callable[[], RunsLike]] | Sequence[str | Path]
-"""Tables by name, or functions that give them when they are needed; or paths, which go by the names of their files."""
+type Table = RunsLike | Callable[[], RunsLike]
+"""A table, or a function that gives it when it is needed."""
+
+type Tables = Mapping[str, Table] | Sequence[str | Path]
+"""Tables by name, or paths, which go by the names of their files."""
 
 
 class BatchSettings(ModelSettings, total=False):
@@ -119,7 +125,7 @@ def sample_many(
     DoubtfulFitWarning
         At the end, naming the fits that failed their diagnosis.
     """
-    named = tables if isinstance(tables, Mapping) else by_stem(tables)
+    named: Mapping[str, Table] = tables if isinstance(tables, Mapping) else by_stem(tables)
     get_law(law).with_priors(priors or {})
     as_noise(noise)  # refused now if it is unknown
     home = Path(folder) if folder is not None else None
@@ -128,10 +134,10 @@ def sample_many(
 
     settings = sampler or Sampler()
 
-    def asked(name: str) -> Spec:
+    def specified(name: str) -> Spec:
+        table = named[name]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DoubtfulInputWarning)  # the doubts stay with the runs
-            table = named[name]
+            warnings.simplefilter("ignore", DoubtfulInputWarning)  # they stay with the runs
             return make_spec(
                 table() if callable(table) else table,
                 law,
@@ -142,80 +148,78 @@ def sample_many(
                 sampler=replace(settings, seed=_own_seed(settings.seed, name)),
             )
 
-    return _fits(named, asked, home, settings.parallel, client, at_once, progress)
+    specs = dict[str, Spec]()
+    ready = _ready(named, specified, home, specs)
+    sampled = _sampled(specs, home, settings.parallel, client, at_once)
+    return _reported(chain(ready, sampled), len(named), progress)
 
 
 def _own_seed(seed: int, name: str) -> int:
     return int(np.random.SeedSequence([seed, crc32(name.encode())]).generate_state(1)[0])
 
 
-def _fits(
-    names: Mapping[str, Any],
-    asked: Callable[[str], Spec],
+def _ready(
+    names: Iterable[str], specified: Callable[[str], Spec], folder: Path | None, specs: dict[str, Spec]
+) -> Iterator[FitOutcome[Posterior]]:
+    """The outcomes of tables that need no sampling, or cannot be; the others are added to ``specs``."""
+    for name in names:
+        try:
+            spec = specified(name)
+            there = _resumed(folder, name, spec)
+        except InputError as error:
+            yield FitOutcome(name, error=str(error))
+            continue
+        if there is None:
+            specs[name] = spec
+        else:
+            yield FitOutcome(name, there, resumed=True)
+
+
+def _sampled(
+    specs: Mapping[str, Spec],
     folder: Path | None,
     parallel: Parallel | None,
     client: "Client | None",
     at_once: int | None,
-    progress: bool | Report,
 ) -> Iterator[FitOutcome[Posterior]]:
-    failed: list[str] = []
-    done = 0
-    with progress_bar(progress) as report:
-
-        def counted(outcome: FitOutcome[Posterior]) -> FitOutcome[Posterior]:
-            nonlocal done
-            done += 1
-            if report:
-                report("fits", done, len(names))
-            if outcome.fit is not None and not diagnose(outcome.fit).ok:
-                failed.append(outcome.name)
-            return outcome
-
-        requests: dict[str, Spec] = {}
-        for name in names:
-            try:
-                wanted = asked(name)
-                there = _resumed(folder, name, wanted)
-            except InputError as error:
-                yield counted(FitOutcome(name, error=str(error)))
-                continue
-            if there is None:
-                requests[name] = wanted
-            else:
-                yield counted(FitOutcome(name, there, resumed=True))
-        for outcome in _sampled(requests, parallel, client, at_once):
-            if folder is not None and outcome.fit is not None:
-                save_posterior(outcome.fit, _file(folder, outcome.name))
-            yield counted(outcome)
-    if failed:
-        shown_names = ", ".join(failed[:5]) + ", ..." * (len(failed) > 5)
-        warn(f"{len(failed)} of {len(names)} fits failed their diagnosis: {shown_names}", DoubtfulFitWarning)
-
-
-def _sampled(
-    requests: Mapping[str, Spec], parallel: Parallel | None, client: "Client | None", at_once: int | None
-) -> Iterator[FitOutcome[Posterior]]:
-    """The outcome of each request, as they come."""
-    from time import perf_counter
-
+    """The outcome of each specification, saved, as they come."""
     # JAX and PyMC load when something is sampled, and not on import.
-    from bayes_scaling.sampling.chains import Draws
     from bayes_scaling.sampling.sample import sample_many as drawn
 
-    began = dict[Any, float]()
+    began = dict[str, float]()
 
-    def jobs() -> Iterator[Any]:
-        for name, asked in requests.items():
+    def jobs() -> Iterator[Job]:
+        for name, spec in specs.items():
             began[name] = perf_counter()
-            yield asked.job(name)
+            yield spec.job(name)
 
-    to_come = [asked.structure for asked in requests.values()]
+    to_come = [spec.structure for spec in specs.values()]
     for key, came in drawn(jobs(), to_come=to_come, parallel=parallel, at_once=at_once, client=client):
         name = str(key)
-        if isinstance(came, Draws):
-            yield FitOutcome(name, posterior_of(requests[name], came, perf_counter() - began[name]))
-        else:
+        if isinstance(came, Exception):
             yield FitOutcome(name, error=f"{type(came).__name__}: {came}")
+            continue
+        fit = posterior_of(specs[name], came, perf_counter() - began[name])
+        if folder is not None:
+            save_posterior(fit, _file(folder, name))
+        yield FitOutcome(name, fit)
+
+
+def _reported(
+    outcomes: Iterable[FitOutcome[Posterior]], total: int, progress: bool | Report
+) -> Iterator[FitOutcome[Posterior]]:
+    """The outcomes, counted as they come; a warning at the end where some failed their diagnosis."""
+    failed: list[str] = []
+    with progress_bar(progress) as report:
+        for done, outcome in enumerate(outcomes, 1):
+            if report:
+                report("fits", done, total)
+            if outcome.fit is not None and not diagnose(outcome.fit).ok:
+                failed.append(outcome.name)
+            yield outcome
+    if failed:
+        names = ", ".join(failed[:5]) + ", ..." * (len(failed) > 5)
+        warn(f"{len(failed)} of {total} fits failed their diagnosis: {names}", DoubtfulFitWarning)
 
 
 def by_stem(paths: Sequence[str | Path]) -> dict[str, Path]:
@@ -241,18 +245,17 @@ def _file(folder: Path, name: str) -> Path:
     return folder / f"{quote(name, safe=' ')}.nc"
 
 
-def _resumed(folder: Path | None, name: str, asked: Spec) -> Posterior | None:
-    """The fit that a former batch left; `InputError` where the file holds another one."""
+def _resumed(folder: Path | None, name: str, spec: Spec) -> Posterior | None:
+    """The fit that an earlier batch left; `InputError` where the file is that of another one."""
     if folder is None or not (path := _file(folder, name)).exists():
         return None
     fit = open_posterior(path)
-    there = fit.provenance
-    differs = [key for key, value in asked.description.items() if there.get(key) != value]
+    differs = [key for key, value in spec.description.items() if fit.provenance.get(key) != value]
     if not differs:
-        old, new = model_data(fit.runs, fit.law, fit.noise), asked.job().data
+        old, new = model_data(fit.runs, fit.law, fit.noise), spec.job().data
         differs = [key for key in new if key not in old or not np.array_equal(old[key], new[key])]
     if differs:
         raise InputError(
-            f"{path} holds another fit (its {differs[0]} differs) and is kept; choose another folder"
+            f"{path} is another fit (its {differs[0]} differs) and is kept; choose another folder"
         )
     return fit

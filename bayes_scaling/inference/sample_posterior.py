@@ -24,7 +24,7 @@ def sample_posterior(spec: Spec, progress: bool | Report = False) -> Posterior:
     Warns
     -----
     DoubtfulFitWarning
-        For what the table cannot tell about the law, and if the posterior did not converge.
+        For what the table does not identify of the law, and if the posterior did not converge.
     """
     for sentence in unidentified(spec.runs, spec.law, spec.noise):
         warn(sentence, DoubtfulFitWarning)
@@ -41,5 +41,5 @@ def sample_posterior(spec: Spec, progress: bool | Report = False) -> Posterior:
 
 def posterior_of(spec: Spec, sampled: Draws, seconds: float) -> Posterior:
     """The posterior that these draws make of a specification."""
-    tree = make_tree(spec.runs, spec.structure, sampled, spec.provenance(sampled, seconds))
+    tree = make_tree(spec, sampled, spec.provenance(sampled, seconds))
     return Posterior(spec.law, spec.runs, spec.noise, dict(spec.structure.pooling), tree)

@@ -1,30 +1,30 @@
 """What is asked of a fit: runs, law, noise, pooling and sampler, checked and complete before anything is sampled."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TypedDict
 
-from bayes_scaling.data.load import load_runs
+from bayes_scaling.data.load import RunsLike, load_runs
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
+from bayes_scaling.inference.provenance import FORMAT, Description, Provenance
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import NoiseModel, as_noise
 from bayes_scaling.model.structure import Pooling, Structure, structure
+from bayes_scaling.sampling.draws import Draws
+from bayes_scaling.sampling.job import Job
+from bayes_scaling.sampling.progress import Report
 from bayes_scaling.sampling.settings import Sampler
-
-if TYPE_CHECKING:
-    from bayes_scaling.sampling.sample import Draws, Job
-
-FORMAT = 1
-"""Version of the file format."""
 
 NEW_GROUP = "new"
 """The group label that stands for one not seen yet."""
+
+_VERSIONS = ("bayes-scaling", "pymc", "pytensor", "jax", "blackjax", "numpy")
 
 
 class ModelSettings(TypedDict, total=False):
@@ -47,18 +47,17 @@ class Spec:
 
     @cached_property
     def structure(self) -> Structure:
+        """What shapes the model, for the sampler."""
         return structure(self.runs, self.law, self.noise, self.pooling)
 
-    def job(self, key: Any = None, progress: Any = None) -> "Job":
+    def job(self, key: Hashable = None, progress: Report | None = None) -> Job:
         """What the sampler is given."""
-        # JAX and PyMC load when something is sampled, and not on import.
-        from bayes_scaling.sampling.sample import Job
-
-        return Job(key, self.structure, model_data(self.runs, self.law, self.noise), self.sampler, progress)
+        data = model_data(self.runs, self.law, self.noise)
+        return Job(key, self.structure, data, self.sampler, progress)
 
     @property
-    def description(self) -> dict[str, Any]:
-        """The part of the provenance that is known before sampling, as JSON values."""
+    def description(self) -> Description:
+        """The part of the provenance that is known before sampling."""
         return {
             "format": FORMAT,
             "law": self.law.name,
@@ -71,31 +70,32 @@ class Spec:
             "runs": {
                 "name": self.runs.name,
                 "inputs": list(self.runs.inputs),
-                "doubts": list(self.runs.warnings),
+                "warnings": list(self.runs.warnings),
                 "columns": list(map(str, self.runs.table.columns)),
             },
             "seed": self.sampler.seed,
             "draws": self.sampler.draws,
             "chains": self.sampler.chains,
             "max_warmup": self.sampler.max_warmup,
+            "target_accept": self.sampler.target_accept,
         }
 
-    def provenance(self, sampled: "Draws", seconds: float) -> dict[str, Any]:
-        """How the posterior was made: the specification, and what the sampler did."""
-        return self.description | {
+    def provenance(self, sampled: Draws, seconds: float) -> Provenance:
+        """How the posterior was made: the description, and what the sampler did."""
+        return {
+            **self.description,
             "warmup": sampled.warmup,
             "spacing": sampled.spacing,
             "device": sampled.device,
             "seconds": round(seconds, 3),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {
-                p: version(p) for p in ("bayes-scaling", "pymc", "pytensor", "jax", "blackjax", "numpy")
-            },
+            "versions": {package: version(package) for package in _VERSIONS},
+            "drift": None,
         }
 
 
 def make_spec(
-    runs: Any,
+    runs: RunsLike,
     law: str | Law = DEFAULT,
     *,
     group: str | None = None,

@@ -1,6 +1,11 @@
 """Every quantity of a posterior with its interval, its convergence, and what it means in words."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_scaling.inference.convergence import by_label, convergence
+from bayes_scaling.inference.intervals import quantiles, tails
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,44 +28,23 @@ def summary(fit: "Posterior", prob: float = 0.9) -> "pd.DataFrame":
         Index: the quantity, with its group. Rows: the law's parameters, the constants that papers print
         (derived at N = D = 1), and the noise.
     """
-    import arviz_stats as azs
+    # pandas and xarray load when a table is made, and not on import.
     import pandas as pd
+    import xarray as xr
 
-    posterior = fit.posterior
-    if fit.law.constants is not None:
-        parameters = {name: posterior[name] for name in fit.law.parameters}
-        posterior = posterior.assign(fit.law.constants(fit.reference, **parameters))
-    order = [
-        *fit.law.parameters,
-        *(n for n in posterior.data_vars if n not in fit.posterior),
-        *(n for n in fit.noise.meanings(fit.structure.clustered) if n in fit.posterior),
-    ]
-    order += [n for n in fit.posterior.data_vars if n not in order]
-    posterior = posterior[order]
-    r_hat, bulk, tail = (
-        azs.rhat(posterior),
-        azs.ess(posterior, method="bulk"),
-        azs.ess(posterior, method="tail"),
-    )
-    percent = f"{100 * prob:g}%"
-    rows = {}
-    for name in posterior.data_vars:
-        draws = posterior[name]
-        quantiles = draws.quantile([(1 - prob) / 2, 0.5, (1 + prob) / 2], dim=("chain", "draw"))
-        labels = [str(g) for g in draws["group"].to_numpy()] if "group" in draws.dims else [None]
-        for i, label in enumerate(labels):
-            pick: dict[Any, int] = {"group": i} if label is not None else {}
-            low, median, high = (float(q) for q in quantiles.isel(pick).to_numpy())
-            rows[str(name) if label is None else f"{name}[{label}]"] = {
-                "median": median,
-                f"{percent} lower": low,
-                f"{percent} upper": high,
-                "r_hat": float(r_hat[name].isel(pick)),
-                "ess_bulk": float(bulk[name].isel(pick)),
-                "ess_tail": float(tail[name].isel(pick)),
-                "meaning": meaning(fit, str(name)),
-            }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    law, posterior = fit.law, fit.posterior
+    if law.constants is not None:
+        parameters = {name: posterior[name] for name in law.parameters}
+        posterior = posterior.assign(law.constants(fit.reference, **parameters))
+    constants = [name for name in posterior.data_vars if name not in fit.posterior]
+    first = [*law.parameters, *constants, *fit.noise.meanings(fit.structure.clustered)]
+    order = [name for name in dict.fromkeys([*first, *posterior.data_vars]) if name in posterior]
+    draws = by_label(posterior := posterior[order])
+    stacked = xr.DataArray(np.stack(list(draws.values())), dims=("quantity", "chain", "draw"))
+    lower, median, upper = quantiles(stacked, tails(prob)).to_numpy()
+    bounds = {"median": median, f"{100 * prob:g}% lower": lower, f"{100 * prob:g}% upper": upper}
+    table = pd.DataFrame(bounds, index=list(draws)).join(convergence(posterior))
+    return table.assign(meaning=[meaning(fit, label.partition("[")[0]) for label in draws])
 
 
 def meaning(fit: "Posterior", name: str) -> str:

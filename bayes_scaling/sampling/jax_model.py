@@ -11,6 +11,11 @@ import numpy as np
 from bayes_scaling.model.build import build_structure
 from bayes_scaling.model.data import blank_data
 from bayes_scaling.model.structure import Structure
+from bayes_scaling.sampling.cache import use_compilation_cache
+
+# Here, where all of the sampler imports it, a worker of a cluster included: losses differ in the fourth digit.
+jax.config.update("jax_enable_x64", True)
+use_compilation_cache()
 
 Array = jax.Array | np.ndarray
 

@@ -116,5 +116,6 @@ def _hessian(density: Density, at: np.ndarray, free: np.ndarray) -> np.ndarray:
         behind[i] -= step
         up, down = (density(x)[1] for x in (ahead, behind))
         rows.append((np.asarray(up) - np.asarray(down))[free] / (2 * step))
-    hessian: np.ndarray = np.array(rows).reshape(len(free), len(free))  # (0, 0) where groups share nothing
-    return 0.5 * (hessian + hessian.T)
+    hessian = np.array(rows).reshape(len(free), len(free))  # (0, 0) where groups share nothing
+    symmetric: np.ndarray = 0.5 * (hessian + hessian.T)
+    return symmetric

@@ -4,12 +4,10 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bayes_scaling.model.structure import Structure
-from bayes_scaling.sampling.cache import use_compilation_cache
 from bayes_scaling.sampling.chains import run
 from bayes_scaling.sampling.dask import drive_on
 from bayes_scaling.sampling.draws import Draws
@@ -21,10 +19,6 @@ from bayes_scaling.sampling.settings import Parallel
 
 if TYPE_CHECKING:
     from distributed import Client
-
-# Posteriors of scaling laws need float64: losses differ in the fourth digit.
-jax.config.update("jax_enable_x64", True)
-use_compilation_cache()
 
 
 def sample(job: Job) -> Draws:

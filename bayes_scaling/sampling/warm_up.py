@@ -185,8 +185,8 @@ def _shrunk(positions: np.ndarray) -> np.ndarray:
     """Covariance of pooled draws, drawn towards the identity as far as their number asks for."""
     count, n = positions.shape
     pull = 2 * n / (count + 2 * n)
-    covariance: np.ndarray = np.cov(positions.T).reshape(n, n)
-    return (1 - pull) * covariance + pull * np.eye(n)
+    shrunk: np.ndarray = (1 - pull) * np.cov(positions.T).reshape(n, n) + pull * np.eye(n)
+    return shrunk
 
 
 def _nearly_white(covariance: np.ndarray) -> bool:

@@ -196,7 +196,7 @@ def test_files_that_are_no_fits(run, tmp_path, saved):
     assert run("summary", "foreign.nc") == (
         2,
         "",
-        "error: foreign.nc was not written by bayes_scaling: it holds no provenance\n",
+        "error: foreign.nc was not written by bayes_scaling: it has no provenance\n",
     )
     assert run("diagnose", "absent.nc") == (2, "", "error: no file absent.nc\n")
 

@@ -185,7 +185,7 @@ class TestOpening:
 
         path = tmp_path / "weather.nc"
         xr.Dataset({"rain": ("day", [1.0, 2.0])}).to_netcdf(path, engine="h5netcdf")
-        with refuses(f"{path} was not written by bayes_scaling: it holds no provenance"):
+        with refuses(f"{path} was not written by bayes_scaling: it has no provenance"):
             bs.open_fit(path)
 
     def rewritten(self, fit, path, **changes):
@@ -196,7 +196,7 @@ class TestOpening:
 
     def test_a_file_of_a_later_version(self, single_fit, tmp_path):
         path = self.rewritten(single_fit, tmp_path / "fit.nc", format=99)
-        with refuses(f"{path} has file format 99; this version reads up to 1: upgrade bayes_scaling"):
+        with refuses(f"{path} has file format 99; this version reads up to 2: upgrade bayes_scaling"):
             bs.open_fit(path)
 
     def test_a_law_that_is_not_in_the_catalogue(self, single_fit, tmp_path):

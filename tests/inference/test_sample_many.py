@@ -139,7 +139,7 @@ class TestFolder:
         before = (tmp_path / "small.nc").read_bytes()
         (other_draws,) = quietly(one, folder=tmp_path, draws=50)
         assert other_draws.error == (
-            f"{tmp_path / 'small.nc'} holds another fit (its draws differs) and is kept; choose another folder"
+            f"{tmp_path / 'small.nc'} is another fit (its draws differs) and is kept; choose another folder"
         )
         changed = tables["small"].table.assign(loss=tables["small"].table["loss"] * 1.01)
         (other_runs,) = quietly({"small": changed}, folder=tmp_path)

@@ -1,0 +1,69 @@
+"""Files that earlier versions wrote."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bayes_scaling as bs
+from bayes_scaling.inference.intervals import tails
+from bayes_scaling.inference.sample_many import _resumed
+from bayes_scaling.inference.spec import make_spec
+from bayes_scaling.model.noise import as_noise
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="module")
+def groups():
+    """Two groups under noise "undertuned", with a drift of one's own."""
+    return bs.open_fit(GOLDEN / "version_1_groups.nc")
+
+
+@pytest.fixture(scope="module")
+def curve():
+    """One curve with a discrepancy."""
+    return bs.open_fit(GOLDEN / "version_1_curve.nc")
+
+
+def test_what_was_fitted_is_read_from_the_old_words(groups, curve):
+    assert groups.noise == as_noise("undertuned")
+    assert curve.noise == as_noise("curve")
+    assert (groups.law.name, curve.law.name) == ("chinchilla", "power_floor:flops")
+    assert groups.runs.warnings == ("two rows are equal",)
+    assert groups.drift == bs.Drift(0.02, 0.25)
+    assert groups.sampler == bs.Sampler(draws=25, chains=2, max_warmup=100, seed=1)
+
+
+def test_the_draws_are_those_that_were_saved(groups, curve):
+    assert float(groups.posterior["E"].mean()) == 1.098686777591684
+    assert float(curve.posterior["discrepancy"].mean()) == 0.016165791275212057
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "bounds"),
+    [
+        ("groups", {"params": "100B", "tokens": "2T", "group": "cerebras"}, (1.3069500026348517, 1.5224300530610149)),
+        ("curve", {"flops": "1e24"}, (1.2688133775617467, 1.483120676212416)),
+    ],
+)  # fmt: skip
+def test_forecasts_are_those_of_the_version_that_wrote_the_file(request, name, inputs, bounds):
+    fit = request.getfixturevalue(name)
+    new_run = fit.predict(**inputs).draws("new_run")
+    np.testing.assert_allclose(np.quantile(new_run, tails(0.9)[::2]), bounds, rtol=1e-12)
+
+
+def test_a_file_written_anew_has_the_present_words(groups, tmp_path):
+    opened = bs.open_fit(groups.save(tmp_path / "fit.nc"))
+    assert opened.provenance == groups.provenance
+    assert opened.provenance["format"] == 2
+    assert set(opened.provenance["runs"]) == {"name", "inputs", "warnings", "columns"}
+
+
+def test_a_batch_goes_on_with_an_old_file(groups, tmp_path):
+    shutil.copy(GOLDEN / "version_1_groups.nc", tmp_path / "one.nc")
+    spec = make_spec(groups.runs, "chinchilla", noise="undertuned", sampler=groups.sampler)
+    assert _resumed(tmp_path, "one", spec).provenance == groups.provenance
+    with pytest.raises(bs.InputError, match="its noise differs"):
+        _resumed(tmp_path, "one", make_spec(groups.runs, "chinchilla", sampler=groups.sampler))
