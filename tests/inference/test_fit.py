@@ -270,7 +270,7 @@ class TestDoubts:
     def test_checkpoints_that_count_as_runs_are_warned_of(self, law, noise, what):
         rows = self.rows(trajectory=["a"] * 5 + ["b"] * 5 + [None] * 2)
         runs = bs.load_runs(rows.assign(loss=rows["loss"] / 10, flops=6 * rows["params"] * rows["tokens"]))
-        said = unidentified(runs, bs.LAWS[law], as_noise(noise))
+        said = unidentified(runs, bs.LAWS[law], as_noise(noise, bs.LAWS[law].response))
         assert [doubt.split(" 10 checkpoints of 2 trajectories")[0] for doubt in said] == [what] * bool(what)
 
 
