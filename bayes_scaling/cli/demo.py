@@ -1,4 +1,4 @@
-"""The whole road on an embedded table: fit, forecast, allocation, comparison, pictures and report."""
+"""A walk-through on an embedded table: fit, forecast, allocation, comparison, pictures and report."""
 
 import sys
 from dataclasses import dataclass, replace
@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING, Any
 from bayes_scaling.data.units import format_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws import get_law
-from bayes_scaling.reporting.image_files import PICTURES, save_picture
-from bayes_scaling.reporting.tables import (
-    aligned,
-    allocation_rows,
-    comparison_rows,
-    forecast_rows,
-    records,
-    summary_rows,
-)
+from bayes_scaling.reporting.image_files import save_picture
+from bayes_scaling.reporting.tables import as_text, written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +31,9 @@ BUDGETS = ("1e13", "1e14", "1e15")
 
 LARGEST = "1.2e12"
 """FLOPs up to which runs are fitted: the grid, and not the ladder above it."""
+
+PICTURES = ("extrapolation", "isoloss", "allocation", "posterior", "residuals")
+"""Kinds of pictures of the fit that the demo writes."""
 
 FILES = ("fit.nc", "report.html", *(f"{name}.png" for name in (*PICTURES, "comparison")))
 """Everything that the demo writes."""
@@ -72,39 +68,46 @@ class Demo:
     seconds: dict[str, float]
 
     def __str__(self) -> str:
-        law, runs = self.fit.law, self.fit.runs.describe()
-        described = [
-            {"group": str(group), **row} for group, row in zip(runs.index, records(runs), strict=True)
-        ]
-        names = (*law.parameters, "sigma", *self.fit.structure.global_priors)
+        law, names = self.fit.law, (*self.fit.law.parameters, "sigma", *self.fit.structure.global_priors)
+        shown = self._summary["quantity"].str.partition("[")[0].isin(names)
         size, data = (format_quantity(self.forecast[name].iloc[0]) for name in ("params", "tokens"))
         sections = {
-            f"{self.fit.runs.name}: {len(self.fit.runs)} training runs": described,
-            f"The posterior of law {law.name}: {law.formula}": summary_rows(
-                self.fit.summary(PROB), PROB, names
+            f"{self.fit.runs.name}: {len(self.fit.runs)} training runs": self.fit.runs.describe(),
+            f"The posterior of law {law.name}: {law.formula}": self._summary[shown].drop(
+                columns=["r_hat", "ess_bulk", "ess_tail"]
             ),
-            f"A larger run, {size} parameters and {data} tokens, nats per token": forecast_rows(
-                self.forecast, PROB
+            f"A larger run, {size} parameters and {data} tokens, nats per token": self.forecast.drop(
+                columns=["params", "tokens", "flops", *self.forecast.filter(like="drifted")]
             ),
-            "Compute-optimal parameters and tokens": allocation_rows(self.allocation, PROB),
-            "Laws by leave-one-out over configurations; larger runs: mean log density of all held out": comparison_rows(
-                self.comparison.table()
+            "Compute-optimal parameters and tokens": self.allocation.drop(
+                columns=[
+                    "interior",
+                    "decades beyond (flops)",
+                    *self.allocation.filter(like="tokens_per_param "),
+                ]
+            ),
+            "Laws by leave-one-out over configurations; larger runs: mean log density of all held out": (
+                self.comparison.table(PROB)
             ),
         }
-        text = "\n\n".join(f"{title}\n{aligned(rows)}" for title, rows in sections.items())
+        text = "\n\n".join(f"{title}\n{as_text(written(table))}" for title, table in sections.items())
         took = ", ".join(f"{what} {seconds:.0f} s" for what, seconds in self.seconds.items())
         return f"{text}\n\nTime: {took}.\nOpen {self.folder / 'report.html'} to see it all with pictures."
+
+    @property
+    def _summary(self) -> "pd.DataFrame":
+        return self.fit.summary(PROB).reset_index(names="quantity")
 
     @property
     def document(self) -> dict[str, Any]:
         """Everything as plain values."""
         return {
             "law": self.fit.law.name,
-            "runs": records(self.fit.runs.describe(), "group"),
-            "summary": records(self.fit.summary(PROB), "quantity"),
-            "forecast": records(self.forecast),
-            "allocation": records(self.allocation),
-            "comparison": records(self.comparison.table(), "law"),
+            "runs": self.fit.runs.describe().reset_index().to_dict("records"),
+            "summary": self._summary.to_dict("records"),
+            "forecast": self.forecast.to_dict("records"),
+            "allocation": self.allocation.to_dict("records"),
+            "comparison": self.comparison.table(PROB).reset_index().to_dict("records"),
             "seconds": self.seconds,
             "files": [str(self.folder / name) for name in FILES],
         }

@@ -46,7 +46,9 @@ def output(help: str) -> tuple[click.Option, click.Option]:
     return click.Option(["-o", "--output"], type=FILE, required=True, help=help), FORCE
 
 
-def verb(*sources: str | click.Parameter, skip: str = "") -> "Callable[[Callable[..., Answer]], Verb]":
+def verb(
+    *sources: str | click.Parameter, skip: str = "", optional: bool = False
+) -> "Callable[[Callable[..., Answer]], Verb]":
     """Makes a verb of a function.
 
     Parameters
@@ -57,6 +59,8 @@ def verb(*sources: str | click.Parameter, skip: str = "") -> "Callable[[Callable
         the first that has any.
     skip : str
         Arguments that this verb does not take.
+    optional : bool
+        Whether an argument that a function needs may be left out: the verb says then what is missing.
     """
     read = [signature(source) for source in sources if isinstance(source, str)]
     words = {a.name: a for function in reversed(read) for a in function.arguments.values() if a.text}
@@ -67,6 +71,8 @@ def verb(*sources: str | click.Parameter, skip: str = "") -> "Callable[[Callable
             parameters.append(source)
             continue
         for name, argument in signature(source).arguments.items():
+            if optional and argument.default is REQUIRED:
+                argument = replace(argument, default=None)
             if name not in seen and (option := _option(argument, words.get(name, argument))):
                 parameters.append(option)
             seen.add(name)

@@ -1,19 +1,18 @@
 """Verbs that show: report, plot, laws, demo."""
 
-import inspect
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 import bayes_scaling as bs
 from bayes_scaling.cli.answer import Answer
-from bayes_scaling.cli.options import FILE, FIT, JSON, PROB, output, verb
-from bayes_scaling.cli.signatures import constant
+from bayes_scaling.cli.options import FILE, FIT, JSON, output, verb
+from bayes_scaling.cli.signatures import REQUIRED, signature
 from bayes_scaling.cli.values import at_a_terminal, listed, named_by_law
 from bayes_scaling.errors import InputError
-
-KINDS = constant("reporting.image_files", "PICTURES")
+from bayes_scaling.reporting.plot import KINDS
 
 
 @verb(
@@ -31,23 +30,22 @@ def report(fit: str, output: str, comparison: tuple[str, ...], **asked: Any) -> 
 
 @verb(
     FIT, *output("The picture to write: .png, .svg or .pdf."),
-    click.Option(["--kind"], type=click.Choice(KINDS), default=KINDS[0], help="What it shows."),
-    click.Option(["--along"], metavar="COLUMN", help="The input on the axis, where it is not compute."),
-    click.Option(["--to"], metavar="C", help="How far the axis goes, in FLOPs or the input's own unit."),
-    click.Option(["--group"], help="One group, or `new` for one not seen yet."),
-    PROB,
+    click.Option(["--kind"], type=click.Choice(list(KINDS)), default="extrapolation", help="What it shows."),
+    *KINDS.values(), skip="ax", optional=True,
 )  # fmt: skip
 def plot(fit: str, output: str, kind: str, force: bool, **asked: Any) -> Answer:
-    """One picture of a fit, as .png, .svg or .pdf."""
+    """One picture of a fit, as .png, .svg or .pdf; each kind takes options of its own."""
     from bayes_scaling.reporting.image_files import save_picture
 
-    picture = getattr(bs.plot, kind)
-    options = {name: value for name, value in asked.items() if value is not None}
-    for name in options:
-        if name not in inspect.signature(picture).parameters:
-            raise InputError(f"--{name} is not for pictures of kind {kind}")
+    source, takes = click.get_current_context().get_parameter_source, signature(KINDS[kind]).arguments
+    given = {name: value for name, value in asked.items() if source(name) is ParameterSource.COMMANDLINE}
+    for name in given.keys() - takes.keys():
+        raise InputError(f"--{name} is not for pictures of kind {kind}")
+    for name, argument in takes.items():
+        if argument.default is REQUIRED and name in asked and name not in given:
+            raise InputError(f"pictures of kind {kind} need --{name}")
     opened = bs.open_fit(fit)
-    save_picture(picture(opened, **options), Path(output))
+    save_picture(getattr(bs.plot, kind)(opened, **given), Path(output))
     return Answer(f"Wrote {output}.", {}, {fit: opened})
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
 
 Target = tuple[Quantity, Quantity]
+"""Parameters and tokens of a model to forecast."""
 
 
 def report(
@@ -30,7 +31,7 @@ def report(
     path: str | Path | None = None,
     *,
     comparison: "Comparison | None" = None,
-    targets: Sequence[Target] = (("100B", "2T"),),
+    targets: Sequence[tuple[Quantity, Quantity]] = (("100B", "2T"),),
     budgets: Sequence[Quantity] = ("1e24", "1e25", "1e26"),
     group: str | None = None,
     prob: float = 0.9,

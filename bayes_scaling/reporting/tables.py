@@ -62,12 +62,11 @@ _HEADINGS = {
     "drifted": "with drift",
     "new_run": "new run",
     "prob target": "P(target)",
-    "interior": "draws with an optimum",
-    "answered": "draws with an answer",
     "removed": "variance removed",
     "per_flop": "for its cost",
     "elpd_diff": "difference",
     "dse": "se of it",
+    "ahead": "larger runs",
     "r_hat": "R-hat",
     "crps": "CRPS",
 }
@@ -113,11 +112,11 @@ def as_text(rows: Rows) -> str:
     """Columns side by side; or, where that is too wide, a block for each row, without what has no answer."""
     if not rows:
         return "(no rows)"
-    text = _tabulated([*rows[0]], [row.values() for row in rows], "plain")
+    text = _tabulated([*rows[0]], [row.values() for row in rows])
     if max(map(len, text.splitlines())) <= WIDEST:
         return text
     downwards = ([item for item in row.items() if item[1] != "-"] for row in rows)
-    return "\n\n".join(_tabulated((), block, "plain") for block in downwards)
+    return "\n\n".join(_tabulated(("", ""), block, "").removeprefix("\n") for block in downwards)
 
 
 def markdown(headings: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
@@ -125,13 +124,15 @@ def markdown(headings: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     return _tabulated(headings, rows, "pipe")
 
 
-def _tabulated(headings: Sequence[str], rows: Iterable[Iterable[object]], style: str) -> str:
+def _tabulated(headings: Sequence[str], rows: Iterable[Iterable[object]], style: str = "") -> str:
     """Columns of numbers to the right, those of words to the left."""
     from tabulate import tabulate
 
     cells = [[str(cell) for cell in row] for row in rows]
     sides = ["right" if all(map(_numeric, column)) else "left" for column in zip(*cells, strict=True)]
-    return tabulate(cells, headings, style, disable_numparse=True, colalign=sides if headings else None)
+    if not style:  # as a row like the others: tabulate sets headings of its own further apart
+        return tabulate([headings, *cells], tablefmt="plain", disable_numparse=True, colalign=sides)
+    return tabulate(cells, headings, style, disable_numparse=True, colalign=sides)
 
 
 def _numeric(cell: str) -> bool:

@@ -41,7 +41,7 @@ def check(out, folder):
     for words in (
         f"sweep: {len(bs.datasets.load('sweep').split(LARGEST)[0])} training runs",
         "E[words]",
-        "90% new run",
+        "new run (90%)",
         "prob below 1.25",
         "reached",
         "1e15",

@@ -116,8 +116,11 @@ def test_words_are_those_of_the_docstring():
     assert words["pooling"].annotation == "Pooling | Mapping[str, Pooling]"
 
 
-def test_every_picture_of_a_fit_has_a_kind():
-    (kind,) = (parameter for parameter in command("plot").params if parameter.name == "kind")
-    others = {"comparison", "loss_band", "coverage", "misses", "approaches", "design"}
-    others |= {"plan", "valley", "chances", "serving", "contrast", "pooling", "doublings"}
-    assert set(kind.type.choices) == set(bs.plot.__all__) - others
+def test_every_picture_of_a_fit_has_a_kind_and_its_arguments_are_options():
+    options = {parameter.name: parameter for parameter in command("plot").params}
+    assert set(options["kind"].type.choices) == set(bs.plot.KINDS)
+    arguments = {
+        name for kind in bs.plot.KINDS for name in inspect.signature(getattr(bs.plot, kind)).parameters
+    }
+    assert options.keys() == (arguments - {"ax"}) | {"kind", "output", "force"}
+    assert [name for name, option in options.items() if option.required] == ["fit", "output"]

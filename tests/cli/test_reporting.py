@@ -20,6 +20,16 @@ def test_plot_writes_a_picture(run, single, pile):
     assert (code, err) == (2, "error: --to is not for pictures of kind residuals\n")
 
 
+def test_plot_passes_on_what_was_given_and_says_what_is_missing(run, single, monkeypatch):
+    calls = []
+    monkeypatch.setattr(bs.plot, "loss_band", lambda fit, **options: calls.append(options))
+    monkeypatch.setattr("bayes_scaling.reporting.image_files.save_picture", lambda ax, path: None)
+    assert run("plot", single, "--kind", "loss_band", "--at", "1B", "--prob", 0.8, "-o", "band.png")[0] == 0
+    assert calls == [{"at": "1B", "prob": 0.8}]
+    code, _, err = run("plot", single, "--kind", "chances", "-o", "chances.png")
+    assert (code, err) == (2, "error: pictures of kind chances need --target\n")
+
+
 def test_report_passes_its_options_on(run, pile, monkeypatch):
     calls = []
     monkeypatch.setattr(bs, "report", lambda *args, **options: calls.append((args[1:], options)))

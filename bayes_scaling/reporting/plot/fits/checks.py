@@ -33,7 +33,7 @@ def posterior(fit: "Posterior", *, prob: float = 0.9, ax: "Axes | None" = None) 
     ----------
     fit : Posterior
     prob : float
-        Probability of the bar under each density; the dot is the median.
+        Probability of the intervals.
     ax : Axes, optional
 
     Returns
