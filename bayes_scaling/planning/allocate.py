@@ -32,10 +32,6 @@ def allocate(
         The law's inputs beside N and D, by column name, such as ``unique_tokens="100B"``: one value, or one for
         each budget.
 
-    Returns
-    -------
-    Allocation
-
     Raises
     ------
     InputError

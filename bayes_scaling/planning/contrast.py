@@ -44,10 +44,6 @@ def contrast(
     **inputs
         The law's inputs beside N and D, by column name.
 
-    Returns
-    -------
-    Contrast
-
     Raises
     ------
     InputError

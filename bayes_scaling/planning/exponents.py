@@ -56,10 +56,6 @@ def exponents(
     group, **inputs
         As for `plan`.
 
-    Returns
-    -------
-    Exponents
-
     Raises
     ------
     InputError

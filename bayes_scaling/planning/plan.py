@@ -77,10 +77,6 @@ def plan(
     **inputs
         The law's other inputs, by column name, one number each.
 
-    Returns
-    -------
-    Plan
-
     Raises
     ------
     InputError

@@ -75,10 +75,6 @@ def risk(
     group, drift, **inputs
         As for `plan`.
 
-    Returns
-    -------
-    Risk
-
     Raises
     ------
     InputError

@@ -65,10 +65,6 @@ def serve(
     group, **inputs
         As for `plan`.
 
-    Returns
-    -------
-    Serving
-
     Raises
     ------
     InputError

@@ -91,27 +91,22 @@ class Hardware:
         else:
             object.__setattr__(self, "peak", known.peak)
             object.__setattr__(self, "kind", known.name)
-        days(self.time)  # refuse what cannot be read now rather than later
-        low, high = self.bounds
-        if not 0 < low <= high <= 1 or (low < high == 1):
-            raise InputError(
-                f"utilisation is {self.utilisation!r}; expected a share above 0 and at most 1, or a 90% interval "
-                "of shares inside of 0 to 1, such as (0.3, 0.5)"
-            )
+        _ = self.days, self.bounds  # refuse what cannot be read now rather than later
 
     @property
     def bounds(self) -> tuple[float, float]:
         """The 90% interval of the utilisation; twice the same number where it is known."""
         given = self.utilisation
         try:
-            pair = tuple(map(float, given)) if isinstance(given, (tuple, list)) else (float(given),) * 2
+            low, high = map(float, given if isinstance(given, (tuple, list)) else (given, given))
         except (TypeError, ValueError):
-            pair = ()
-        if len(pair) != 2:
+            low, high = 0.0, 0.0
+        if not 0 < low <= high <= 1 or (low < high == 1):
             raise InputError(
-                f"utilisation is {given!r}; expected a share such as 0.4, or two such as (0.3, 0.5)"
+                f"utilisation is {given!r}; expected a share above 0 and at most 1, or a 90% interval of shares inside "
+                "of 0 to 1, such as (0.3, 0.5)"
             )
-        return pair
+        return low, high
 
     @property
     def uncertain(self) -> bool:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from bayes_scaling.inference.posterior import Posterior
 
-SIZES, REACH = 7, 6.0
-"""Model sizes of a profile, and how many times smaller and larger than the optimum they go."""
+SIZES, REACH, PER_DECADE = 7, 6.0, 2
+"""Model sizes of a profile, how far from the optimum they go as a factor, and profiles for a tenfold of compute."""
 
 
 def isoflop_grid(
@@ -99,15 +99,7 @@ def isoflop_grid(
     return pd.concat(rows, ignore_index=True)
 
 
-def isoflop_candidates(
-    fit: "Posterior",
-    groups: list[str],
-    top: float,
-    *,
-    per_decade: int = 2,
-    sizes: int = SIZES,
-    reach: float = REACH,
-) -> "pd.DataFrame":
+def isoflop_candidates(fit: "Posterior", groups: list[str], top: float) -> "pd.DataFrame":
     """isoFLOP profiles around the median optimum, from the smallest compute of the data up to the dearest run."""
     import pandas as pd
 
@@ -115,29 +107,22 @@ def isoflop_candidates(
     if top < low:
         raise InputError(
             f"a new run may cost {format_flops(top)} FLOPs at most, and the smallest of {fit.runs.name} costs "
-            f"{format_flops(low)}: what smaller ones would show rests on the law where nobody looked; raise the "
+            f"{format_flops(low)}: what smaller ones would show rests on the law far below its data; raise the "
             "budget, or give candidates"
         )
-    budgets = np.geomspace(low, top, max(2, int(np.ceil(per_decade * np.log10(top / low))) + 1))
-    rows = [profile(fit, name, budgets, sizes, reach) for name in groups]
-    return pd.concat(rows, ignore_index=True)
+    budgets = np.geomspace(low, top, max(2, int(np.ceil(PER_DECADE * np.log10(top / low))) + 1))
+    return pd.concat([profile(fit, name, budgets) for name in groups], ignore_index=True)
 
 
-def profile(
-    fit: "Posterior", group: str, budgets: np.ndarray, sizes: int = SIZES, reach: float = REACH
-) -> "pd.DataFrame":
+def profile(fit: "Posterior", group: str, budgets: np.ndarray) -> "pd.DataFrame":
     """Profiles at some budgets, around the median optimum."""
     import pandas as pd
 
-    best = allocate(fit, budgets, group=group).params
-    best = best.isel(group=0, drop=True) if "group" in best.dims else best
-    middle = median(best).to_numpy()
-    factors = np.geomspace(1 / reach, reach, sizes)
-    params = (middle[:, None] * factors).ravel()
-    flops = np.repeat(budgets, sizes)
-    return pd.DataFrame(
-        {"group": group, "params": params, "tokens": tokens_for(flops, params), "flops": flops}
-    )
+    middle = median(allocate(fit, budgets, group=group).params).to_numpy().ravel()  # of one group
+    params = np.outer(middle, np.geomspace(1 / REACH, REACH, SIZES)).ravel()
+    flops = np.repeat(budgets, SIZES)
+    tokens = tokens_for(flops, params)
+    return pd.DataFrame({"group": group, "params": params, "tokens": tokens, "flops": flops})
 
 
 def profile_of_cost(fit: "Posterior", groups: list[str], cost: float, largest: float) -> "pd.DataFrame":

@@ -69,10 +69,6 @@ def design(
     max_runs : int
         The batch has at most so many runs.
 
-    Returns
-    -------
-    Design
-
     Raises
     ------
     InputError

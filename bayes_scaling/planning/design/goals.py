@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import Quantity, format_flops, format_quantity, parse_quantity, tokens_for
+from bayes_scaling.data.units import Quantity, format_flops, format_quantity, tokens_for
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.laws.elementwise import log
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.loss_surface import LossSurface
+from bayes_scaling.planning.results.allocation import Allocation
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -56,12 +57,11 @@ def groups_of_goal(fit: "Posterior", group: str | None, groups: Sequence[str] | 
 
 def optimum(fit: "Posterior", group: str, flops: Quantity) -> Goal:
     """N_opt at a budget."""
-    budget = parse_quantity(flops, "flops")
-    best = _allocated(fit, group, budget)
-    log_n = log(_single(best["params"]))
+    best = _allocated(fit, group, flops)
+    log_n, budget = log(_single(best.params)), best.flops.item()
     middle = float(np.exp(log_n.median()))
     trained = LossSurface(fit, group, False).law(middle, tokens_for(budget, middle))
-    regret = float((trained / _single(best["loss"]) - 1).mean())
+    regret = float((trained / _single(best.loss) - 1).mean())
     return Goal(f"log N_opt at {format_flops(budget)} FLOPs", log_n.to_numpy().ravel(), regret)
 
 
@@ -73,26 +73,26 @@ def loss(fit: "Posterior", group: str, at: tuple[Quantity, Quantity]) -> Goal:
         raise InputError(f"loss_at is {at!r}; expected params and tokens, as ('70B', '2T')") from None
     forecast = predict(fit, params, tokens, group=group)
     n, d = (format_quantity(float(forecast.inputs[c][0])) for c in ("params", "tokens"))
-    draws = log(_single(forecast.draws("drifted")))
-    return Goal(f"log loss at {n} and {d} tokens", draws.to_numpy().ravel())
+    return Goal(f"log loss at {n} and {d} tokens", log(_single(forecast.drifted)).to_numpy().ravel())
 
 
 def winner(fit: "Posterior", groups: Sequence[str], flops: Quantity) -> Goal:
     """The difference in log loss between two groups at a budget, each at its own optimum."""
-    budget = parse_quantity(flops, "flops")
-    first, second = (log(_single(_allocated(fit, name, budget)["loss"])) for name in groups)
-    words = f"the difference in log loss between {groups[0]} and {groups[1]} at {format_flops(budget)} FLOPs"
-    return Goal(words, (first - second).to_numpy().ravel())
+    first, second = (_allocated(fit, name, flops) for name in groups)
+    words = f"the difference in log loss between {groups[0]} and {groups[1]} at "
+    gap = log(_single(first.loss)) - log(_single(second.loss))
+    return Goal(f"{words}{format_flops(first.flops.item())} FLOPs", gap.to_numpy().ravel())
 
 
-def _allocated(fit: "Posterior", group: str, budget: float) -> "dict[str, xr.DataArray]":
-    """The optimum of each draw and its loss; `InputError` where a draw has none."""
-    found = allocate(fit, budget, group=group)
+def _allocated(fit: "Posterior", group: str, flops: Quantity) -> Allocation:
+    """The optimum of every draw; `InputError` where one has none."""
+    found = allocate(fit, flops, group=group)
     if float(found.interior.min()) < 1:
         raise InputError(
-            f"some draws of {group!r} have no interior optimum at {format_flops(budget)} FLOPs; choose another budget"
+            f"some draws of {group!r} have no interior optimum at {format_flops(found.flops.item())} FLOPs; choose "
+            "another budget"
         )
-    return {"params": found.params, "loss": found.loss}
+    return found
 
 
 def _single(values: "xr.DataArray") -> "xr.DataArray":
