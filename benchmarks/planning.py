@@ -102,7 +102,7 @@ def worked() -> dict[str, Any]:
         row = found.table().iloc[0]
         answers[label] = {
             "request": {k: str(v) for k, v in request.items()},
-            "text": blocks(answer_rows(found.table(), 0.9)), "doubts": found.warnings, "seconds": time.perf_counter() - began,
+            "text": blocks(answer_rows(found.table(), 0.9)), "warnings": found.warnings, "seconds": time.perf_counter() - began,
             **{k: [float(row[f"{k} 90% lower"]), float(row[k]), float(row[f"{k} 90% upper"])]
                for k in ("flops", "params", "tokens", "tokens_per_param", "mean", "drifted", "new_run")},
             "beyond": float(row["decades beyond"]), "answered": float(row["answered"]),
@@ -167,7 +167,7 @@ def serving() -> dict[str, Any]:
     return {
         "fits": [record], "seconds": seconds, "like": like.table().to_dict("records"),
         "total": total.table().to_dict("records"), "sentences": [f"{s}." for s in like.sentences()],
-        "doubts": [*like.warnings, *total.warnings],
+        "warnings": [*like.warnings, *total.warnings],
     }  # fmt: skip
 
 
@@ -188,7 +188,7 @@ def groups() -> dict[str, Any]:
     draw("planning_doublings.png", bs.plot.doublings(epoch.exponents("70B", "1.4T")))
     return {
         "fits": [record], "seconds": seconds, "table": found.table().to_dict("records"),
-        "sentences": [f"{s}." for s in found.sentences()], "doubts": found.warnings,
+        "sentences": [f"{s}." for s in found.sentences()], "warnings": found.warnings,
         "exponents": bounds_named(exponents.table()),
         "epoch_exponents": bounds_named(epoch.exponents("70B", "1.4T").table()),
         "weights": {name: quantiles(w, 0.9) for name, w in weights.items()},
@@ -370,7 +370,7 @@ def serving_lines(r: dict[str, Any]) -> list[str]:
                 three(b["loss"]), f"{max(b['saved'], 0):.4f}",
             )
         )  # fmt: skip
-    return out + [""] + [f"- {doubt}" for doubt in r["doubts"]]
+    return out + [""] + [f"- {warning}" for warning in r["warnings"]]
 
 
 def design_lines(r: dict[str, Any]) -> list[str]:
@@ -385,7 +385,7 @@ def design_lines(r: dict[str, Any]) -> list[str]:
 def groups_lines(r: dict[str, Any]) -> list[str]:
     out = ["## Groups against groups: three corpora (`gadre`, loss on C4)", ""]
     out += [f"- {s}" for s in r["sentences"]]
-    out += ["", f"Three budgets: {r['seconds']:.1f} s. Notes: " + "; ".join(r["doubts"]) + "."]
+    out += ["", f"Three budgets: {r['seconds']:.1f} s. Notes: " + "; ".join(r["warnings"]) + "."]
     out += ["", "## What exponents say"]
     out += head("table", "group", "quantity", "median (90%)")
     for name, rows in (("gadre", r["exponents"]), ("chinchilla_epoch", r["epoch_exponents"])):
@@ -487,9 +487,9 @@ def approaches_guide(r: dict[str, Any]) -> list[str]:
         "## Do other ways of reading the table agree?", "", "```python", 'fit.approaches(["5.88e23", "1e25"])', "```", "",
         "`bayes-scaling approaches fit.nc --flops 5.88e23,1e25`", "",
         "```text", aligned(approaches_rows(table, 0.9)), "```", "", f"> {r['verdict'][0].upper()}{r['verdict'][1:]}.", "",
-        *(f"> Note: {doubt}.\n" for doubt in r["doubts"]),
+        *(f"> Note: {warning}.\n" for warning in r["warnings"]),
         "A parabola through a profile is biased where sizes are not centred on the optimum; the asymmetric profile is what an",
-        "additive law makes. How much, and whether 90% intervals hold the truth in 90 of 100 simulated tables, stand in",
+        "additive law makes. How much, and whether 90% intervals cover the truth in 90 of 100 simulated tables, stand in",
         "[planning_simulation.md](../benchmarks/results/planning_simulation.md).", "",
         "![Compute-optimal size by Chinchilla's three approaches](planning_approaches.png)", "",
     ]  # fmt: skip
@@ -501,9 +501,9 @@ def design_guide(r: dict[str, Any]) -> list[str]:
         'bs.isoflop_grid("1e20")  # before there is any run', "```", "",
         "`bayes-scaling design fit.nc --budget 1e22 --optimum-at 1e24 --max-runs 12` and `bayes-scaling design --budget 1e20`", "",
         "```text", r["text"], "```", "", f"> {r['verdict']}.", "",
-        "Such a batch goes to the corners of the candidates, where runs tell most if the law holds there. Where that is in",
-        "doubt, give `candidates=` that you trust.", "",
-        "![Candidates, the runs chosen, and how the doubt falls with what is spent](planning_design.png)", "",
+        "Such a batch goes to the corners of the candidates, where runs are most informative if the law is right there. Where",
+        "that is uncertain, give `candidates=` that you trust.", "",
+        "![Candidates, the runs chosen, and how the standard deviation falls with what is spent](planning_design.png)", "",
     ]  # fmt: skip
 
 
@@ -516,26 +516,26 @@ def guide(found: dict[str, Any]) -> str:
         "one of those. The answers below are those of `chinchilla` fitted to the 240 runs of `chinchilla_epoch`; all of them,",
         "beside the rule of 20 tokens per parameter and Kaplan's law, stand in",
         f"[planning.md](../benchmarks/results/planning.md). This page is written by `{COMMAND}`.", "",
-        "| what | holds drift | holds a run's noise |", "|---|---|---|",
+        "| what | with drift | with a run's noise |", "|---|---|---|",
         "| best N and D of a budget, regret, valley, inference, groups, exponents | no | no |",
         "| compute or data for a target loss | yes (`drift=False`: no) | no |",
         "| `mean`, `drifted`, `new_run` of a plan's forecast | no, yes, yes | no, no, yes |",
-        "| P(loss <= target) | yes | yes |", "| expected loss and its quantile, in `risk` | yes | no |", "",
+        "| P(loss <= target) | yes | yes |", "| expected loss and its quantile, in `risk` | yes, by the distance in compute | no |", "",
         "## What should be trained?", "",
     ]  # fmt: skip
     for label, (python, shell) in CALLS.items():
         answer = worked["answers"][label]
-        doubts = [line for doubt in answer["doubts"] for line in ("", f"> {doubt[0].upper()}{doubt[1:]}.")]
+        warned = [line for text in answer["warnings"] for line in ("", f"> {text[0].upper()}{text[1:]}.")]
         lines += [
             f"**{label[0].upper()}{label[1:]}.**", "", "```python", python, "```", "", f"`bayes-scaling {shell}`", "",
-            "```text", answer["text"], "```", *doubts, "",
+            "```text", answer["text"], "```", *warned, "",
         ]  # fmt: skip
     gain = worked["gain"]
     lines += [
         "**From 10B to 100B, what is gained?**", "", "```python",
         'plan = fit.plan(params=["10B", "100B"])', "plan.gain()  # paired by draw", "```", "",
         f"> {band(gain['drifted'], three)} nats per token, drift included; {band(gain['law'], three)} by the law alone.", "",
-        "Where tokens are few, `unique_tokens=` holds them fixed: a law that knows repetition (`muennighoff`) repeats them,",
+        "Where tokens are few, `unique_tokens=` fixes them: a law that knows repetition (`muennighoff`) repeats them,",
         f"any other takes them for a cap. {SCARCE} FLOPs with fewer and fewer tokens at hand, by `muennighoff` fitted to",
         "`datablations`:",
         *head("unique tokens", "N", "D", "epochs"),

@@ -68,7 +68,7 @@ def approaches() -> dict[str, Any]:
         "table": found.table().to_dict("records"),
         "differences": found.differences().to_dict("records"),
         "verdict": found.sentences()[0],
-        "doubts": list(found.warnings),
+        "warnings": list(found.warnings),
         "points": found.points.to_dict("records"),
         "r_hat": {name: made.diagnose().r_hat for name, made in found.fits.items()},
         "tau": float(np.median(found.fits["isoFLOP asymmetric"].posterior["m_tau"])),
@@ -319,7 +319,7 @@ def _page_approaches(found: dict[str, Any]) -> list[str]:
             a = [f"{row[k]:.3f}" for k in ("a", "a 90% lower", "a 90% upper")]
             lines.append(f"| {row['approach']} | {a[0]} | {a[1]}-{a[2]} | {n[0]} | {n[1]}-{n[2]} |")
     lines += [f"| *{name}* | {a} | {interval} | | |" for name, a, interval in PUBLISHED]
-    lines += ["", f"In a sentence: {found['verdict']}.", *(f"Note: {doubt}." for doubt in found["doubts"])]
+    lines += ["", f"In a sentence: {found['verdict']}.", *(f"Note: {warning}." for warning in found["warnings"])]
     worst = max(found["r_hat"].values())
     return [
         *lines,
