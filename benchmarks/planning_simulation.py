@@ -319,7 +319,11 @@ def _page_approaches(found: dict[str, Any]) -> list[str]:
             a = [f"{row[k]:.3f}" for k in ("a", "a 90% lower", "a 90% upper")]
             lines.append(f"| {row['approach']} | {a[0]} | {a[1]}-{a[2]} | {n[0]} | {n[1]}-{n[2]} |")
     lines += [f"| *{name}* | {a} | {interval} | | |" for name, a, interval in PUBLISHED]
-    lines += ["", f"In a sentence: {found['verdict']}.", *(f"Note: {warning}." for warning in found["warnings"])]
+    lines += [
+        "",
+        f"In a sentence: {found['verdict']}.",
+        *(f"Note: {warning}." for warning in found["warnings"]),
+    ]
     worst = max(found["r_hat"].values())
     return [
         *lines,
