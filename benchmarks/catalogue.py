@@ -18,7 +18,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from real_tables import CHAINS, DRAWS, MACHINE, PACKAGES, RESULTS, SEED, fitted, health_line, quantiles, step
+from real_tables import (
+    CHAINS,
+    DRAWS,
+    MACHINE,
+    PACKAGES,
+    RESULTS,
+    SEED,
+    fitted,
+    health_line,
+    quantiles,
+    step,
+    table,
+)
 
 import bayes_scaling as bs
 from bayes_scaling.laws import best_recipe, worth
@@ -160,11 +172,6 @@ def said(q: dict[str, Any], form: str = ".3g") -> str:
     return f"{q['median']:{form}} ({low:{form}} to {high:{form}})"
 
 
-def rows(heading: str, cells: list[list[str]]) -> list[str]:
-    bars = "|" + "---|" * (heading.count("|") + 1)
-    return [f"| {heading} |", bars, *("| " + " | ".join(row) + " |" for row in cells), ""]
-
-
 def page_datablations(r: dict[str, Any]) -> list[str]:
     names = ("R_D", "R_N", "epoch 4", "epoch 16", "E", "alpha", "beta", "sigma")
     cells = [["published", *(f"{r['published'][n]:.3g}" for n in names[:4]), "1.87", ".353", ".353", ""]]
@@ -173,7 +180,7 @@ def page_datablations(r: dict[str, Any]) -> list[str]:
         "Law `muennighoff`. R_D and R_N beside the published R_D* and R_N*; what the tokens of the 4th and of the 16th epoch "
         "are worth, as a share of new ones. Medians and 90% intervals.",
         "",
-        *rows("runs | R_D | R_N | 4th epoch | 16th epoch | E | alpha | beta | sigma", cells),
+        *table("runs | R_D | R_N | 4th epoch | 16th epoch | E | alpha | beta | sigma", cells),
         *(f"- {label}: {case['runs']}" for label, case in r["cases"].items()),
     ]
 
@@ -189,12 +196,12 @@ def page_steplaw(r: dict[str, Any]) -> list[str]:
         f"Law `step_law` on {every['runs']} of {every['of']} runs of the dense grid (left out: loss above {FAILED} times the best "
         "of their N and D). Step Law: lr = 1.79 N^-.713 D^.307, batch = .58 D^.571 tokens. Medians and 90% intervals.",
         "",
-        *rows("N, D | best lr | Step Law | best batch, tokens | Step Law", recipe),
-        *rows("exponent | here | Step Law", exponents),
+        *table("N, D | best lr | Step Law | best batch, tokens | Step Law", recipe),
+        *table("exponent | here | Step Law", exponents),
         f"L(N, D) with the recipe at its best, from all these runs and from the best run of each of {best['runs']} cells "
         "(law `chinchilla`):",
         "",
-        *rows("quantity | all runs | best of each cell", laws),
+        *table("quantity | all runs | best of each cell", laws),
     ]
 
 

@@ -23,7 +23,7 @@ from bayes_scaling.evaluation.compare_pooling import judged, structures
 from bayes_scaling.planning.frontier import split
 from bayes_scaling.planning.loss_surface import LossSurface
 from bayes_scaling.planning.risk import chances
-from bayes_scaling.reporting.tables import aligned, answer_rows, approaches_rows, blocks, design_rows
+from bayes_scaling.reporting.tables import as_text, shown, written
 
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/planning.py"
 DOCS = Path(__file__).parents[1] / "docs"
@@ -102,7 +102,7 @@ def worked() -> dict[str, Any]:
         row = found.table().iloc[0]
         answers[label] = {
             "request": {k: str(v) for k, v in request.items()},
-            "text": blocks(answer_rows(found.table(), 0.9)), "warnings": found.warnings, "seconds": time.perf_counter() - began,
+            "text": shown(found), "warnings": found.warnings, "seconds": time.perf_counter() - began,
             **{k: [float(row[f"{k} 90% lower"]), float(row[k]), float(row[f"{k} 90% upper"])]
                for k in ("flops", "params", "tokens", "tokens_per_param", "mean", "drifted", "new_run")},
             "beyond": float(row["decades beyond"]), "answered": float(row["answered"]),
@@ -203,7 +203,7 @@ def following() -> dict[str, Any]:
     seconds = time.perf_counter() - began
     draw("planning_design.png", bs.plot.design(found))
     return {
-        "fits": [record], "seconds": seconds, "verdict": found.sentences()[0], "text": aligned(design_rows(found.table())),
+        "fits": [record], "seconds": seconds, "verdict": found.sentences()[0], "text": shown(found),
         "before": found.before, "after": found.after, "reweighted": found.reweighted, "grid": found.grid,
         "regret": list(found.regret),
     }  # fmt: skip
@@ -486,7 +486,7 @@ def approaches_guide(r: dict[str, Any]) -> list[str]:
     return [
         "## Do other ways of reading the table agree?", "", "```python", 'fit.approaches(["5.88e23", "1e25"])', "```", "",
         "`bayes-scaling approaches fit.nc --flops 5.88e23,1e25`", "",
-        "```text", aligned(approaches_rows(table, 0.9)), "```", "", f"> {r['verdict'][0].upper()}{r['verdict'][1:]}.", "",
+        "```text", as_text(written(table)), "```", "", f"> {r['verdict'][0].upper()}{r['verdict'][1:]}.", "",
         *(f"> Note: {warning}.\n" for warning in r["warnings"]),
         "A parabola through a profile is biased where sizes are not centred on the optimum; the asymmetric profile is what an",
         "additive law makes. How much, and whether 90% intervals cover the truth in 90 of 100 simulated tables, stand in",

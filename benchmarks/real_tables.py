@@ -24,6 +24,7 @@ import numpy as np
 import bayes_scaling as bs
 from bayes_scaling.forecast.new_run import new_run_scale
 from bayes_scaling.inference import intervals
+from bayes_scaling.reporting.tables import markdown
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/real_tables.py"
@@ -386,9 +387,7 @@ def both(q: dict[str, Any], show: Callable[[float], str] = "{:.3g}".format) -> s
 
 
 def table(head: str, rows: list[list[Any]]) -> list[str]:
-    names = head.split(" | ")
-    lines = [f"| {head} |", "|" + "---|" * len(names)]
-    return [*lines, *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows), ""]
+    return [*markdown(head.split(" | "), rows).splitlines(), ""]
 
 
 def fits_lines(fits: list[dict[str, Any]]) -> list[str]:

@@ -10,9 +10,6 @@ from bayes_scaling.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PICTURES = ("extrapolation", "isoloss", "allocation", "posterior", "residuals")
-"""Functions of `bayes_scaling.reporting.plot` that need nothing but a fit."""
-
 
 def save_picture(ax: "Axes", path: Path) -> None:
     """Writes the figure of these Axes, whole or not at all, and closes it; the file's suffix names the format.

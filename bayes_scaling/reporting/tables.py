@@ -18,22 +18,6 @@ if TYPE_CHECKING:
 
     from bayes_scaling.inference.result import Result
 
-from bayes_scaling.reporting.tables_by_verb import (  # noqa: F401  until the command line is done with them
-    aligned,
-    allocation_rows,
-    answer_rows,
-    approaches_rows,
-    backtest_rows,
-    blocks,
-    comparison_rows,
-    design_rows,
-    exponent_rows,
-    forecast_rows,
-    records,
-    summary_rows,
-    to_json,
-)
-
 Rows = list[dict[str, str]]
 """A table of text: one dict per row, with the headings as keys."""
 

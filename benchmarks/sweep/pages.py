@@ -8,6 +8,7 @@ import pandas as pd
 
 import bayes_scaling as bs
 from bayes_scaling.data.units import format_flops, format_quantity
+from bayes_scaling.reporting.tables import markdown
 from benchmarks.sweep import verdicts
 from benchmarks.sweep.verdicts import PROBS
 
@@ -16,12 +17,7 @@ COMMAND = "python -m benchmarks.sweep.findings"
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
     """Lines of a Markdown table."""
-    heads = list(heads)
-    return [
-        "| " + " | ".join(heads) + " |",
-        "|" + "---|" * len(heads),
-        *("| " + " | ".join(row) + " |" for row in rows),
-    ]
+    return markdown(list(heads), rows).splitlines()
 
 
 def interval(bounds: list[float], form: str = ".2f") -> str:
