@@ -11,6 +11,7 @@ Hoffmann et al. 2022, arXiv:2203.15556, section 3.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -103,22 +104,12 @@ class Approaches(Result):
         every = {name: self.exponent.sel(approach=name).to_numpy().ravel() for name in self.names}
         flat = {name: rng.permutation(a[np.isfinite(a)]) for name, a in every.items()}
         rows = []
-        for i, one in enumerate(self.names):
-            for other in self.names[i + 1 :]:
-                fewest = min(len(flat[one]), len(flat[other]))
-                gap = flat[one][:fewest] - flat[other][:fewest]
-                low, middle, high = np.quantile(gap, tails(prob))
-                rows.append(
-                    {
-                        "one": one,
-                        "other": other,
-                        "difference": middle,
-                        "lower": low,
-                        "upper": high,
-                        "disagree": low > 0 or high < 0,
-                    }
-                )
-        return pd.DataFrame(rows)
+        for one, other in combinations(self.names, 2):
+            fewest = min(len(flat[one]), len(flat[other]))
+            gap = flat[one][:fewest] - flat[other][:fewest]
+            low, middle, high = np.quantile(gap, tails(prob))
+            rows.append((one, other, middle, low, high, low > 0 or high < 0))
+        return pd.DataFrame(rows, columns=["one", "other", "difference", "lower", "upper", "disagree"])
 
     def sentences(self, prob: float = 0.9) -> list[str]:
         """Whether the approaches agree; then the exponent by each, and N_opt at the largest budget."""

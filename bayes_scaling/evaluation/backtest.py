@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from bayes_scaling.data.load import RunsLike, load_runs
+from bayes_scaling.data.load import RunsLike
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.data.units import Quantity
 from bayes_scaling.errors import InputError
@@ -17,6 +17,7 @@ from bayes_scaling.evaluation.scores import SCORES, Scores, scores_of_draws
 from bayes_scaling.inference.diagnostics import diagnose
 from bayes_scaling.inference.result import Result
 from bayes_scaling.inference.sample_many import BatchSettings, sample_many
+from bayes_scaling.inference.spec import as_runs
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
 from bayes_scaling.model.drift import Drift, as_drift
 from bayes_scaling.sampling.settings import Sampler
@@ -140,7 +141,7 @@ def backtest(
     import pandas as pd
 
     family = get_law(law)
-    table = runs if isinstance(runs, Runs) else load_runs(runs, group=group, inputs=family.columns)
+    table = as_runs(runs, family, group)
     cuts, left_out = make_cuts(table, held_out(table, splits, holdout_above))
     prior = as_drift(drift, Drift.of(family))
     rows, health, evidence = [], [], []
@@ -174,7 +175,7 @@ def backtest(
     if not rows:
         raise InputError(f"no cut of {table.name} could be fitted: {reasons(left_out)}")
     return Backtest(
-        pd.concat(rows, ignore_index=True), pd.DataFrame(health), prior.updated(evidence), left_out
+        pd.concat(rows, ignore_index=True), pd.DataFrame(health), prior.updated(np.array(evidence)), left_out
     )
 
 

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.load import RunsLike, load_runs
-from bayes_scaling.data.runs import Runs
+from bayes_scaling.data.load import RunsLike
 from bayes_scaling.errors import InputError
 from bayes_scaling.evaluation.compare import PRACTICAL, Comparison, compare
 from bayes_scaling.inference.result import Result
 from bayes_scaling.inference.sample_posterior import sample_posterior
-from bayes_scaling.inference.spec import make_spec
+from bayes_scaling.inference.spec import as_runs, make_spec
 from bayes_scaling.laws.base import Law, get_law
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.noise import Noise
@@ -140,7 +139,7 @@ def compare_pooling(
         For a table of one group.
     """
     family = get_law(law)
-    table = runs if isinstance(runs, Runs) else load_runs(runs, group=group, inputs=family.columns)
+    table = as_runs(runs, family, group)
     if len(table.groups) < 2:
         raise InputError(f"{table.name} has one group; differences between groups need two or more")
     fits = {

@@ -22,6 +22,10 @@ TRIES = 20
 """Draws of noise until as many models share the envelope."""
 
 
+POINTS = ("approach", "flops", "params", "lower", "upper", "runs")
+"""Columns of the points that a line rests on: N_opt with its 90% interval, and how many runs it rests on."""
+
+
 class Line(NamedTuple):
     """An approach to N_opt.
 
@@ -32,7 +36,7 @@ class Line(NamedTuple):
     along : callable
         From budgets in FLOPs to draws of N_opt, dims (chain, draw, point).
     points : DataFrame
-        What the line rests on: approach, flops, params with the lower and upper bound of its 90% interval, runs.
+        What the line rests on; see `POINTS`.
     """
 
     exponent: "xr.DataArray"
@@ -89,18 +93,10 @@ def envelope(runs: "Runs", sigma: "xr.DataArray", window: float, seed: int) -> L
         return sizes
 
     identified = np.isfinite(chosen).mean(0) >= 0.5
-    low, middle_n, high = np.nanquantile(chosen[:, identified], tails(0.9), axis=0)
-    points = pd.DataFrame(
-        {
-            "approach": "envelope",
-            "flops": np.exp(centres[identified]),
-            "params": np.exp(middle_n),
-            "lower": np.exp(low),
-            "upper": np.exp(high),
-            "runs": np.isfinite(loss[identified]).sum(1),
-        }
-    )
-    return Line(as_draws(a), along, points)
+    low, middle_n, high = np.exp(np.nanquantile(chosen[:, identified], tails(0.9), axis=0))
+    counts = np.isfinite(loss[identified]).sum(1)
+    columns = ("envelope", np.exp(centres[identified]), middle_n, low, high, counts)
+    return Line(as_draws(a), along, pd.DataFrame(dict(zip(POINTS, columns, strict=True))))
 
 
 def _windows(runs: "Runs", window: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

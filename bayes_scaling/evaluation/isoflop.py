@@ -19,6 +19,7 @@ import numpy as np
 
 from bayes_scaling.data.units import Quantities, format_flops, parse_quantities
 from bayes_scaling.errors import DoubtfulFitWarning, InputError
+from bayes_scaling.evaluation.envelope import POINTS
 from bayes_scaling.inference.intervals import tails
 from bayes_scaling.inference.sample_posterior import sample_posterior
 from bayes_scaling.inference.spec import ModelSettings, make_spec
@@ -186,14 +187,5 @@ def optima(of_profiles: "Posterior", name: str) -> "pd.DataFrame":
         draws = of_profiles.posterior.sel(group=label)
         n = of_profiles.reference["params"] * np.exp(draws["m"] + draws["a"] * x)
         low, middle, high = np.quantile(n, tails(0.9))
-        rows.append(
-            {
-                "approach": name,
-                "flops": flops,
-                "params": middle,
-                "lower": low,
-                "upper": high,
-                "runs": int(own.sum()),
-            }
-        )
-    return pd.DataFrame(rows).sort_values("flops", ignore_index=True)
+        rows.append((name, flops, middle, low, high, int(own.sum())))
+    return pd.DataFrame(rows, columns=[*POINTS]).sort_values("flops", ignore_index=True)

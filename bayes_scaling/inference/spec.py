@@ -94,6 +94,13 @@ class Spec:
         }
 
 
+def as_runs(runs: RunsLike, law: Law, group: str | None = None) -> Runs:
+    """Runs as they are, or read with the inputs of a law; grouped by a column if one is named."""
+    if not isinstance(runs, Runs):
+        return load_runs(runs, group=group, inputs=law.columns)
+    return runs if group is None else runs.grouped_by(group)
+
+
 def make_spec(
     runs: RunsLike,
     law: str | Law = DEFAULT,
@@ -106,11 +113,7 @@ def make_spec(
 ) -> Spec:
     """The checked specification; arguments and errors as for `bayes_scaling.api.fit`."""
     chosen = get_law(law).with_priors(priors or {})
-    if not isinstance(runs, Runs):
-        runs = load_runs(runs, group=group, inputs=chosen.columns)
-    elif group is not None:
-        runs = runs.grouped_by(group)
-    runs = runs.with_inputs(chosen.columns)
+    runs = as_runs(runs, chosen, group).with_inputs(chosen.columns)
     if NEW_GROUP in runs.groups:
         raise InputError(
             f"{runs.name} has a group called {NEW_GROUP!r}, the word for a group not seen yet; "

@@ -122,6 +122,12 @@ class TestCuts:
         with pytest.raises(bs.InputError, match="cannot be back-tested: above 1: 0 runs are left to fit"):
             bs.backtest(runs, holdout_above=1)
 
+    def test_runs_are_grouped_by_the_column_that_is_named(self, runs):
+        table = runs.select(np.arange(len(runs)) < 8).table.assign(corpus=["a", "b"] * 4)
+        for given in (table, bs.load_runs(table)):
+            with pytest.raises(bs.InputError, match=r"larger half of a: .*larger half of b: "):
+                bs.backtest(given, splits="groups", group="corpus")
+
     def test_an_unknown_split_is_refused(self, runs):
         with pytest.raises(bs.InputError, match="splits is 'random'; expected 'rolling'"):
             bs.backtest(runs, splits="random")
