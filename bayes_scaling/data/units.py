@@ -111,17 +111,7 @@ def _scientific(x: float, digits: int) -> str:
 def format_quantity(x: float, digits: int = 3) -> str:
     """Write a number of parameters or tokens with a suffix: ``7e10 -> "70B"``, ``1.234e9 -> "1.23B"``.
 
-    Parameters
-    ----------
-    x : float
-        The number.
-    digits : int
-        Significant digits to round to.
-
-    Returns
-    -------
-    str
-        With the suffix k, M, B or T; scientific, such as ``"5.88e23"``, from 1e15 on and below 1e-3.
+    Rounded to so many significant digits; scientific, as ``"5.88e23"``, from 1e15 on and below 1e-3.
     """
     x = float(x)
     if not math.isfinite(x) or x == 0:
@@ -143,100 +133,34 @@ def format_range(values: np.ndarray) -> str:
 
 
 def format_flops(x: float, digits: int = 3) -> str:
-    """Write a number of FLOPs: ``1e24 -> "1e24"``, ``5.88e23 -> "5.88e23"``.
-
-    Parameters
-    ----------
-    x : float
-        The number.
-    digits : int
-        Significant digits to round to.
-
-    Returns
-    -------
-    str
-    """
+    """Write a number of FLOPs to so many significant digits: ``1e24 -> "1e24"``, ``5.88e23 -> "5.88e23"``."""
     x = float(x)
     return _scientific(x, digits) if math.isfinite(x) and x != 0 else f"{x:g}"
 
 
 def training_flops(params: Array, tokens: Array) -> Computed:
-    """FLOPs to train a dense transformer, C = 6ND (Kaplan et al. 2020, section 2.1).
-
-    Parameters
-    ----------
-    params, tokens : float or array
-        Parameters N and training tokens D.
-
-    Returns
-    -------
-    float or array
-        FLOPs, in the broadcast shape.
-    """
+    """FLOPs to train a dense transformer, C = 6ND (Kaplan et al. 2020, section 2.1), broadcast."""
     return 6.0 * params * tokens  # 6.0 first: 6 N D overflows 64-bit integers
 
 
 def tokens_for(flops: Array, params: Array) -> Computed:
-    """Tokens D = C / (6N) that a budget of `flops` buys a model of `params` parameters.
-
-    Parameters
-    ----------
-    flops, params : float or array
-        Training FLOPs C and parameters N.
-
-    Returns
-    -------
-    float or array
-        Tokens, in the broadcast shape.
-    """
+    """Tokens D = C / (6N) that a budget of `flops` buys a model of `params` parameters."""
     return flops / (6.0 * params)
 
 
 def params_for(flops: Array, tokens: Array) -> Computed:
-    """Parameters N = C / (6D) of the model that a budget of `flops` trains on `tokens` tokens.
-
-    Parameters
-    ----------
-    flops, tokens : float or array
-        Training FLOPs C and tokens D.
-
-    Returns
-    -------
-    float or array
-        Parameters, in the broadcast shape.
-    """
+    """Parameters N = C / (6D) of the model that a budget of `flops` trains on `tokens` tokens."""
     return flops / (6.0 * tokens)
 
 
 def nats_per_token(bits: Array, units_per_token: Array) -> Computed:
-    """Loss in nats per token from bits per byte or per word.
+    """Loss in nats per token from bits per unit of text: a byte, a character or a word.
 
-    Parameters
-    ----------
-    bits : float or array
-        Bits per unit of text: a byte, a character or a word.
-    units_per_token : float or array
-        How many of these units a token holds on average: its bytes, or its words (less than one).
-
-    Returns
-    -------
-    float or array
+    ``units_per_token`` says how many of these a token has on average: its bytes, or its words (less than one).
     """
     return bits * units_per_token * math.log(2.0)
 
 
 def bits_per_unit(nats: Array, units_per_token: Array) -> Computed:
-    """Inverse of `nats_per_token`: bits per byte or per word from nats per token.
-
-    Parameters
-    ----------
-    nats : float or array
-        Loss in nats per token.
-    units_per_token : float or array
-        As for `nats_per_token`.
-
-    Returns
-    -------
-    float or array
-    """
+    """Inverse of `nats_per_token`: bits per byte, character or word from nats per token."""
     return nats / (units_per_token * math.log(2.0))

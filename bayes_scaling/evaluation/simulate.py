@@ -19,6 +19,7 @@ from bayes_scaling.laws.base import DEFAULT, Law, get_law
 from bayes_scaling.laws.priors import LogNormal
 from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import NoiseModel, as_noise
+from bayes_scaling.model.structure import Design
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +191,7 @@ def _drawn(
         measurement_sd = runs.table["loss_se"].to_numpy(float) / mean if measured else np.zeros(len(runs))
     sigma = np.broadcast_to(of_rows("sigma"), len(runs))
     shared = {name: float(value) for name, value in values.items() if np.ndim(value) == 0}
-    loss = noise.draw(rng, runs, data, mean, sigma, shared, measurement_sd)
+    loss = noise.draw(rng, Design(runs, data, mean, sigma, shared, measurement_sd))
     possible = np.isfinite(loss) & ((loss >= 0) if law.response == "share" else (loss > 0))
     if (bad := np.flatnonzero(~possible)).size:
         where = ", ".join(f"{c} {runs.column(c)[bad[0]]:.3g}" for c in law.columns)

@@ -19,7 +19,7 @@ from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.elementwise import Computed
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.data import model_data
-from bayes_scaling.model.structure import ModelData, NoiseModel, Pooling, Structure, structure
+from bayes_scaling.model.structure import ModelData, NoiseModel, Pooling, Rows, Structure, structure
 
 # PyMC and PyTensor load when a model is built, and not on import.
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def build_structure(s: Structure, data: ModelData) -> "pm.Model":
         rows = {name: values[name][0] if of_rows is None else of_rows[i] for i, name in enumerate(values)}
         sigma = rows.pop("sigma")
         law_at = s.law(*(d[letter] for letter in s.law.inputs), **rows)
-        density = s.noise.density(s, d, law_at, sigma, shared)
+        density = s.noise.density(Rows(s, d, law_at, sigma, shared))
         pm.Deterministic("residual", density.residual)
         pm.Deterministic("row_variance", density.row_variance)
         pm.Potential("log_likelihood", density.log_likelihood)

@@ -21,10 +21,10 @@ import numpy as np
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import Law
-from bayes_scaling.laws.elementwise import Array, Computed
+from bayes_scaling.laws.elementwise import Computed
 from bayes_scaling.laws.priors import LogNormal, Prior
 from bayes_scaling.model.likelihood import curve_log_likelihood
-from bayes_scaling.model.structure import Density, ModelData, NoiseModel, Structure
+from bayes_scaling.model.structure import Density, Design, ModelData, NoiseModel, Rows, Structure
 
 _SMOOTHNESS: dict[float, Callable[[np.ndarray], np.ndarray]] = {
     0.5: lambda d: np.exp(-d),
@@ -140,22 +140,16 @@ class Discrepancy(NoiseModel):
             "rotation": np.zeros((n, lengths, n)), "spectrum": np.zeros((n, lengths)),
         }  # fmt: skip
 
-    def density(
-        self,
-        s: Structure,
-        d: Mapping[str, Computed],
-        law_at: Array,
-        sigma: Array,
-        shared: Mapping[str, Array],
-    ) -> Density:
+    def density(self, rows: Rows) -> Density:
         """The residuals are those of the middle length, which are independent."""
         import pytensor.tensor as pt
 
-        residual = d["log_loss"] - pt.log(law_at)
-        lengths, amplitude = len(self.lengths), shared["discrepancy"]
+        s, d, amplitude = rows.structure, rows.data, rows.shared["discrepancy"]
+        residual = d["log_loss"] - pt.log(rows.law)
+        lengths = len(self.lengths)
         flat = d["rotation"].reshape((s.n_rows * lengths, s.n_rows))
         rotated = (flat @ residual).reshape((s.n_rows, lengths))
-        middle, variance = lengths // 2, sigma**2 + pt.zeros(s.n_rows)
+        middle, variance = lengths // 2, rows.sigma**2 + pt.zeros(s.n_rows)
 
         def total(x: Computed) -> Computed:
             if s.n_groups == 1:
@@ -170,22 +164,14 @@ class Discrepancy(NoiseModel):
         )
         return Density(curves, rotated[:, middle], amplitude**2 * d["spectrum"][:, middle] + variance)
 
-    def draw(
-        self,
-        rng: np.random.Generator,
-        runs: Runs,
-        data: Mapping[str, np.ndarray],
-        mean: np.ndarray,
-        sigma: np.ndarray,
-        values: Mapping[str, float],
-        measurement_sd: np.ndarray,
-    ) -> np.ndarray:
-        own = np.sqrt(sigma**2 + measurement_sd**2) * rng.standard_normal(len(runs))
-        own += values.get("discrepancy", 0.0) * paths(
+    def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
+        runs, data = design.runs, design.data
+        own = np.sqrt(design.sigma**2 + design.measurement_sd**2) * rng.standard_normal(len(runs))
+        own += design.shared.get("discrepancy", 0.0) * paths(
             rng, data["rotation"], data["spectrum"], runs.group_index
         )
         with np.errstate(all="ignore"):
-            losses: np.ndarray = mean * np.exp(own)
+            losses: np.ndarray = design.law * np.exp(own)
         return losses
 
 

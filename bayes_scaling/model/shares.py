@@ -8,10 +8,9 @@ import numpy as np
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import Law
-from bayes_scaling.laws.elementwise import Array, Computed
 from bayes_scaling.laws.priors import LogNormal, Prior
 from bayes_scaling.model.likelihood import share_log_likelihood
-from bayes_scaling.model.structure import Density, ModelData, NoiseModel, Structure
+from bayes_scaling.model.structure import Density, Design, ModelData, NoiseModel, Rows, Structure
 
 
 @dataclass(frozen=True)
@@ -64,35 +63,21 @@ class Shares(NoiseModel):
     def blank(self, s: Structure) -> ModelData:
         return {name: np.zeros(s.n_rows) for name in ("share", "items")}
 
-    def density(
-        self,
-        s: Structure,
-        d: Mapping[str, Computed],
-        law_at: Array,
-        sigma: Array,
-        shared: Mapping[str, Array],
-    ) -> Density:
+    def density(self, rows: Rows) -> Density:
         import pytensor.tensor as pt
 
-        expected = pt.clip(law_at, 1e-9, 1 - 1e-9)
+        d, sigma, counted = rows.data, rows.sigma, rows.structure.counted
+        expected = pt.clip(rows.law, 1e-9, 1 - 1e-9)
         own = sigma**2 / (1 + sigma**2)
         return Density(
-            share_log_likelihood(d["share"], d["items"], expected, sigma, d["weight"], s.counted),
+            share_log_likelihood(d["share"], d["items"], expected, sigma, d["weight"], counted),
             d["share"] - expected,
-            expected * (1 - expected) * (own + (1 - own) * float(s.counted) / d["items"]),
+            expected * (1 - expected) * (own + (1 - own) * float(counted) / d["items"]),
         )
 
-    def draw(
-        self,
-        rng: np.random.Generator,
-        runs: Runs,
-        data: Mapping[str, np.ndarray],
-        mean: np.ndarray,
-        sigma: np.ndarray,
-        values: Mapping[str, float],
-        measurement_sd: np.ndarray,
-    ) -> np.ndarray:
-        return drawn_shares(rng, mean, sigma, None if runs.items is None else runs.items.astype(int))
+    def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
+        items = design.runs.items
+        return drawn_shares(rng, design.law, design.sigma, None if items is None else items.astype(int))
 
 
 def drawn_shares(

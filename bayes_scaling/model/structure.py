@@ -10,7 +10,7 @@ import numpy as np
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import Law, Response
-from bayes_scaling.laws.elementwise import Array, Computed
+from bayes_scaling.laws.elementwise import Computed
 from bayes_scaling.laws.priors import Prior, prior_from_dict
 
 if TYPE_CHECKING:
@@ -33,6 +33,27 @@ class Density(NamedTuple):
     log_likelihood: Computed  # (clusters,)
     residual: Computed  # (rows,)
     row_variance: Computed  # (rows,): squared scale of a row, smooth in the parameters
+
+
+class Rows(NamedTuple):
+    """What a density is made of, as PyTensor variables."""
+
+    structure: "Structure"
+    data: Mapping[str, Computed]  # the model's data variables
+    law: Computed  # (rows,), the law at the rows' inputs
+    sigma: Computed  # (rows,) or ()
+    shared: Mapping[str, Computed]  # (), by name
+
+
+class Design(NamedTuple):
+    """What simulated runs are drawn from."""
+
+    runs: Runs
+    data: Mapping[str, np.ndarray]  # the model's data variables
+    law: np.ndarray  # (rows,), the law at the rows' inputs
+    sigma: np.ndarray  # (rows,)
+    shared: Mapping[str, float]  # by name; those that are not given play no part
+    measurement_sd: np.ndarray  # (rows,), of log loss
 
 
 class NoiseModel(ABC):
@@ -108,37 +129,12 @@ class NoiseModel(ABC):
         """Priors of the parameters that all groups share; ``along`` as above."""
 
     @abstractmethod
-    def density(
-        self, s: "Structure", d: Mapping[str, Array], law_at: Array, sigma: Array, shared: Mapping[str, Array]
-    ) -> Density:
-        """The density of the rows.
-
-        Parameters
-        ----------
-        s : Structure
-        d : mapping of str to variable
-            The model's data variables.
-        law_at : variable, (rows,)
-            The law at the rows' inputs.
-        sigma : variable, (rows,) or scalar
-        shared : mapping of str to scalar variable
-        """
+    def density(self, rows: "Rows") -> Density:
+        """The density of the rows, as a PyTensor graph."""
 
     @abstractmethod
-    def draw(
-        self,
-        rng: np.random.Generator,
-        runs: Runs,
-        data: Mapping[str, np.ndarray],
-        mean: np.ndarray,
-        sigma: np.ndarray,
-        values: Mapping[str, float],
-        measurement_sd: np.ndarray,
-    ) -> np.ndarray:
-        """Measurements of simulated runs, (rows,), around the law's ``mean`` with ``sigma``, both (rows,).
-
-        ``values`` of shared parameters may lack some, which then play no part; ``measurement_sd`` is of log loss.
-        """
+    def draw(self, rng: np.random.Generator, design: "Design") -> np.ndarray:
+        """Measurements of simulated runs, (rows,)."""
 
     # One more run
 

@@ -31,7 +31,7 @@ from bayes_scaling.model.likelihood import (
     run_scale,
     single_log_likelihood,
 )
-from bayes_scaling.model.structure import Density, ModelData, NoiseModel, Structure
+from bayes_scaling.model.structure import Density, Design, ModelData, NoiseModel, Rows, Structure
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -109,6 +109,10 @@ class StudentT(NoiseModel):
         """Scale of each row's own noise."""
         return run_scale(sigma, values["slope"], d["noise_covariate"]) if self.slope_in else sigma
 
+    def _drawn_scale(self, design: Design) -> np.ndarray:
+        scale: np.ndarray = self._scale(design.data, design.sigma, {"slope": 0.0, **design.shared})
+        return scale
+
     def new_run_scale(
         self, posterior: "xr.Dataset", covariates: "Mapping[str, xr.DataArray | float]"
     ) -> "xr.DataArray":
@@ -173,18 +177,12 @@ class Noise(StudentT):
             data["previous"], data["gap"] = np.arange(s.n_rows, dtype=np.int32), np.ones(s.n_rows)
         return data
 
-    def density(
-        self,
-        s: Structure,
-        d: Mapping[str, Computed],
-        law_at: Array,
-        sigma: Array,
-        shared: Mapping[str, Array],
-    ) -> Density:
+    def density(self, rows: Rows) -> Density:
         import pytensor.tensor as pt
 
-        residual = d["log_loss"] - pt.log(law_at)
-        variance = self._scale(d, sigma, shared) ** 2 + d["measurement_variance"]
+        s, d, shared = rows.structure, rows.data, rows.shared
+        residual = d["log_loss"] - pt.log(rows.law)
+        variance = self._scale(d, rows.sigma, shared) ** 2 + d["measurement_variance"]
         if not s.clustered:
             alone = single_log_likelihood(residual, variance, shared["nu"], d["weight"])
             return Density(alone, residual, variance)
@@ -204,24 +202,15 @@ class Noise(StudentT):
         known = total(d["weight"] * effect**2 / variance)
         return Density(together, residual, variance * (1 + spread * known[d["cluster_index"]]))
 
-    def draw(
-        self,
-        rng: np.random.Generator,
-        runs: Runs,
-        data: Mapping[str, np.ndarray],
-        mean: np.ndarray,
-        sigma: np.ndarray,
-        values: Mapping[str, float],
-        measurement_sd: np.ndarray,
-    ) -> np.ndarray:
-        scale, z = self._scale(data, sigma, {"slope": 0.0, **values}), rng.standard_normal(len(runs))
-        if "previous" in data and (persistence := float(values.get("persistence", 0.0))):
+    def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
+        data, z = design.data, rng.standard_normal(len(design.runs))
+        if "previous" in data and (persistence := float(design.shared.get("persistence", 0.0))):
             correlation = np.exp(-data["gap"] / persistence)
-            for row in np.argsort(runs.scale, kind="stable"):
+            for row in np.argsort(design.runs.scale, kind="stable"):
                 carried = correlation[row] * z[data["previous"][row]] if correlation[row] else 0.0
                 z[row] = carried + np.sqrt(1 - correlation[row] ** 2) * z[row]
-        own = np.sqrt(scale**2 + measurement_sd**2) * z
-        return scattered(rng, mean, own, runs.clusters, values)
+        own = np.sqrt(self._drawn_scale(design) ** 2 + design.measurement_sd**2) * z
+        return scattered(rng, design, own, design.runs.clusters)
 
     def new_run_scale(
         self, posterior: "xr.Dataset", covariates: "Mapping[str, xr.DataArray | float]"
@@ -232,21 +221,15 @@ class Noise(StudentT):
         return scale
 
 
-def scattered(
-    rng: np.random.Generator,
-    mean: np.ndarray,
-    own: np.ndarray,
-    clusters: np.ndarray,
-    values: Mapping[str, float],
-) -> np.ndarray:
+def scattered(rng: np.random.Generator, design: Design, own: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     """Losses around the law, (rows,), from normal noise of rows: a cluster shares an effect and a Student-t's scale."""
     count = int(clusters.max()) + 1
-    shared = values.get("lack_of_fit", 0.0) * rng.standard_normal(count)
-    nu = float(values.get("nu", np.inf))
+    shared = design.shared.get("lack_of_fit", 0.0) * rng.standard_normal(count)
+    nu = float(design.shared.get("nu", np.inf))
     # A multivariate Student-t: normals, all of a cluster divided by one root of chi-squared over nu.
     inflation = np.sqrt(nu / rng.chisquare(nu, count)) if np.isfinite(nu) else np.ones(count)
     with np.errstate(all="ignore"):
-        losses: np.ndarray = mean * np.exp((own + shared[clusters]) * inflation[clusters])
+        losses: np.ndarray = design.law * np.exp((own + shared[clusters]) * inflation[clusters])
     return losses
 
 

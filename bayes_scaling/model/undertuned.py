@@ -4,16 +4,13 @@ A Student-t in two pieces, with scale sigma below the law and sigma + excess abo
 doi:10.2307/2669632).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_scaling.data.runs import Runs
-from bayes_scaling.laws.elementwise import Array, Computed
 from bayes_scaling.laws.priors import LogNormal, Prior
 from bayes_scaling.model.likelihood import two_piece_log_likelihood
-from bayes_scaling.model.structure import Density, Structure
+from bayes_scaling.model.structure import Density, Design, Rows
 from bayes_scaling.model.student import StudentT, scattered
 
 
@@ -48,38 +45,24 @@ class Undertuned(StudentT):
     def _own_priors(self, clustered: bool, along: bool) -> dict[str, Prior]:
         return {"excess": self.excess}
 
-    def density(
-        self,
-        s: Structure,
-        d: Mapping[str, Computed],
-        law_at: Array,
-        sigma: Array,
-        shared: Mapping[str, Array],
-    ) -> Density:
+    def density(self, rows: Rows) -> Density:
         import pytensor.tensor as pt
 
-        residual = d["log_loss"] - pt.log(law_at)
-        scale = self._scale(d, sigma, shared)
+        s, d, shared = rows.structure, rows.data, rows.shared
+        residual = d["log_loss"] - pt.log(rows.law)
+        scale = self._scale(d, rows.sigma, shared)
         below = scale**2 + d["measurement_variance"]
         above = (scale + shared["excess"]) ** 2 + d["measurement_variance"]
-        rows = two_piece_log_likelihood(residual, below, above, shared["nu"], d["weight"])
+        density = two_piece_log_likelihood(residual, below, above, shared["nu"], d["weight"])
         if s.clustered:
-            rows = pt.inc_subtensor(pt.zeros(s.n_clusters)[d["cluster_index"]], rows)
-        return Density(rows, residual, (below * above) ** 0.5)
+            density = pt.inc_subtensor(pt.zeros(s.n_clusters)[d["cluster_index"]], density)
+        return Density(density, residual, (below * above) ** 0.5)
 
-    def draw(
-        self,
-        rng: np.random.Generator,
-        runs: Runs,
-        data: Mapping[str, np.ndarray],
-        mean: np.ndarray,
-        sigma: np.ndarray,
-        values: Mapping[str, float],
-        measurement_sd: np.ndarray,
-    ) -> np.ndarray:
-        scale, z = self._scale(data, sigma, {"slope": 0.0, **values}), rng.standard_normal(len(runs))
-        below = np.sqrt(scale**2 + measurement_sd**2)
-        above = np.sqrt((scale + values.get("excess", 0.0)) ** 2 + measurement_sd**2)
-        over = rng.uniform(size=len(runs)) < above / (above + below)
+    def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
+        rows, scale = np.arange(len(design.runs)), self._drawn_scale(design)
+        z = rng.standard_normal(len(rows))
+        below = np.sqrt(scale**2 + design.measurement_sd**2)
+        above = np.sqrt((scale + design.shared.get("excess", 0.0)) ** 2 + design.measurement_sd**2)
+        over = rng.uniform(size=len(rows)) < above / (above + below)
         own = np.where(over, above, -below) * np.sign(z) * z
-        return scattered(rng, mean, own, np.arange(len(runs)), values)
+        return scattered(rng, design, own, rows)

@@ -1,12 +1,14 @@
 """The noise layer against SciPy's densities."""
 
+import json
 import re
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from bayes_scaling import InputError, LogNormal, Noise
+from bayes_scaling import Discrepancy, Drift, InputError, LogNormal, Noise, Shares, Undertuned
 from bayes_scaling.model.likelihood import (
     cluster_log_likelihood,
     of_trajectory,
@@ -14,7 +16,7 @@ from bayes_scaling.model.likelihood import (
     single_log_likelihood,
     two_piece_log_likelihood,
 )
-from bayes_scaling.model.noise import as_noise
+from bayes_scaling.model.noise import NOISES, as_noise, noise_from_dict
 
 CLUSTERS = np.array([0, 1, 0, 2, 1, 0, 3])
 """Seven rows in four clusters of sizes 3, 2, 1 and 1."""
@@ -173,3 +175,66 @@ def test_an_unknown_slope_is_refused():
 )
 def test_only_the_parameters_that_data_can_tell_are_in_the_model(noise, clustered, along, names):
     assert list(as_noise(noise).shared_priors(clustered, along)) == names
+
+
+class TestFiles:
+    @pytest.mark.parametrize("name", NOISES)
+    def test_every_noise_is_read_as_it_was_written(self, name):
+        noise = NOISES[name]
+        values = json.loads(json.dumps(noise.to_dict()))
+        assert noise_from_dict(values, noise.response) == noise
+
+    def test_other_priors_come_back_too(self):
+        noise = Discrepancy(amplitude=LogNormal(0.1, 0.5), lengths=(0.4,), smoothness=0.5)
+        assert noise_from_dict(json.loads(json.dumps(noise.to_dict()))) == noise
+
+    OLDER: ClassVar = {
+        "slope_in": None,
+        "sigma": LogNormal(0.02, 0.5).to_dict(),
+        "nu": LogNormal(4.0, 0.3, above=1.0).to_dict(),
+        "share": LogNormal(0.1, 0.7).to_dict(),
+        "excess": None,
+        "discrepancy": None,
+    }  # fmt: skip
+    """When one class had the priors of all noises."""
+
+    @pytest.mark.parametrize(
+        ("changed", "response", "noise"),
+        [
+            ({}, "loss", Noise(sigma=LogNormal(0.02, 0.5), nu=LogNormal(4.0, 0.3, above=1.0))),
+            ({}, "share", Shares(sigma=LogNormal(0.1, 0.7))),
+            (
+                {"excess": LogNormal(0.05, 1.0).to_dict(), "slope_in": "flops"},
+                "loss",
+                Undertuned(
+                    "flops", LogNormal(0.02, 0.5), LogNormal(4.0, 0.3, above=1.0), excess=LogNormal(0.05, 1.0)
+                ),
+            ),
+            (
+                {
+                    "discrepancy": {
+                        "amplitude": LogNormal(0.1, 1.0).to_dict(),
+                        "lengths": [1.0, 2.0],
+                        "smoothness": 1.5,
+                    }
+                },
+                "loss",
+                Discrepancy(LogNormal(0.1, 1.0), (1.0, 2.0), 1.5, LogNormal(0.02, 0.5)),
+            ),
+        ],
+    )
+    def test_older_files_are_read(self, changed, response, noise):
+        assert noise_from_dict(self.OLDER | changed, response) == noise
+
+    def test_a_noise_of_a_later_version_is_refused(self):
+        with pytest.raises(
+            InputError, match="noise 'Cauchy' is not known; expected one of Noise, Discrepancy"
+        ):
+            noise_from_dict({"family": "Cauchy"})
+
+
+def test_an_older_file_calls_the_bias_of_a_drift_by_another_name():
+    assert Drift.from_dict({"spread": 0.02, "lean": 0.5, "weights": None}) == Drift(0.02, 0.5)
+    assert Drift.from_dict({"spread": 0.02, "weights": None}) == Drift(0.02, 0.0)
+    drift = Drift(0.03, 0.4, weights=(1 / 40,) * 40)
+    assert Drift.from_dict(json.loads(json.dumps(drift.to_dict()))) == drift

@@ -36,15 +36,13 @@ class Laplace(NoiseModel):
     def clusters(self, runs):
         return np.arange(len(runs))
 
-    def density(self, s, d, law_at, sigma, shared):
-        import pytensor.tensor as pt
+    def density(self, rows):
+        residual, scale = rows.data["log_loss"] - log(rows.law), rows.sigma + rows.shared["base"]
+        density = rows.data["weight"] * (-abs(residual) / scale - log(2 * scale))
+        return Density(density, residual, 2 * scale**2 + 0 * residual)
 
-        residual, scale = d["log_loss"] - log(law_at), sigma + shared["base"]
-        rows = d["weight"] * (-abs(residual) / scale - log(2 * scale))
-        return Density(rows, residual, 2 * scale**2 + pt.zeros(s.n_rows))
-
-    def draw(self, rng, runs, data, mean, sigma, values, measurement_sd):
-        return mean * np.exp(rng.laplace(scale=sigma + values.get("base", 0.0)))
+    def draw(self, rng, design):
+        return design.law * np.exp(rng.laplace(scale=design.sigma + design.shared.get("base", 0.0)))
 
     def new_run_scale(self, posterior, covariates):
         return posterior["sigma"] + posterior["base"]
