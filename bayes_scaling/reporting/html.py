@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from bayes_scaling.data.files import check_writable, replacing
 from bayes_scaling.data.units import Quantity
@@ -21,6 +21,15 @@ from bayes_scaling.reporting.tables import written
 if TYPE_CHECKING:
     from bayes_scaling.evaluation.compare import Comparison
     from bayes_scaling.inference.posterior import Posterior
+
+
+class Points(TypedDict, total=False):
+    """What to forecast: inputs of a law by name."""
+
+    params: list[Quantity]
+    tokens: list[Quantity]
+    flops: list[Quantity]
+
 
 Target = tuple[Quantity, Quantity]
 """Parameters and tokens of a model to forecast."""
@@ -129,9 +138,7 @@ def _page(
     )
 
 
-def _points(
-    columns: tuple[str, ...], targets: Sequence[Target], budgets: Sequence[Quantity]
-) -> dict[str, list[Quantity]]:
+def _points(columns: tuple[str, ...], targets: Sequence[Target], budgets: Sequence[Quantity]) -> Points:
     """What to forecast under a law of these columns; nothing where neither targets nor budgets say it."""
     if columns == PLANE and targets:
         params, tokens = zip(*targets, strict=True)
@@ -140,7 +147,7 @@ def _points(
 
 
 def _compared(
-    comparison: "Comparison", fit: "Posterior", points: dict[str, list[Quantity]], group: str, prob: float
+    comparison: "Comparison", fit: "Posterior", points: Points, group: str, prob: float
 ) -> Iterator[str]:
     """Which law predicts best, and the forecast that mixes them."""
     yield f"Of {len(comparison.ranking)} laws, {'; '.join(comparison.sentences(prob))}"

@@ -1,6 +1,6 @@
 """What pictures are made of: bands and lines that change where the data end, points, bars, and their legend."""
 
-from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -21,16 +21,6 @@ LAW_ALPHA, RUN_ALPHA = 0.42, 0.17
 
 FEW = 5
 """Up to so many points are drawn as bars beside their band."""
-
-
-class PointLook(TypedDict, total=False):
-    """How points look, in matplotlib's words."""
-
-    color: str
-    marker: str
-    s: float
-    zorder: float
-    clip_on: bool
 
 
 def mark_beyond(ax: "Axes", end: float) -> None:
@@ -82,9 +72,20 @@ def dots(ax: "Axes", x: np.ndarray, y: np.ndarray, beyond: "Mask", color: str) -
         ax.plot(x[mask], y[mask], "o", color=color, mec=edge, mfc=face, mew=1.5, ms=7)
 
 
-def points(ax: "Axes", x: "ArrayLike", y: "ArrayLike", **look: Unpack[PointLook]) -> None:
-    """Runs as points with a white rim, so that crowded ones stay apart."""
-    ax.scatter(x, y, **{"s": 32, "zorder": 4, "linewidths": 0.6, "edgecolors": "white", **look})
+def points(
+    ax: "Axes",
+    x: "ArrayLike",
+    y: "ArrayLike",
+    color: str,
+    marker: str = "o",
+    size: float = 32,
+    *,
+    clip: bool = True,
+) -> None:
+    """Runs as points with a white rim, so that crowded ones stay apart; ``size`` is their area in square points."""
+    ax.scatter(
+        x, y, s=size, color=color, marker=marker, zorder=4, linewidths=0.6, edgecolors="white", clip_on=clip
+    )
 
 
 def pieces(beyond: "Mask") -> "tuple[Mask, Mask]":

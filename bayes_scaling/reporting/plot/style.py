@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -25,7 +25,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, GREY, FAINT, BEYOND = "#222222", "#6b6b6b", "#8f8f8f", "#f1f1ef"
 
-STYLE: dict[str, object] = {
+STYLE: Any = {
     "font.size": 10,
     "axes.titlesize": 11.5,
     "axes.titlelocation": "left",

@@ -165,10 +165,13 @@ def _drawn(
     for group, path in paths.items():
         _law_along(ax, fit, group, x, path, beyond, prob, bands=not several)
     members = np.array([fit.groups[i] in paths for i in fit.runs.group_index])
-    for i, group in enumerate(fit.groups):
-        own, faint = look(fit, group), {"color": style.FAINT, "s": 12, "zorder": 3}
-        at = near & (fit.runs.group_index == i)
-        marks.points(ax, fit.runs.column(column)[at], fit.runs.loss[at], **(own if group in paths else faint))
+    for group in sorted(fit.groups, key=paths.__contains__):  # the others below
+        at = near & (fit.runs.group_index == fit.groups.index(group))
+        runs = fit.runs.column(column)[at], fit.runs.loss[at]
+        if group in paths:
+            marks.points(ax, *runs, **look(fit, group))
+        else:
+            marks.points(ax, *runs, style.FAINT, size=12)
 
     tone = style.GREY if several else look(fit, next(iter(paths)))["color"]
     own_runs = several or near[members].any()

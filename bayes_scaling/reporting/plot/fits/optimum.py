@@ -96,8 +96,9 @@ def isoloss(
     style.log_axis(ax, "y", "tokens", min(d_first, data[0]) / 2, max(d_end, data[-1]) * 3)
 
     ax.set_facecolor(style.BEYOND)
-    sides, seen = (n_end - n_first, d_end - d_first), {"facecolor": "white", "edgecolor": style.GREY}
-    ax.add_patch(Rectangle((n_first, d_first), *sides, ls=marks.DOTTED, zorder=0, **seen))
+    seen = Rectangle((n_first, d_first), n_end - n_first, d_end - d_first, ls=marks.DOTTED, zorder=0)
+    seen.set(facecolor="white", edgecolor=style.GREY)
+    ax.add_patch(seen)
     _contours(ax, fit, group)
     edge_n, edge_d = np.r_[low, high[::-1]], np.r_[budgets / (6 * low), (budgets / (6 * high))[::-1]]
     ax.fill(edge_n, edge_d, color=color, alpha=marks.RUN_ALPHA, lw=0)

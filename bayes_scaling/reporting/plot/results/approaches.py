@@ -48,7 +48,7 @@ def _exponents(ax: "Axes", approaches: Approaches, prob: float) -> None:
     for i, name in enumerate(names):
         low, middle, high = bounds(approaches.exponent.sel(approach=name), prob)
         ax.plot([low, high], [i, i], color=LOOKS[name]["color"], lw=2.4, solid_capstyle="butt")
-        marks.points(ax, [middle], [i], s=46, **LOOKS[name])
+        marks.points(ax, [middle], [i], size=46, **LOOKS[name])
         ax.annotate(
             f"{middle:.3f}", (middle, i), (0, 8), textcoords="offset points", ha="center", fontsize=8.5
         )
@@ -75,7 +75,7 @@ def _optima(ax: "Axes", approaches: Approaches, prob: float) -> None:
             gap = [own["params"] - own["lower"], own["upper"] - own["params"]]
             color = LOOKS[name]["color"]
             ax.errorbar(own["flops"], own["params"], yerr=gap, fmt="none", ecolor=color, alpha=0.6, lw=1)
-            marks.points(ax, own["flops"], own["params"], s=22, **LOOKS[name])
+            marks.points(ax, own["flops"], own["params"], size=22, **LOOKS[name])
     keys = [marks.key(**LOOKS[name], kind="points", label=name) for name in approaches.names]
     keys.append(marks.key(style.GREY, "run", f"{style.percent(prob)} band of the line"))
     ax.legend(handles=keys, loc="upper left")

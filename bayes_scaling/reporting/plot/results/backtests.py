@@ -78,8 +78,8 @@ def misses(backtest: Backtest, *, prob: float = 0.9, ax: "Axes | None" = None) -
     outside = np.abs(own["pit"].to_numpy() - 0.5) > prob / 2
     ax.axhline(0, color=style.GREY, lw=1)
     ax.errorbar(far, miss, yerr=half, fmt="none", ecolor=COLOURS["posterior"], alpha=0.25, lw=1)
-    marks.points(ax, far[~outside], miss[~outside], color=COLOURS["posterior"], s=22)
-    marks.points(ax, far[outside], miss[outside], color=COLOURS["no drift"], marker="X", s=42)
+    marks.points(ax, far[~outside], miss[~outside], color=COLOURS["posterior"], size=22)
+    marks.points(ax, far[outside], miss[outside], color=COLOURS["no drift"], marker="X", size=42)
     ax.set_xlabel("distance beyond the fitted runs (powers of ten)")
     ax.set_ylabel("loss reached, from the forecast's median")
     style.percent_axis(ax.yaxis)

@@ -10,7 +10,7 @@ from bayes_scaling.inference.result import plot_of
 from bayes_scaling.planning.results.contrast import Contrast
 from bayes_scaling.planning.results.exponents import Exponents
 from bayes_scaling.reporting.plot import marks, style
-from bayes_scaling.reporting.plot.groups import bounds
+from bayes_scaling.reporting.plot.groups import bounds, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,10 +99,9 @@ def doublings(
         f"{format_quantity(value)} {noun}" for value, noun in zip(exponents.at.values(), units, strict=False)
     )
     share = f"median and {style.percent(prob)} interval"
-    groups = exponents.exponents["group"].to_numpy() if "group" in exponents.exponents.dims else []
-    of = f" ({group or groups[0]})" if len(groups) > 1 else ""
+    first = next(iter(exponents.exponents.data_vars.values()))
     parts = (
-        (exponents.exponents, f"exponent of the reducible loss,\n{share}", f"Exponents{of}"),
+        (exponents.exponents, f"exponent of the reducible loss,\n{share}", titled("Exponents", first, group)),
         (exponents.dimension, f"4 / exponent,\n{share}", "Intrinsic dimension"),
         (exponents.doubling, f"nats per token saved at\n{point}", "What a doubling buys"),
     )

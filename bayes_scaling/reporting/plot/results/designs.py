@@ -51,7 +51,7 @@ def _candidates(ax: "Axes", design: Design) -> None:
     groups, keys = every["group"].unique(), []
     for i, group in enumerate(groups):
         own = batch[batch["group"] == group]
-        marks.points(ax, own["params"], own["tokens"], s=64, **look_of(i))
+        marks.points(ax, own["params"], own["tokens"], size=64, **look_of(i))
         keys.append(
             marks.key(**look_of(i), kind="points", label="to train" + f" ({group})" * (len(groups) > 1))
         )

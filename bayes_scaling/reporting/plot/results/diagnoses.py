@@ -43,7 +43,7 @@ def diagnosis(diagnosis: Diagnosis, *, ax: "Axes | None" = None) -> "Axes":
     for row, value in zip(y, margin, strict=True):
         color, marker = (style.COLOURS[2], "o") if value >= 1 else (style.COLOURS[1], "X")
         ax.hlines(row, 1, value, color=color, alpha=0.45, lw=6)
-        marks.points(ax, [value], [row], color=color, marker=marker, s=64, clip_on=False)
+        marks.points(ax, [value], [row], color=color, marker=marker, size=64, clip=False)
     ax.set(xscale="log", xlim=(LEAST, MOST), yticks=y, yticklabels=list(measures), ylim=(-0.6, len(y) - 0.4))
     ax.set_xticks([0.1, 1, 10], ["10x short of it", "the bound", "10x better"])
     ax.minorticks_off()

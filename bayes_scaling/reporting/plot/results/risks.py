@@ -77,7 +77,7 @@ def _choice(
     shown = float(np.clip(size, left, right))
     marker = ">" if size > right else "<" if size < left else style.MARKERS[i % len(style.MARKERS)]
     color = style.COLOURS[(i + 1) % len(style.COLOURS)]
-    marks.points(ax, [shown], [row], color=color, marker=marker, s=46, clip_on=False)
+    marks.points(ax, [shown], [row], color=color, marker=marker, size=46, clip=False)
     to_left = shown > np.sqrt(left * right) * 1.1
     ax.annotate(
         f"{name}: {format_quantity(size)}, gives up {regret:.2g}", (shown, row), (-8 if to_left else 8, 0),
