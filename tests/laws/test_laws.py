@@ -1,6 +1,8 @@
 """One battery that every law of the catalogue passes, later laws too; and the published numbers of each."""
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -420,3 +422,8 @@ def test_a_parameter_is_what_it_is_in_its_own_law():
     assert laws["skaling"].meaning("k") == "outer exponent"
     assert laws["covariate"].meaning("A_x") == "power of the covariate in A"
     assert laws["power_law"].over("steps").meaning("A_1") == "A at steps = 1"
+
+
+def test_the_catalogue_is_listed_without_numpy():
+    code = "import sys, bayes_scaling as bs; bs.LAWS; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
