@@ -1,4 +1,4 @@
-"""What can go wrong, as types: input that cannot be used, and input or fits that are in doubt."""
+"""What can go wrong, as types: input that cannot be used, and input or fits to be wary of."""
 
 import os
 import warnings

@@ -20,8 +20,7 @@ from bayes_scaling.inference.sample_posterior import sample_posterior
 from bayes_scaling.inference.spec import as_runs, make_spec
 from bayes_scaling.laws.base import Law, get_law
 from bayes_scaling.laws.priors import Prior
-from bayes_scaling.model.noise import Noise
-from bayes_scaling.model.structure import Pooling
+from bayes_scaling.model.structure import NoiseModel, Pooling
 from bayes_scaling.sampling.progress import Report
 from bayes_scaling.sampling.settings import Sampler
 
@@ -108,7 +107,7 @@ def compare_pooling(
     law: str | Law = "chinchilla",
     *,
     group: str | None = None,
-    noise: str | Noise | None = None,
+    noise: str | NoiseModel | None = None,
     priors: Mapping[str, Prior] | None = None,
     refit: bool = True,
     progress: bool | Report = False,

@@ -15,7 +15,7 @@ from benchmarks.sweep.corpora import corpus, language
 from benchmarks.sweep.design import BOWL, CORPORA
 
 ROOT = Path(__file__).parents[2]
-TABLES = ROOT / "bayes_scaling" / "datasets"
+TABLES = ROOT / "bayes_scaling" / "data" / "datasets"
 BOWL_TABLE = ROOT / "benchmarks" / "results" / "sweep_bowl.csv"
 DIGITS = {"loss": 6, "eval_se": 6, "bits_per_byte": 6, "rate": 7, "epochs": 4, "seconds": 1, "oracle_loss": 6}
 ORDER = ["group", "role", "budget", "params", "tokens", "seed"]

@@ -1,6 +1,11 @@
 """CONTRIBUTING.md is a true map of the package, and the package keeps to its sizes."""
 
+import io
 import re
+import runpy
+import statistics
+import token
+import tokenize
 import tomllib
 from pathlib import Path
 
@@ -44,3 +49,30 @@ def test_what_may_be_added_has_a_place():
 
 def test_the_top_holds_four_modules():
     assert {p.stem for p in HOME.glob("*.py")} == {"__init__", "__main__", "api", "errors"}
+
+
+def test_the_picture_shows_the_folders_and_a_way_down():
+    """If not: python docs/architecture.py."""
+    drawing = runpy.run_path(str(ROOT / "docs" / "architecture.py"))
+    assert (ROOT / "docs" / "architecture.svg").read_text(encoding="utf-8") == drawing["picture"]()
+    order = list(drawing["FOLDERS"])
+    assert order == [cell.strip("`") for cell in column("folder", 1)]
+    assert all((HOME / file).exists() for file in drawing["WAY"])
+    passed = [order.index(file.partition("/")[0]) for file in drawing["WAY"]]
+    assert passed == sorted(passed)
+
+
+def test_no_file_is_long():
+    lengths = {p.relative_to(HOME): len(p.read_text().splitlines()) for p in HOME.rglob("*.py")}
+    assert [(str(p), n) for p, n in lengths.items() if n > 300] == []
+    assert statistics.median(lengths.values()) < 150
+
+
+def test_any_stays_at_the_border():
+    """`Any` is for libraries without types, and for what a user may give that is not yet read."""
+    count = sum(
+        t.type == token.NAME and t.string == "Any"
+        for path in [*HOME.rglob("*.py"), *HOME.rglob("*.pyi")]
+        for t in tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
+    )
+    assert count < 100

@@ -68,8 +68,8 @@ def _densities(ax: "Axes", fit: "Posterior", name: str, prob: float) -> None:
     before = fit.prior[name]
     prior = (before.isel(group=0) if "group" in before.dims else before).to_numpy().ravel()
     low, high = np.quantile(each, [0.002, 0.998])
-    room = 0.25 * (high - low)
-    x = np.linspace(max(low - room, low * 0.5) if low > 0 else low - room, high + room, 240)
+    margin = 0.25 * (high - low)
+    x = np.linspace(max(low - margin, low * 0.5) if low > 0 else low - margin, high + margin, 240)
     curves = [density(row, x) for row in each]
     unit = HEIGHT / max(curve.max() for curve in curves)
     shared = np.minimum(density(prior, x) * unit, HEIGHT)
