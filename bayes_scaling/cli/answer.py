@@ -3,12 +3,11 @@
 import inspect
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import bayes_scaling as bs
 
@@ -68,84 +67,47 @@ class Answer:
 
 def answer(
     result: "Result",
-    prob: float,
     fits: "Mapping[str, Posterior]",
+    prob: float = 0.9,
     *,
     table: "pd.DataFrame | None" = None,
-    hidden: str = "(?!)",
+    hidden: tuple[str, ...] = (),
+    also: "pd.DataFrame | None" = None,
     picture: str = "",
     failed: bool = False,
-    **more: object,
+    about: Mapping[str, object] | None = None,
 ) -> Answer:
     """What a result says: its sentences and its table; for programs all of it, and what it is about.
 
     Parameters
     ----------
-    result : Result
-    prob : float
-        Probability of the intervals.
-    fits : mapping of str to Posterior
-        What it rests on.
-    table : DataFrame, optional
-        In place of the result's own.
-    hidden : str
-        Columns that only programs get: a pattern that their names begin with.
+    result, fits
+        The result, and the fits that it rests on; of a single one, programs get the path and the law.
+    table, also : DataFrame, optional
+        In place of the result's own table, and below it.
+    hidden : tuple of str
+        What the names of columns begin with that only programs get.
     picture : str
         The function of `bayes_scaling.plot` that draws it.
-    failed : bool
-        As for `Answer`.
-    **more
-        What programs are told beside; of a single fit its path and law.
+    about : mapping of str to anything, optional
+        For programs alone.
     """
-    from bayes_scaling.reporting.tables import shown
+    from bayes_scaling.reporting.tables import as_text, shown, written
 
     def draw() -> "Axes":
         function = getattr(bs.plot, picture)
         options = {"prob": prob} if "prob" in inspect.signature(function).parameters else {}
-        return function(drawn, **options)
+        return cast("Axes", function(result, **options))
 
-    result, drawn = _contract(result), result
-    own = table is None
-    table = result.table(prob) if table is None else table
-    if len(fits) == 1:
-        ((path, fit),) = fits.items()
-        more = {"fit": path, "law": fit.law.name} | more
-    document = more | {"prob": prob} | result.to_dict(prob)
-    if not own:
+    of_one = [{"fit": path, "law": fit.law.name} for path, fit in fits.items() if len(fits) == 1]
+    document = {**dict(*of_one), "prob": prob, **result.to_dict(prob), **(about or {})}
+    if table is not None:
         document["table"] = table.to_dict("records")
+    brief = result.table(prob) if table is None else table
+    brief = brief[[name for name in brief if not str(name).startswith(hidden)]]
     said = "\n".join(f"{sentence}." for sentence in result.sentences(prob))
-    brief = table[[name for name in table if not re.match(hidden, str(name))]]
-    return Answer(f"{said}\n\n{shown(result, prob, brief)}", document, fits, result.warnings, failed, draw)
-
-
-def _contract(old: Any) -> Any:
-    """Until every result has the contract."""
-    if hasattr(old, "to_dict"):
-        return old
-
-    class New:
-        @property
-        def warnings(self) -> list[str]:
-            return list(getattr(old, "warnings", ()))
-
-        def sentences(self, prob: float) -> list[str]:
-            if hasattr(old, "sentences"):
-                return [s.removesuffix(".") for s in old.sentences(prob)]
-            verdict = getattr(old, "verdict", None) or getattr(old, "verdicts", None)
-            verdict = verdict(prob) if callable(verdict) else verdict
-            return [verdict] if isinstance(verdict, str) else list(verdict or [])
-
-        def table(self, prob: float) -> Any:
-            if not callable(getattr(old, "table", None)):
-                return old.table if hasattr(old, "table") else old.parameters
-            return old.table(prob) if "prob" in inspect.signature(old.table).parameters else old.table()
-
-        def to_dict(self, prob: float) -> dict[str, Any]:
-            table = self.table(prob)
-            rows = (table if table.index.name is None else table.reset_index()).to_dict("records")
-            return {"sentences": self.sentences(prob), "warnings": self.warnings, "table": rows}
-
-    return New()
+    parts = [said, shown(result, prob, brief), *([] if also is None else [as_text(written(also))])]
+    return Answer("\n\n".join(parts), document, fits, result.warnings, failed, draw if picture else None)
 
 
 def say(sentence: str) -> None:

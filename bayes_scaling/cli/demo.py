@@ -1,11 +1,15 @@
 """A walk-through on an embedded table: fit, forecast, allocation, comparison, pictures and report."""
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import bayes_scaling as bs
+from bayes_scaling.cli.answer import Answer
+from bayes_scaling.cli.fit import brief_summary
+from bayes_scaling.cli.forecast import HIDDEN, probabilities_below
 from bayes_scaling.data.units import format_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws import get_law
@@ -15,7 +19,6 @@ from bayes_scaling.reporting.tables import as_text, written
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayes_scaling.api import Fit
     from bayes_scaling.data.runs import Runs
     from bayes_scaling.evaluation.compare import Comparison
 
@@ -23,7 +26,7 @@ LAWS = ("rosenfeld", "chinchilla", "kaplan")
 """The families that the demo compares. Models this small have not left random guessing far behind, which the first
 of them knows."""
 
-TARGET_LOSS = 1.25
+TARGET_LOSS = "1.25"
 """A loss that somebody might want, in nats per token."""
 
 BUDGETS = ("1e13", "1e14", "1e15")
@@ -32,85 +35,11 @@ BUDGETS = ("1e13", "1e14", "1e15")
 LARGEST = "1.2e12"
 """FLOPs up to which runs are fitted: the grid, and not the ladder above it."""
 
-PICTURES = ("extrapolation", "isoloss", "allocation", "posterior", "residuals")
-"""Kinds of pictures of the fit that the demo writes."""
+KINDS = ("extrapolation", "isoloss", "allocation", "posterior", "residuals")
+"""Pictures of the fit that the demo draws."""
 
-FILES = ("fit.nc", "report.html", *(f"{name}.png" for name in (*PICTURES, "comparison")))
+FILES = ("fit.nc", "report.html", *(f"{name}.png" for name in (*KINDS, "comparison")))
 """Everything that the demo writes."""
-
-PROB = 0.9
-
-
-@dataclass(frozen=True, eq=False)
-class Demo:
-    """What the demo found.
-
-    Attributes
-    ----------
-    folder : Path
-        Where `FILES` are.
-    fit : Fit
-        Of the law that is shown first.
-    comparison : Comparison
-        Of all laws.
-    forecast, allocation : DataFrame
-        Of `fit`: `Forecast.table` of a run that was held out, with the probability of a loss of at most
-        `TARGET_LOSS` and the loss that was reached, and `Allocation.table`.
-    seconds : dict of str to float
-        What took how long.
-    """
-
-    folder: Path
-    fit: "Fit"
-    comparison: "Comparison"
-    forecast: "pd.DataFrame"
-    allocation: "pd.DataFrame"
-    seconds: dict[str, float]
-
-    def __str__(self) -> str:
-        law, names = self.fit.law, (*self.fit.law.parameters, "sigma", *self.fit.structure.global_priors)
-        shown = self._summary["quantity"].str.partition("[")[0].isin(names)
-        size, data = (format_quantity(self.forecast[name].iloc[0]) for name in ("params", "tokens"))
-        sections = {
-            f"{self.fit.runs.name}: {len(self.fit.runs)} training runs": self.fit.runs.describe(),
-            f"The posterior of law {law.name}: {law.formula}": self._summary[shown].drop(
-                columns=["r_hat", "ess_bulk", "ess_tail"]
-            ),
-            f"A larger run, {size} parameters and {data} tokens, nats per token": self.forecast.drop(
-                columns=["params", "tokens", "flops", *self.forecast.filter(like="drifted")]
-            ),
-            "Compute-optimal parameters and tokens": self.allocation.drop(
-                columns=[
-                    "interior",
-                    "decades beyond (flops)",
-                    *self.allocation.filter(like="tokens_per_param "),
-                ]
-            ),
-            "Laws by leave-one-out over configurations; larger runs: mean log density of all held out": (
-                self.comparison.table(PROB)
-            ),
-        }
-        text = "\n\n".join(f"{title}\n{as_text(written(table))}" for title, table in sections.items())
-        took = ", ".join(f"{what} {seconds:.0f} s" for what, seconds in self.seconds.items())
-        return f"{text}\n\nTime: {took}.\nOpen {self.folder / 'report.html'} to see it all with pictures."
-
-    @property
-    def _summary(self) -> "pd.DataFrame":
-        return self.fit.summary(PROB).reset_index(names="quantity")
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """Everything as plain values."""
-        return {
-            "law": self.fit.law.name,
-            "runs": self.fit.runs.describe().reset_index().to_dict("records"),
-            "summary": self._summary.to_dict("records"),
-            "forecast": self.forecast.to_dict("records"),
-            "allocation": self.allocation.to_dict("records"),
-            "comparison": self.comparison.table(PROB).reset_index().to_dict("records"),
-            "seconds": self.seconds,
-            "files": [str(self.folder / name) for name in FILES],
-        }
 
 
 def demo(
@@ -120,7 +49,7 @@ def demo(
     seed: int = 1,
     draws: int = 1000,
     progress: bool = False,
-) -> Demo:
+) -> Answer:
     """Fit three laws to small models of three corpora, forecast a larger run, and write a report with pictures.
 
     Parameters
@@ -136,17 +65,11 @@ def demo(
     progress : bool
         Show on stderr what is being done.
 
-    Returns
-    -------
-    Demo
-
     Raises
     ------
     InputError
         If there is no such law of params and tokens, or the folder holds other files than a demo's.
     """
-    import bayes_scaling as bs
-
     families = {name: get_law(name) for name in (law, *LAWS)}
     if families[law].columns != ("params", "tokens"):
         raise InputError(
@@ -164,32 +87,57 @@ def demo(
     comparison = _on_the_ladder(bs.compare(fits, ahead=False, progress=progress), larger)
     compared = perf_counter()
 
-    fit = fits[law]
-    fit.save(folder / "fit.nc", force=True)
-    reached = _held_out(larger)
+    fit, reached = fits[law], _held_out(larger)
+    size, data = (format_quantity(reached[name].iloc[0]) for name in ("params", "tokens"))
     forecast = fit.predict(reached["params"].iloc[0], reached["tokens"].iloc[0])
-    loss = forecast.table(PROB)
-    loss[f"prob below {TARGET_LOSS}"] = (
-        forecast.prob_below(TARGET_LOSS).transpose(..., "point").to_numpy().ravel()
-    )
+    loss = probabilities_below([TARGET_LOSS], forecast)
     loss["reached"] = loss["group"].map(reached.set_index("group")["loss"])
-    allocation = fit.allocate(BUDGETS).table(PROB)
-    for name in PICTURES:
+    summary = fit.summary().reset_index(names="quantity")
+    sections = {
+        "runs": (
+            f"{runs.name}: {len(runs)} training runs",
+            runs.describe().rename_axis("group").reset_index(),
+        ),
+        "summary": (f"The posterior of law {law}: {fit.law.formula}", summary),
+        "forecast": (f"A larger run, {size} parameters and {data} tokens, nats per token", loss),
+        "allocation": ("Compute-optimal parameters and tokens", fit.allocate(BUDGETS).table()),
+        "comparison": (
+            "Laws by leave-one-out over configurations; ahead: mean log density of all larger runs",
+            comparison.table().reset_index(names="law"),
+        ),
+    }
+
+    fit.save(folder / "fit.nc", force=True)
+    for name in KINDS:
         save_picture(getattr(bs.plot, name)(fit), folder / f"{name}.png")
     save_picture(bs.plot.comparison(comparison), folder / "comparison.png")
-    size, data = (format_quantity(reached[name].iloc[0]) for name in ("params", "tokens"))
-    targets, page = [(size, data)], folder / "report.html"
-    bs.report(fit, page, comparison=comparison, targets=targets, budgets=BUDGETS, prob=PROB, force=True)
-    seconds = {
+    page = folder / "report.html"
+    bs.report(fit, page, comparison=comparison, targets=[(size, data)], budgets=BUDGETS, force=True)
+    took = {
         "fits": fitted - began,
         "comparison": compared - fitted,
         "pictures and report": perf_counter() - compared,
     }
-    return Demo(folder, fit, comparison, loss, allocation, seconds)
+    document: dict[str, object] = {
+        "law": law,
+        "seconds": took,
+        "files": [str(folder / name) for name in FILES],
+    }
+    document |= {name: table.to_dict("records") for name, (_, table) in sections.items()}
+    brief = {
+        "summary": brief_summary(fit, summary),
+        "forecast": loss[[name for name in loss if not str(name).startswith(HIDDEN)]],
+    }
+    text = "\n\n".join(
+        f"{title}\n{as_text(written(brief.get(name, table)))}" for name, (title, table) in sections.items()
+    )
+    spent = ", ".join(f"{what} {seconds:.0f} s" for what, seconds in took.items())
+    return Answer(f"{text}\n\nTime: {spent}.\nOpen {page} to see it all with pictures.", document, fits)
 
 
 def _on_the_ladder(comparison: "Comparison", larger: "Runs") -> "Comparison":
     """The comparison with what each fit said of the held-out runs, in place of cuts that would be fitted anew."""
+    # pandas loads with the first table, and not on import.
     import pandas as pd
 
     from bayes_scaling.evaluation.predictive import predictive
@@ -205,7 +153,8 @@ def _held_out(larger: "Runs") -> "pd.DataFrame":
     """The largest of the held-out configurations that every group was trained at, one row per group."""
     cells = larger.table.groupby(["params", "tokens"])
     everywhere = larger.table[cells["group"].transform("nunique") == len(larger.groups)]
-    return everywhere[everywhere["flops"] == everywhere["flops"].max()]
+    found: pd.DataFrame = everywhere[everywhere["flops"] == everywhere["flops"].max()]
+    return found
 
 
 def _own_folder(folder: Path) -> Path:

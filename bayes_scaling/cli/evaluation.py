@@ -28,7 +28,7 @@ def compare(
     saved = [path for path in source if path.endswith(".nc")]
     fits = _opened(source, saved) if saved else _fitted(source, listed(laws), table, **settings)
     comparison = bs.compare(fits, refit=refit, ahead=ahead, progress=at_a_terminal())
-    return answer(comparison, 0.9, fits, weights=comparison.weights())
+    return answer(comparison, fits, about={"weights": comparison.weights()})
 
 
 @verb(
@@ -38,8 +38,9 @@ def compare(
 def compare_pooling(runs: str, law: str, table: Table, **settings: Any) -> Answer:
     """Which parameters really differ between groups, by leave-one-out over structures of pooling."""
     found = bs.compare_pooling(table.read(runs, law), law, progress=at_a_terminal(), **settings)
-    structures = found.comparison.table().reset_index(names="structure").to_dict("records")
-    return answer(found, 0.9, found.comparison.fits, picture="pooling", structures=structures)
+    ranked = found.comparison.table().reset_index(names="structure")
+    about = {"structures": ranked.to_dict("records")}
+    return answer(found, found.comparison.fits, also=ranked, picture="pooling", about=about)
 
 
 @verb(
@@ -49,10 +50,10 @@ def compare_pooling(runs: str, law: str, table: Table, **settings: Any) -> Answe
 def backtest(runs: str, law: str, table: Table, **settings: Any) -> Answer:
     """Hold larger runs out, forecast them from the smaller ones, and count what the bands cover."""
     found = bs.backtest(table.read(runs, law), law, progress=at_a_terminal(), **settings)
-    return answer(
-        found, 0.9, {}, picture="misses", failed=not found.health["ok"].all(), left_out=found.left_out,
-        runs=found.runs.to_dict("records"), health=found.health.to_dict("records"), drift=found.drift.to_dict(),
-    )  # fmt: skip
+    rows, health = found.runs.to_dict("records"), found.health.to_dict("records")
+    about = {"runs": rows, "health": health, "drift": found.drift.to_dict(), "left_out": found.left_out}
+    by_cut, failed = found.table(by=["cut", "method"]), not found.health["ok"].all()
+    return answer(found, {}, also=by_cut, picture="misses", failed=failed, about=about)
 
 
 @verb(FIT, "evaluation.approaches.approaches", PROB, JSON, *PICTURE)
@@ -60,17 +61,16 @@ def approaches(fit: str, prob: float, **asked: Any) -> Answer:
     """N_opt by Chinchilla's three approaches: envelope, isoFLOP profiles, and the law of a fit."""
     opened = bs.open_fit(fit)
     found = opened.approaches(**asked)
-    return answer(
-        found, prob, {fit: opened}, picture="approaches",
-        differences=found.differences(prob).to_dict("records"), points=found.points.to_dict("records"),
-    )  # fmt: skip
+    further = {"differences": found.differences(prob), "points": found.points}
+    about = {name: table.to_dict("records") for name, table in further.items()}
+    return answer(found, {fit: opened}, prob, picture="approaches", about=about)
 
 
 def _opened(paths: Sequence[str], saved: Sequence[str]) -> "dict[str, Fit]":
     """Saved fits, by their laws' names where those tell them apart."""
     if len(saved) < len(paths):
         raise InputError("compare takes one table of runs, or saved fits (.nc); not both at once")
-    if of_table := [option for option in said() if option not in ("--refit", "--ahead", "--json")]:
+    if of_table := [option for name, option in said().items() if name not in ("refit", "ahead", "json")]:
         raise InputError(f"{of_table[0]} is for a table of runs; saved fits stay as they were made")
     return named_by_law({path: bs.open_fit(path) for path in saved})
 

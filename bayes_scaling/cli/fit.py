@@ -1,7 +1,6 @@
 """Verbs that fit and check: fit, fit-many, summary, diagnose."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -9,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import bayes_scaling as bs
-from bayes_scaling.cli.answer import Answer
+from bayes_scaling.cli.answer import Answer, answer
 from bayes_scaling.cli.options import COLUMNS, FILE, FIT, JSON, PROB, RUNS, output, verb
 from bayes_scaling.cli.values import Table, at_a_terminal
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayes_scaling.api import Fit
     from bayes_scaling.inference.diagnostics import Diagnosis
 
@@ -23,8 +24,7 @@ def fit(runs: str, law: str, table: Table, output: str, force: bool, prob: float
     """Fit a law to a table of training runs and save the posterior."""
     fitted = bs.fit(table.read(runs, law), law, progress=at_a_terminal(), **settings)
     fitted.save(output, force=force)
-    names = (*fitted.law.parameters, "sigma", *fitted.structure.global_priors)
-    found = _summarised(fitted, output, prob, names)
+    found = _summarised(fitted, output, prob, brief=True)
     return replace(found, text=f"{found.text}\n\nSaved as {output}.")
 
 
@@ -58,8 +58,8 @@ def fit_many(runs: tuple[str, ...], law: str, table: Table, **settings: Any) -> 
     said = [f"{name}: {note}" for name, note in wrong.items()]
     if wrong:
         said.append(f"{len(wrong)} of {len(rows)} tables have no fit to trust: {', '.join(wrong)}")
-    table = pd.DataFrame(rows).drop(columns="note")
-    return Answer(as_text(written(table)), {"fits": rows}, warnings=said, failed=bool(wrong))
+    brief = pd.DataFrame(rows).drop(columns="note")
+    return Answer(as_text(written(brief)), {"fits": rows}, warnings=said, failed=bool(wrong))
 
 
 @verb(FIT, "inference.summary.summary", JSON)
@@ -71,39 +71,37 @@ def summary(fit: str, prob: float) -> Answer:
 @verb(FIT, JSON)
 def diagnose(fit: str) -> Answer:
     """Whether a fit converged, and what its data could not tell."""
-    from bayes_scaling.reporting.tables import shown
-
     opened = bs.open_fit(fit)
     diagnosis = opened.diagnose()
-    return Answer(f"{_said(diagnosis)}\n\n{shown(diagnosis)}", _document(diagnosis), {fit: opened})
+    return answer(diagnosis, {fit: opened}, about=_figures(diagnosis))
 
 
-def _summarised(fit: "Fit", name: str, prob: float, quantities: Sequence[str] = ()) -> Answer:
-    """The law, the diagnosis, and the posterior of these quantities, or of all with their convergence."""
+def _summarised(fit: "Fit", name: str, prob: float, *, brief: bool = False) -> Answer:
+    """The law, the diagnosis, and the posterior."""
     from bayes_scaling.reporting.tables import as_text, written
 
     table, diagnosis, about = fit.summary(prob).reset_index(names="quantity"), fit.diagnose(), fit.provenance
+    sampled = f"sampled in {about['seconds']:.0f} s on {about['device']}"
+    said = [repr(fit.runs), f"{fit.law.name}: {fit.law.formula}; {sampled}", *diagnosis.sentences()]
+    shown = written(brief_summary(fit, table) if brief else table)
     document = {
         "fit": name,
         "law": fit.law.name,
         "prob": prob,
-        "diagnosis": _document(diagnosis),
+        "warnings": diagnosis.warnings,
+        "diagnosis": _figures(diagnosis),
         "summary": table.to_dict("records"),
         "provenance": about,
     }
-    if quantities:
-        wanted = table["quantity"].str.partition("[")[0].isin(quantities)
-        table = table[wanted].drop(columns=["r_hat", "ess_bulk", "ess_tail"])
-    sampled = f"sampled in {about['seconds']:.0f} s on {about['device']}"
-    head = f"{fit.runs!r}\n{fit.law.name}: {fit.law.formula}; {sampled}"
-    return Answer(f"{head}\n{_said(diagnosis)}\n\n{as_text(written(table))}", document, {name: fit})
+    return Answer("\n".join([*said, "", as_text(shown)]), document, {name: fit}, diagnosis.warnings)
 
 
-def _said(diagnosis: "Diagnosis") -> str:
-    """All that it says: what the data did not identify is what is asked here, and no warning beside it."""
-    verdict, *failures = diagnosis.sentences()
-    return "\n".join([f"{verdict}.", *(f"- {sentence}." for sentence in (*failures, *diagnosis.warnings))])
-
-
-def _document(diagnosis: "Diagnosis") -> dict[str, object]:
+def _figures(diagnosis: "Diagnosis") -> dict[str, object]:
     return {"ok": diagnosis.ok, **asdict(diagnosis)}
+
+
+def brief_summary(fit: "Fit", table: "pd.DataFrame") -> "pd.DataFrame":
+    """Of a summary the law's parameters and the noise, without their convergence."""
+    names = (*fit.law.parameters, "sigma", *fit.structure.global_priors)
+    wanted = table["quantity"].str.partition("[")[0].isin(names)
+    return table[wanted].drop(columns=["r_hat", "ess_bulk", "ess_tail"])

@@ -1,5 +1,6 @@
 """Verbs that forecast: predict, two-step."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,7 +10,8 @@ from bayes_scaling.cli.answer import Answer, answer
 from bayes_scaling.cli.options import FILE, FIT, JSON, PROB, verb
 
 if TYPE_CHECKING:
-    from bayes_scaling.api import Fit
+    import pandas as pd
+
     from bayes_scaling.forecast.forecast import Forecast
 
 BELOW = click.Option(
@@ -17,11 +19,17 @@ BELOW = click.Option(
 )
 
 
+HIDDEN = ("drifted", "flops")
+"""Columns of a forecast that only programs get."""
+
+
 @verb(FIT, "forecast.predict.predict", BELOW, PROB, JSON)
 def predict(fit: str, below: tuple[str, ...], prob: float, **point: Any) -> Answer:
     """The loss at other inputs: the law's, and that of one more training run."""
     opened = bs.open_fit(fit)
-    return _answer(opened.predict(**point), below, prob, {fit: opened}, fit=fit, law=opened.law.name)
+    forecast = opened.predict(**point)
+    table = probabilities_below(below, forecast, prob)
+    return answer(forecast, {fit: opened}, prob, table=table, hidden=HIDDEN)
 
 
 @verb(
@@ -31,15 +39,16 @@ def predict(fit: str, below: tuple[str, ...], prob: float, **point: Any) -> Answ
 )  # fmt: skip
 def two_step(loss: str, task: str, below: tuple[str, ...], prob: float, **point: Any) -> Answer:
     """A task from compute: a fit of the loss, then a fit of the task against that loss."""
-    fits = {loss: bs.open_fit(loss), task: bs.open_fit(task)}
-    forecast = bs.two_step(fits[loss], fits[task], **point)
-    return _answer(forecast, below, prob, fits, fit=loss, task=task, law=fits[task].law.name)
+    first, second = bs.open_fit(loss), bs.open_fit(task)
+    forecast = bs.two_step(first, second, **point)
+    table = probabilities_below(below, forecast, prob)
+    about = {"fit": loss, "task": task, "law": second.law.name}
+    return answer(forecast, {loss: first, task: second}, prob, table=table, hidden=HIDDEN, about=about)
 
 
-def _answer(
-    forecast: "Forecast", below: tuple[str, ...], prob: float, fits: "dict[str, Fit]", **about: str
-) -> Answer:
+def probabilities_below(losses: Sequence[str], forecast: "Forecast", prob: float = 0.9) -> "pd.DataFrame":
+    """The table of a forecast, with the probability of a loss of at most each of these."""
     table = forecast.table(prob)
-    for loss in below:
+    for loss in losses:
         table[f"prob below {loss}"] = forecast.prob_below(loss).transpose(..., "point").to_numpy().ravel()
-    return answer(forecast, prob, fits, table=table, hidden="drifted|flops", **about)
+    return table

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from typing import cast
 
 import click
 
@@ -22,13 +23,13 @@ from bayes_scaling.cli.signatures import signature
 from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
 
 VERBS = {
-    "Fit and check": {"fit": ("fit", "fit-many", "summary", "diagnose")},
-    "Forecast": {"forecast": ("predict", "two-step")},
-    "Plan": {"planning": ("allocate", "plan", "risk", "serve", "contrast", "exponents", "design")},
-    "Compare laws and back-test": {"evaluation": ("compare", "compare-pooling", "backtest", "approaches")},
-    "Show": {"reporting": ("report", "plot", "laws", "demo")},
+    "Fit and check": ("fit", ("fit", "fit-many", "summary", "diagnose")),
+    "Forecast": ("forecast", ("predict", "two-step")),
+    "Plan": ("planning", ("allocate", "plan", "risk", "serve", "contrast", "exponents", "design")),
+    "Compare laws and back-test": ("evaluation", ("compare", "compare-pooling", "backtest", "approaches")),
+    "Show": ("reporting", ("report", "plot", "laws", "demo")),
 }
-"""The verbs by the question that they answer, and the module of this folder that has them."""
+"""The question that verbs answer -> the module of this folder that has them, and the verbs."""
 
 
 class Verbs(click.Group):
@@ -37,23 +38,20 @@ class Verbs(click.Group):
     context_class = Context
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [verb for modules in VERBS.values() for verbs in modules.values() for verb in verbs]
+        return [verb for _, verbs in VERBS.values() for verb in verbs]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        for modules in VERBS.values():
-            for module, verbs in modules.items():
-                if cmd_name in verbs:
-                    found = getattr(import_module(f"bayes_scaling.cli.{module}"), cmd_name.replace("-", "_"))
-                    assert isinstance(found, click.Command)
-                    return found
+        for module, verbs in VERBS.values():
+            if cmd_name in verbs:
+                found = getattr(import_module(f"bayes_scaling.cli.{module}"), cmd_name.replace("-", "_"))
+                return cast(click.Command, found)
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for question, modules in VERBS.items():
+        for question, (module, verbs) in VERBS.items():
             with formatter.section(question):
-                for module, verbs in modules.items():
-                    about = ((verb, f"cli.{module}.{verb.replace('-', '_')}") for verb in verbs)
-                    formatter.write_dl([(verb, signature(function).summary) for verb, function in about])
+                names = {verb: f"cli.{module}.{verb.replace('-', '_')}" for verb in verbs}
+                formatter.write_dl([(verb, signature(name).summary) for verb, name in names.items()])
 
 
 @click.command(

@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +33,6 @@ FORCE = click.Option(["--force"], is_flag=True, help="Replace the output if it e
 PICTURE = (click.Option(["-o", "--output"], type=FILE, help="Also a picture: .png, .svg or .pdf."), FORCE)
 """Where a picture of the answer goes; the verb itself does not see them."""
 
-INPUT = click.Option(
-    ["--input"], multiple=True, metavar="NAME=VALUE", help="Another input of the law.",
-    callback=lambda _, __, given: values.inputs(given),
-)  # fmt: skip
-
 
 def output(help: str) -> tuple[click.Option, click.Option]:
     """Where a verb writes what it is for."""
@@ -47,7 +40,7 @@ def output(help: str) -> tuple[click.Option, click.Option]:
 
 
 def verb(
-    *sources: str | click.Parameter, skip: str = "", optional: bool = False
+    *sources: str | click.Parameter, skip: str = "", required: bool = True
 ) -> "Callable[[Callable[..., Answer]], Verb]":
     """Makes a verb of a function.
 
@@ -59,8 +52,8 @@ def verb(
         the first that has any.
     skip : str
         Arguments that this verb does not take.
-    optional : bool
-        Whether an argument that a function needs may be left out: the verb says then what is missing.
+    required : bool
+        Whether an argument without a default is an option that must be given.
     """
     read = [signature(source) for source in sources if isinstance(source, str)]
     words = {a.name: a for function in reversed(read) for a in function.arguments.values() if a.text}
@@ -71,13 +64,13 @@ def verb(
             parameters.append(source)
             continue
         for name, argument in signature(source).arguments.items():
-            if optional and argument.default is REQUIRED:
-                argument = replace(argument, default=None)
             if name not in seen and (option := _option(argument, words.get(name, argument))):
+                option.required = option.required and required
                 parameters.append(option)
-            seen.add(name)
+                seen.add(name)
     if "inputs" in (function.keywords for function in read):
-        parameters.append(INPUT)
+        about = "Another input of the law."
+        parameters.append(_repeated("--input", "NAME=VALUE", values.inputs, {}, help=about))
 
     def make(run: Callable[..., Answer]) -> Verb:
         return Verb(run.__name__.replace("_", "-"), callback=run, help=run.__doc__, params=parameters)
@@ -86,16 +79,16 @@ def verb(
 
 
 _SEVERAL: "dict[str, tuple[str, Callable[[Sequence[str], str], object]]]" = {
-    "Quantities": ("QUANTITY,...", lambda given, _: values.quantities(given)),
-    "Sequence[Quantity]": ("QUANTITY,...", lambda given, _: values.listed(given)),
-    "Sequence[str]": ("NAME,...", lambda given, _: values.listed(given)),
-    "tuple[str, str]": ("NAME,NAME", lambda given, _: values.listed(given)),
+    "Quantities": ("QUANTITY,...", values.quantities),
+    "Sequence[Quantity]": ("QUANTITY,...", values.listed),
+    "Sequence[str]": ("NAME,...", values.listed),
+    "tuple[str, str]": ("NAME,NAME", values.listed),
     "Sequence[tuple[Quantity, Quantity]]": ("N:D,...", values.models),
-    "tuple[Quantity, Quantity]": ("N:D", lambda given, option: values.models(given, option)[-1]),
-    "Pooling | Mapping[str, Pooling]": ("[PARAMETER=]KIND,...", lambda given, _: values.pooling(given)),
-    "Client": ("ADDRESS", lambda given, _: values.client(given[-1])),
+    "tuple[Quantity, Quantity]": ("N:D", values.model),
+    "Pooling | Mapping[str, Pooling]": ("[PARAMETER=]KIND,...", values.pooling),
+    "Client": ("ADDRESS", values.client),
 }
-"""Annotation -> what the option is followed by, and how what was given is read; the option may be repeated."""
+"""Annotation -> what the option is followed by, and how what is given is read; the option may be repeated."""
 
 _ONE: dict[str, Any] = {"Path": FILE, "str": str, "Quantity": str, "float": float, "int": int}
 """Member of an annotation -> the type of one value; the first that is there counts."""
@@ -104,22 +97,11 @@ _ONE: dict[str, Any] = {"Path": FILE, "str": str, "Quantity": str, "float": floa
 def _option(argument: Argument, words: Argument) -> click.Option | None:
     """The option for an argument; None for what only Python can give."""
     flag, members = f"--{argument.name.replace('_', '-')}", argument.annotation.split(" | ")
-    required = argument.default is REQUIRED
-    if "Any" in argument.annotation:  # TRANSITION
-        new = argument.annotation.replace("Any", "Quantity")
-        if new == "Quantity" and "sequence" in words.kind:
-            new = "Sequence[Quantity]" if words.kind.startswith("sequence") else "Quantities"
-        elif words.kind.startswith("(number"):
-            new = "tuple[Quantity, Quantity]"
-        elif new == "Quantity" and "number" not in words.kind:
-            new = "?"
-        argument = replace(argument, annotation=new)
-        members = new.split(" | ")
-    about: dict[str, Any] = {"help": words.text, "required": required}
-    if several := _SEVERAL.get(argument.annotation):
-        about |= {"metavar": several[0], "callback": partial(_read, several[1], argument.default)}
-        return click.Option([flag], multiple=True, **about)
-    if not required:
+    about: dict[str, Any] = {"help": words.text, "required": argument.default is REQUIRED}
+    if argument.annotation in _SEVERAL:
+        metavar, read = _SEVERAL[argument.annotation]
+        return _repeated(flag, metavar, read, argument.default, **about)
+    if not about["required"]:
         about["default"] = argument.default
     if members == ["bool"]:
         return click.Option([f"{flag}/--no-{flag[2:]}" if argument.default else flag], is_flag=True, **about)
@@ -134,14 +116,17 @@ def _option(argument: Argument, words: Argument) -> click.Option | None:
     return kind and click.Option([flag], type=kind, **about)
 
 
-def _read(
+def _repeated(
+    flag: str,
+    metavar: str,
     read: Callable[[Sequence[str], str], object],
-    default: object,
-    _: click.Context,
-    option: click.Parameter,
-    given: Any,
-) -> object:
-    return read(given, option.opts[0]) if given else default
+    default: object = None,
+    **about: Any,
+) -> click.Option:
+    def callback(_: click.Context, __: click.Parameter, given: Sequence[str]) -> object:
+        return read(given, flag) if given else default
+
+    return click.Option([flag], multiple=True, metavar=metavar, callback=callback, **about)
 
 
 class Verb(click.Command):
@@ -180,12 +165,10 @@ class Verb(click.Command):
         return answer.show(as_json=as_json)
 
 
-def said() -> list[str]:
-    """The options that stand on the command line, as they are written there."""
+def said() -> dict[str, str]:
+    """The options that stand on the command line: name -> as it is written there."""
     ctx = click.get_current_context()
-    return [
-        parameter.opts[-1]
-        for parameter in ctx.command.params
-        if isinstance(parameter, click.Option)
-        and ctx.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
-    ]
+    options = (parameter for parameter in ctx.command.params if isinstance(parameter, click.Option))
+    return {
+        o.name: o.opts[-1] for o in options if ctx.get_parameter_source(o.name) is ParameterSource.COMMANDLINE
+    }

@@ -23,51 +23,50 @@ HARDWARE = (
 def allocate(fit: str, prob: float, **asked: Any) -> Answer:
     """Compute-optimal params and tokens for some training budgets."""
     opened = bs.open_fit(fit)
-    return answer(opened.allocate(**asked), prob, {fit: opened}, hidden="interior|decades")
+    return answer(opened.allocate(**asked), {fit: opened}, prob, hidden=("interior", "decades"))
 
 
 @verb(FIT, *HARDWARE, "planning.plan.plan", PROB, JSON, *PICTURE)
-def plan(
-    fit: str, prob: float, accelerators: str | None, kind: str | None, time: str | None, utilisation: str,
-    peak: str | None, **asked: Any,
-) -> Answer:  # fmt: skip
+def plan(fit: str, prob: float, utilisation: str, **asked: Any) -> Answer:
     """What to train under real constraints: hardware and time, data at hand, caps, a target loss."""
-    hardware = None
-    if accelerators and kind and time:
-        shares = tuple(listed([utilisation]))
-        hardware = bs.Hardware(accelerators, kind, time, shares if len(shares) > 1 else shares[0], peak)
-    elif accelerators or kind or time or peak:
+    count, kind, time, peak = machine = [asked.pop(name) for name in ("accelerators", "kind", "time", "peak")]
+    if count and kind and time:
+        share: Any = utilisation if "," not in utilisation else tuple(listed([utilisation]))
+        asked["hardware"] = bs.Hardware(count, kind, time, share, peak)
+    elif any(machine):
         raise InputError("hardware is --accelerators, --kind and --time together, as in 1000 H100 '6 months'")
     opened = bs.open_fit(fit)
-    return answer(opened.plan(hardware=hardware, **asked), prob, {fit: opened}, picture="plan")
+    return answer(opened.plan(**asked), {fit: opened}, prob, picture="plan")
 
 
 @verb(FIT, "planning.risk.risk", PROB, JSON, *PICTURE)
 def risk(fit: str, prob: float, **asked: Any) -> Answer:
     """What a choice of N and D may cost, how flat the valley is, and the chance of a target."""
     opened = bs.open_fit(fit)
-    return answer(opened.risk(**asked), prob, {fit: opened}, picture="valley", hidden="expected regret")
+    return answer(opened.risk(**asked), {fit: opened}, prob, picture="valley", hidden=("expected regret",))
 
 
 @verb(FIT, "planning.serving.serve", PROB, JSON, *PICTURE)
 def serve(fit: str, prob: float, **asked: Any) -> Answer:
     """The best model when inference is paid for too."""
     opened = bs.open_fit(fit)
-    return answer(opened.serve(**asked), prob, {fit: opened}, picture="serving", hidden="answered")
+    return answer(opened.serve(**asked), {fit: opened}, prob, picture="serving", hidden=("answered",))
 
 
 @verb(FIT, "planning.contrast.contrast", PROB, JSON, *PICTURE)
 def contrast(fit: str, prob: float, **asked: Any) -> Answer:
     """Groups against groups: which is better at a scale, with what probability, and where curves cross."""
     opened = bs.open_fit(fit)
-    return answer(opened.contrast(**asked), prob, {fit: opened}, picture="contrast", hidden="prob crossing")
+    return answer(
+        opened.contrast(**asked), {fit: opened}, prob, picture="contrast", hidden=("prob crossing",)
+    )
 
 
 @verb(FIT, "planning.exponents.exponents", PROB, JSON, *PICTURE)
 def exponents(fit: str, prob: float, **asked: Any) -> Answer:
     """What the literature reads off exponents: intrinsic dimension, and what a doubling buys."""
     opened = bs.open_fit(fit)
-    return answer(opened.exponents(**asked), prob, {fit: opened}, picture="doublings")
+    return answer(opened.exponents(**asked), {fit: opened}, prob, picture="doublings")
 
 
 @verb(
@@ -80,7 +79,9 @@ def exponents(fit: str, prob: float, **asked: Any) -> Answer:
 def design(fit: str | None, budget: str, candidates: str | None, law: str, **goal: Any) -> Answer:
     """Which runs to train next, within a budget; without a fit, which to begin with."""
     if fit is None:
-        if needy := [option for option in said() if option not in ("--budget", "--law", "--json", "--force")]:
+        if needy := [
+            option for name, option in said().items() if name not in ("budget", "law", "json", "force")
+        ]:
             raise InputError(f"{needy[0]} needs a fit; without one, runs are laid out by a prior")
         return _grid(budget, law)
     if candidates is not None:
@@ -88,7 +89,7 @@ def design(fit: str | None, budget: str, candidates: str | None, law: str, **goa
 
         goal["candidates"], _ = read_file(candidates, text_columns=("group",))
     opened = bs.open_fit(fit)
-    return answer(opened.design(budget, **goal), 0.9, {fit: opened}, picture="design")
+    return answer(opened.design(budget, **goal), {fit: opened}, picture="design")
 
 
 def _grid(budget: str, law: str) -> Answer:

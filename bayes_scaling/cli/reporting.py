@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 import bayes_scaling as bs
 from bayes_scaling.cli.answer import Answer
-from bayes_scaling.cli.options import FILE, FIT, JSON, output, verb
+from bayes_scaling.cli.options import FILE, FIT, JSON, output, said, verb
 from bayes_scaling.cli.signatures import REQUIRED, signature
 from bayes_scaling.cli.values import at_a_terminal, listed, named_by_law
 from bayes_scaling.errors import InputError
@@ -31,21 +30,24 @@ def report(fit: str, output: str, comparison: tuple[str, ...], **asked: Any) -> 
 @verb(
     FIT, *output("The picture to write: .png, .svg or .pdf."),
     click.Option(["--kind"], type=click.Choice(list(KINDS)), default="extrapolation", help="What it shows."),
-    *KINDS.values(), skip="ax", optional=True,
+    *KINDS.values(),
+    required=False,
 )  # fmt: skip
 def plot(fit: str, output: str, kind: str, force: bool, **asked: Any) -> Answer:
     """One picture of a fit, as .png, .svg or .pdf; each kind takes options of its own."""
     from bayes_scaling.reporting.image_files import save_picture
 
-    source, takes = click.get_current_context().get_parameter_source, signature(KINDS[kind]).arguments
-    given = {name: value for name, value in asked.items() if source(name) is ParameterSource.COMMANDLINE}
-    for name in given.keys() - takes.keys():
-        raise InputError(f"--{name} is not for pictures of kind {kind}")
-    for name, argument in takes.items():
+    given = {name: option for name, option in said().items() if name in asked}
+    arguments = signature(KINDS[kind]).arguments
+    for name, option in given.items():
+        if name not in arguments:
+            raise InputError(f"{option} is not for pictures of kind {kind}")
+    for name, argument in arguments.items():
         if argument.default is REQUIRED and name in asked and name not in given:
             raise InputError(f"pictures of kind {kind} need --{name}")
     opened = bs.open_fit(fit)
-    save_picture(getattr(bs.plot, kind)(opened, **given), Path(output))
+    picture = getattr(bs.plot, kind)(opened, **{name: asked[name] for name in given})
+    save_picture(picture, Path(output))
     return Answer(f"Wrote {output}.", {}, {fit: opened})
 
 
@@ -77,5 +79,4 @@ def demo(output: str, **asked: Any) -> Answer:
     """Fit, forecast, plan, compare and report, on the embedded sweep of small models."""
     from bayes_scaling.cli.demo import demo as run
 
-    shown = run(output, progress=at_a_terminal(), **asked)
-    return Answer(str(shown), shown.document, shown.comparison.fits)
+    return run(output, progress=at_a_terminal(), **asked)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import bayes_scaling as bs
 from bayes_scaling.cli.signatures import signature
@@ -14,15 +14,14 @@ if TYPE_CHECKING:
 
     from bayes_scaling.api import Fit
     from bayes_scaling.data.runs import Runs
-    from bayes_scaling.model.structure import Pooling
 
 
-def listed(given: Sequence[str]) -> list[str]:
+def listed(given: Sequence[str], _: str = "") -> list[str]:
     """Values of an option that may be repeated, or hold several with commas between."""
     return [part.strip() for text in given for part in text.split(",")]
 
 
-def quantities(given: Sequence[str]) -> list[str] | str:
+def quantities(given: Sequence[str], _: str = "") -> list[str] | str:
     """One quantity, or several."""
     found = listed(given)
     return found if len(found) > 1 else found[0]
@@ -41,25 +40,29 @@ def pairs(given: Sequence[str], option: str) -> dict[str, str]:
     return found
 
 
-def inputs(given: Sequence[str]) -> dict[str, list[str] | str]:
+def inputs(given: Sequence[str], option: str) -> dict[str, list[str] | str]:
     """Further inputs of a law, by name."""
-    return {name: quantities([value]) for name, value in pairs(given, "--input").items()}
+    return {name: quantities([value]) for name, value in pairs(given, option).items()}
 
 
-def pooling(given: Sequence[str]) -> "Pooling | dict[str, Pooling]":
+def pooling(given: Sequence[str], option: str) -> str | dict[str, str]:
     """One kind for all, or a kind by parameter."""
     kinds = listed(given)
-    found = kinds[0] if len(kinds) == 1 and "=" not in kinds[0] else pairs(kinds, "--pooling")
-    return cast("Pooling | dict[str, Pooling]", found)  # a kind that is not there is told by the fit
+    return kinds[0] if len(kinds) == 1 and "=" not in kinds[0] else pairs(kinds, option)
 
 
 def models(given: Sequence[str], option: str) -> list[tuple[str, str]]:
     """Parameters and tokens of models, each given as params:tokens."""
-    pairs = [text.partition(":") for text in listed(given)]
-    for params, colon, _ in pairs:
+    found = [text.partition(":") for text in listed(given)]
+    for params, colon, _ in found:
         if not colon:
             raise InputError(f"{option} {params!r} is not of the form params:tokens, such as 100B:2T")
-    return [(params, tokens) for params, _, tokens in pairs]
+    return [(params, tokens) for params, _, tokens in found]
+
+
+def model(given: Sequence[str], option: str) -> tuple[str, str]:
+    """Parameters and tokens of one model."""
+    return models(given, option)[-1]
 
 
 @dataclass(frozen=True)
@@ -94,13 +97,13 @@ def named_by_law(fits: "Mapping[str, Fit]") -> "dict[str, Fit]":
     return by_law if len(by_law) == len(fits) else dict(fits)
 
 
-def client(address: str) -> "Client":
+def client(given: Sequence[str], option: str) -> "Client":
     """A client of the Dask cluster whose scheduler has this address."""
     try:
         from distributed import Client
     except ImportError:
-        raise InputError("--client needs Dask: pip install 'bayes_scaling[cluster]'") from None
-    return Client(address)
+        raise InputError(f"{option} needs Dask: pip install 'bayes_scaling[cluster]'") from None
+    return Client(given[-1])  # type: ignore[no-untyped-call]
 
 
 def at_a_terminal() -> bool:

@@ -14,10 +14,9 @@ CSV = "params,tokens,loss\n1e8,2e9,3.4\n2e8,4e9,3.1\n4e8,8e9,2.9\n"
 def test_summary_and_diagnose_agree_with_python(answers, run, pile, pile_fit):
     document = answers("summary", pile)
     assert document["summary"] == as_json(pile_fit.summary().reset_index(names="quantity").to_dict("records"))
-    code, out, err = run("diagnose", pile, "--json")
-    assert (code, err) == (0, "")
-    diagnosis = json.loads(out)
-    assert diagnosis == document["diagnosis"]
+    diagnosis = answers("diagnose", pile)
+    assert diagnosis.items() >= document["diagnosis"].items()
+    assert diagnosis["sentences"] == pile_fit.diagnose().sentences()
     assert (diagnosis["ok"], diagnosis["ess_bulk"]) == (True, pile_fit.diagnose().ess_bulk)
     _, out, _ = run("summary", pile)
     assert "E[cerebras]" in out
@@ -27,7 +26,7 @@ def test_summary_and_diagnose_agree_with_python(answers, run, pile, pile_fit):
 
 def test_fit_saves_and_prints(run, table, sampled, single_fit):
     code, out, err = run("fit", table, "-o", "fit.nc")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "".join(f"warning: {said}\n" for said in single_fit.diagnose().warnings))
     assert "The chains converged" in out
     assert "sigma" in out
     assert out.endswith("\nSaved as fit.nc.\n")
@@ -93,8 +92,9 @@ def test_warnings_of_a_table_are_sentences_on_stderr(run, tmp_path, sampled):
     (tmp_path / "runs.csv").write_text(CSV + "1e8,2e9,3.4\n")
     code, out, err = run("fit", "runs.csv", "-o", "fit.nc", "--json")
     assert code == 0
-    assert err.startswith("warning: runs.csv: ")
-    assert err.count("\n") == 1
+    of_table, *of_fit = err.splitlines()
+    assert of_table.startswith("warning: runs.csv: ")
+    assert of_fit == [f"warning: {said}" for said in json.loads(out)["warnings"]]
     assert json.loads(out)["fit"] == "fit.nc"
 
 
@@ -102,9 +102,9 @@ def test_a_failed_diagnosis_is_loud_and_exits_with_1(run, table, sampled, judged
     judged("the chains disagree", "too few draws")
     code, out, err = run("fit", table, "-o", "fit.nc", "--json")
     assert code == 1
-    assert err == (
+    assert err.splitlines()[-1] == (
         "DO NOT TRUST THESE NUMBERS: fit.nc failed its diagnosis: the chains disagree "
-        "(and 1 more: see `bayes-scaling diagnose`)\n"
+        "(and 1 more: see `bayes-scaling diagnose`)"
     )
     assert json.loads(out)["diagnosis"]["failures"] == ["the chains disagree", "too few draws"]
     assert bs.open_fit("fit.nc").law.name == "chinchilla"

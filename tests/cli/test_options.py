@@ -18,8 +18,9 @@ from bayes_scaling.planning.exponents import exponents
 from bayes_scaling.planning.plan import plan
 from bayes_scaling.planning.risk import risk
 from bayes_scaling.planning.serving import serve
+from bayes_scaling.reporting.plot import KINDS
 
-EVERY_VERB = [verb for modules in VERBS.values() for verbs in modules.values() for verb in verbs]
+EVERY_VERB = [verb for _, names in VERBS.values() for verb in names]
 PICTURE = {"output", "force"}
 COLUMNS = {"column", "inputs"}
 TOP = click.Context(verbs, **verbs.context_settings)
@@ -116,11 +117,10 @@ def test_words_are_those_of_the_docstring():
     assert words["pooling"].annotation == "Pooling | Mapping[str, Pooling]"
 
 
-def test_every_picture_of_a_fit_has_a_kind_and_its_arguments_are_options():
+def test_every_picture_of_a_fit_is_a_kind_with_its_arguments_as_options():
     options = {parameter.name: parameter for parameter in command("plot").params}
-    assert set(options["kind"].type.choices) == set(bs.plot.KINDS)
-    arguments = {
-        name for kind in bs.plot.KINDS for name in inspect.signature(getattr(bs.plot, kind)).parameters
-    }
-    assert options.keys() == (arguments - {"ax"}) | {"kind", "output", "force"}
+    assert options["kind"].type.choices == tuple(KINDS)
+    arguments = arguments_of(*(getattr(bs.plot, kind) for kind in KINDS))
+    assert options.keys() - arguments.keys() == {"output", "force", "kind"}
+    assert arguments.keys() - options.keys() == {"ax"}
     assert [name for name, option in options.items() if option.required] == ["fit", "output"]
