@@ -1,11 +1,14 @@
 """Simulated tables and short fits, for tests."""
 
+import dataclasses
+import re
 import warnings
 from contextlib import contextmanager
 from unittest import mock
 
 import numpy as np
 import pandas as pd
+import pytest
 
 import bayes_scaling as bs
 
@@ -111,3 +114,24 @@ def instant_sampling(chains=2, draws=30):
 
     with mock.patch.multiple(module, sample=sample, sample_many=sample_many):
         yield
+
+
+def refuses(message):
+    """That this `InputError` is raised, word for word."""
+    return pytest.raises(bs.InputError, match=f"^{re.escape(message)}$")
+
+
+def with_posterior(fit, stats=None, **variables):
+    """The fit with some draws replaced: values of shape (chain, draw)."""
+    tree = fit.tree.copy()
+    posterior = tree["posterior"].to_dataset()
+    tree["posterior"] = posterior.assign({k: posterior[k].copy(data=v) for k, v in variables.items()})
+    if stats:
+        before = tree["sample_stats"].to_dataset()
+        tree["sample_stats"] = before.assign({k: before[k].copy(data=v) for k, v in stats.items()})
+    return dataclasses.replace(fit, tree=tree)
+
+
+def change(energy):
+    """The change of each draw's energy from the draw before."""
+    return np.diff(energy, axis=1, prepend=np.nan)

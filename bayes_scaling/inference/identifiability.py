@@ -1,4 +1,4 @@
-"""What a table cannot tell about a law, before anything is sampled and after, in sentences."""
+"""What a table does not identify of a law, before anything is sampled and after, in sentences."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -26,7 +26,7 @@ POOR_FIT = 0.03
 
 
 def unidentified(runs: "Runs", law: Law, noise: "NoiseModel") -> list[str]:
-    """What a table cannot tell about a law's parameters, or a noise about its rows, before anything is sampled."""
+    """What a table does not identify of a law's parameters, or a noise of its rows, before anything is sampled."""
     found: list[str] = []
     if runs.n_configurations < len(law.parameters):
         found.append(

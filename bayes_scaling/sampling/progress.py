@@ -33,7 +33,7 @@ def progress_bar(progress: "bool | Report", description: str = "") -> Iterator[R
             label = f"{description} {phase}".strip()
             if label not in tasks:
                 tasks[label] = bar.add_task(label, total=total)
-            # The warm-up may end early: what follows it closes its bar.
+            # The warm-up may end early: the next phase closes its bar.
             for other, task in tasks.items():
                 if other != label:
                     bar.update(task, completed=bar.tasks[task].total)

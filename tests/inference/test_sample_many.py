@@ -158,12 +158,13 @@ def test_two_files_of_one_name_are_refused(tmp_path):
 
 
 def test_fits_that_fail_their_diagnosis_are_named_at_the_end(tables):
-    with pytest.warns(bs.DoubtfulFitWarning, match="1 of 1 fits failed their diagnosis: small"):
+    with pytest.warns(bs.DoubtfulFitWarning, match="1 of 1 fits failed their diagnosis: small") as caught:
         list(bs.fit_many({"small": tables["small"]}, **{**SMALL, "draws": 10}))
+    assert caught[0].filename == __file__, "the warning points at the caller"
 
 
 def test_side_by_side_gives_the_posterior_of_threads(tables, outcomes):
-    """Other programs round otherwise, and chains soon part: the posteriors agree, not the draws."""
+    """Other programs end in other last digits, and chains soon part: the posteriors agree, not the draws."""
     came = {o.name: o for o in quietly(tables, parallel="vectorised", draws=400)}
     for name, outcome in came.items():
         assert "chains vectorised" in outcome.fit.provenance["device"]

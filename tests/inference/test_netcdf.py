@@ -1,24 +1,16 @@
-"""Fits as files, and what `fit` says about tables that cannot tell much."""
+"""Posteriors as files: written whole, opened as they were, and refused in a sentence."""
 
-import dataclasses
 import json
 import os
 import re
-import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import quiet_fit, simulated_runs, table
+from helpers import quiet_fit, refuses, table
 
 import bayes_scaling as bs
-from bayes_scaling import DoubtfulFitWarning, InputError, LogNormal, Noise, Normal
-from bayes_scaling.inference.identifiability import unidentified
-from bayes_scaling.model.noise import as_noise
-
-
-def refuses(message):
-    return pytest.raises(InputError, match=f"^{re.escape(message)}$")
+from bayes_scaling import InputError, LogNormal, Noise, Normal
 
 
 class TestRoundTrip:
@@ -121,12 +113,12 @@ class TestSaving:
         assert [p.name for p in tmp_path.iterdir()] == ["fit.nc"]
 
     def test_replaces_it_at_once_and_never_writes_into_it(self, single_fit, tmp_path):
-        """Whoever holds the old file open, here by another name, keeps the whole of it."""
-        path, held = tmp_path / "fit.nc", tmp_path / "held"
+        """Whoever has the old file open, here by another name, keeps the whole of it."""
+        path, opened = tmp_path / "fit.nc", tmp_path / "opened"
         path.write_bytes(b"years of work")
-        os.link(path, held)
+        os.link(path, opened)
         single_fit.save(path, force=True)
-        assert held.read_bytes() == b"years of work"
+        assert opened.read_bytes() == b"years of work"
 
     def test_replaces_it_when_forced(self, single_fit, tmp_path):
         path = tmp_path / "fit.nc"
@@ -206,139 +198,3 @@ class TestOpening:
             f"{path}: unknown law 'my_law': the laws are {laws}; define it with @law before opening the file"
         ):
             bs.open_fit(path)
-
-
-FLAWS = {
-    "few": (
-        lambda rows: rows.iloc[:4],
-        "4 configurations for the 5 parameters of law 'chinchilla': "
-        "what they do not identify comes from the priors",
-    ),
-    "one D": (
-        lambda rows: rows.assign(tokens=3e11),
-        "all runs share one value of tokens (300B): B and beta are known only from the prior",
-    ),
-    "one N": (
-        lambda rows: rows.assign(params=1e9),
-        "all runs share one value of params (1B): A and alpha are known only from the prior",
-    ),
-    "collinear": (
-        lambda rows: rows.assign(tokens=20 * rows["params"]),
-        "params and tokens move together (correlation 1.00 of their logarithms): "
-        "only the prior keeps their terms apart",
-    ),
-    "lonely group": (
-        lambda rows: rows.assign(group=["a"] * 11 + ["b"]),
-        "group 'b' has one run: its parameters come from the other groups",
-    ),
-}
-"""What makes a table unfit to tell, and the sentence about it."""
-
-
-class TestDoubts:
-    """Each table has one flaw; it is told of before anything is sampled, so here it ends the fit."""
-
-    def rows(self, **columns):
-        rng = np.random.default_rng(3)
-        n = {"params": 10 ** rng.uniform(8, 10, 12), "tokens": 10 ** rng.uniform(9, 11, 12)} | columns
-        rows = pd.DataFrame(n)
-        rows["loss"] = 1.7 + 0.4 * (rows["params"] / 1e9) ** -0.3 + 0.3 * (rows["tokens"] / 1e10) ** -0.3
-        return rows
-
-    @pytest.mark.parametrize("flaw", FLAWS)
-    def test_a_table_that_cannot_tell_is_warned_of(self, flaw):
-        change, message = FLAWS[flaw]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", bs.DoubtfulInputWarning)
-            runs = bs.load_runs(change(self.rows()))
-        assert unidentified(runs, bs.LAWS["chinchilla"], Noise()) == [message]
-        with pytest.raises(DoubtfulFitWarning, match=f"^{re.escape(message)}$"):
-            bs.fit(runs, "chinchilla")
-
-    def test_a_table_without_flaws_is_not(self):
-        assert unidentified(bs.load_runs(self.rows()), bs.LAWS["chinchilla"], Noise()) == []
-
-    @pytest.mark.parametrize(
-        ("law", "noise", "what"),
-        [
-            ("power_floor", "undertuned", "noise 'undertuned' takes"),
-            ("task_of_compute", None, "law 'task_of_compute' takes"),
-            ("power_floor", None, None),
-            ("power_floor", "curve", None),
-        ],
-    )
-    def test_checkpoints_that_count_as_runs_are_warned_of(self, law, noise, what):
-        rows = self.rows(trajectory=["a"] * 5 + ["b"] * 5 + [None] * 2)
-        runs = bs.load_runs(rows.assign(loss=rows["loss"] / 10, flops=6 * rows["params"] * rows["tokens"]))
-        said = unidentified(runs, bs.LAWS[law], as_noise(noise, bs.LAWS[law].response))
-        assert [doubt.split(" 10 checkpoints of 2 trajectories")[0] for doubt in said] == [what] * bool(what)
-
-
-class TestFitting:
-    def test_chains_that_have_not_converged_are_warned_of(self, single_fit):
-        with pytest.warns(DoubtfulFitWarning) as caught:
-            bs.fit(single_fit.runs, draws=10, chains=2, max_warmup=100, seed=1)
-        said = [str(warning.message) for warning in caught]
-        assert any(
-            re.fullmatch(r"\w+ has only \d+ effective draws \(at least 400 wanted\): draw more", s)
-            for s in said
-        )
-        assert all(warning.filename == __file__ for warning in caught), "the warning points at the caller"
-
-    def test_a_group_is_a_column(self, single_fit):
-        message = (
-            "cannot group simulated by 'corpus': there is no such column; choose one of params, tokens, loss."
-        )
-        with refuses(message):
-            bs.fit(single_fit.runs, group="corpus")
-
-    def test_no_group_may_be_called_new(self, truth):
-        runs = table(truth, n=12).assign(group=["old", "new"] * 6)
-        with refuses(
-            "the table has a group called 'new', the word for a group not seen yet; give it another label"
-        ):
-            bs.fit(runs, "chinchilla")
-
-    @pytest.mark.parametrize("name", ["draws", "chains", "max_warmup"])
-    def test_less_than_one_draw_is_refused(self, single_fit, name):
-        with refuses(f"{name} is 0; expected a whole number from 1 on"):
-            bs.fit(single_fit.runs, **{name: 0})
-
-    def test_an_unknown_law_noise_or_prior_is_refused(self, single_fit):
-        laws = ", ".join(sorted(bs.LAWS))
-        with refuses(f"unknown law 'kaplam': did you mean 'kaplan'? the laws are {laws}"):
-            bs.fit(single_fit.runs, law="kaplam")
-        with refuses(
-            "unknown noise 'loud'; expected 'constant', 'curve', 'flops', 'params', 'tokens', 'undertuned' or a Noise"
-        ):
-            bs.fit(single_fit.runs, noise="loud")
-        with refuses("law 'chinchilla' has no parameter 'k'; its parameters are E, A, B, alpha, beta"):
-            bs.fit(single_fit.runs, "chinchilla", priors={"k": LogNormal(1.0, 1.0)})
-
-    def test_provenance_says_how_to_do_it_again(self, single_fit):
-        p = single_fit.provenance
-        assert (p["law"], p["seed"], p["draws"], p["chains"]) == ("chinchilla", 3, 250, 4)
-        assert p["versions"]["bayes-scaling"] == bs.__version__
-
-    def test_a_fit_shows_itself_in_a_line(self, single_fit):
-        assert repr(single_fit) == f"Fit(chinchilla on {single_fit.runs!r})"
-
-    def test_another_column_can_be_the_group(self, truth):
-        runs = table(truth, n=12).assign(corpus=["a"] * 11 + ["b"])
-        with pytest.raises(DoubtfulFitWarning, match="group 'b' has one run"):
-            bs.fit(runs, group="corpus")
-
-    def test_a_pooled_fit_answers_for_each_of_its_groups(self, single_fit, truth):
-        """Complete pooling leaves the posterior of a single group, whatever the groups of the table."""
-        runs = bs.load_runs(table(truth).assign(group=["a", "b", "c"] * 20))
-        pooled = dataclasses.replace(single_fit, runs=runs)
-        assert not pooled.hierarchical
-        here, there = pooled.predict(1e9, 1e10, group="b").mean, single_fit.predict(1e9, 1e10).mean
-        np.testing.assert_array_equal(here, there)
-        with refuses("no group 'd' in this fit; its groups are a, b, c, or 'new'"):
-            pooled.predict(1e9, 1e10, group="d")
-
-
-def test_runs_from_a_frame_and_from_runs_are_the_same(truth):
-    one, other = bs.load_runs(table(truth)), simulated_runs(truth)
-    np.testing.assert_array_equal(one.loss, other.loss)
