@@ -51,7 +51,8 @@ class TestFitting:
         with refuses(f"unknown law 'kaplam': did you mean 'kaplan'? the laws are {laws}"):
             bs.fit(single_fit.runs, law="kaplam")
         with refuses(
-            "unknown noise 'loud'; expected 'constant', 'curve', 'flops', 'params', 'tokens', 'undertuned' or a Noise"
+            "unknown noise 'loud'; expected 'constant', 'curve', 'flops', 'params', 'tokens', 'undertuned', 'shares' "
+            "or a Noise"
         ):
             bs.fit(single_fit.runs, noise="loud")
         with refuses("law 'chinchilla' has no parameter 'k'; its parameters are E, A, B, alpha, beta"):
