@@ -1,0 +1,78 @@
+"""Which parameters differ between groups, and what sharing one costs."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_scaling as bs
+from bayes_scaling import InputError
+from bayes_scaling.evaluation import compare_pooling as pooling
+from bayes_scaling.evaluation.compare_pooling import judged, structures
+
+
+def test_structures_share_or_free_one_at_a_time():
+    poolings = structures(bs.LAWS["chinchilla"])
+    assert len(poolings) == 2 + 2 + 5 + 5
+    assert {k for k, v in poolings["offsets differ"].items() if v == "partial"} == {
+        "E",
+        "A",
+        "B",
+        "sigma",
+    }
+    assert {k for k, v in poolings["all but E"].items() if v == "complete"} == {"E"}
+    assert {pooling["sigma"] for pooling in poolings.values()} == {"partial"}
+
+
+def test_verdicts_follow_the_differences():
+    """Only E matters: whatever frees it wins a nat a configuration, and slopes cost a little."""
+    rng = np.random.default_rng(1)
+    law = bs.LAWS["chinchilla"]
+    columns = {}
+    for name, pools in structures(law).items():
+        gain = 1.0 * (pools["E"] == "partial") - 0.01 * (pools["alpha"] == "partial")
+        columns[name] = gain + 0.05 * rng.standard_normal(60)
+    comparison = SimpleNamespace(pointwise=pd.DataFrame(columns), fits=columns)
+    found = judged(comparison, law)
+    assert found.parameters["verdict"].to_dict() == {
+        "E": "differs", **dict.fromkeys(("A", "B", "alpha", "beta"), "no sign that it differs"),
+    }  # fmt: skip
+    assert found.parameters.loc["E", "needed"] == pytest.approx(60, abs=1)
+    gap = columns["all differ"] - columns["all but E"]
+    assert found.parameters.loc["E", "needed se"] == pytest.approx(np.std(gap, ddof=1) * np.sqrt(60))
+    assert found.sentences()[0].startswith("the groups differ")
+    assert "can share the same slopes" in found.sentences()[1]
+    assert "also need different offsets" in found.sentences()[2]
+
+
+def test_where_parameters_take_each_others_place_neither_is_cleared():
+    rng = np.random.default_rng(2)
+    law = bs.LAWS["chinchilla"]
+    columns = {
+        name: ("partial" in (pools["A"], pools["B"])) + 0.02 * rng.standard_normal(60)
+        for name, pools in structures(law).items()
+    }
+    verdicts = judged(SimpleNamespace(pointwise=pd.DataFrame(columns), fits=columns), law).parameters[
+        "verdict"
+    ]
+    assert verdicts["A"] == verdicts["B"] == "differs, or another in its place"
+    assert verdicts["E"] == "no sign that it differs"
+
+
+def test_a_fit_asks_it_of_its_own_runs_and_law(pile_fit, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(
+        pooling, "compare_pooling", lambda runs, law, **options: asked.update(options, law=law)
+    )
+    pile_fit.compare_pooling(draws=50)
+    assert (asked["law"], asked["sampler"].draws, asked["sampler"].chains) == (
+        pile_fit.law,
+        50,
+        pile_fit.provenance["chains"],
+    )
+
+
+def test_one_group_is_refused(single_fit):
+    with pytest.raises(InputError, match="has one group; differences between groups need two or more"):
+        bs.compare_pooling(single_fit.runs)

@@ -1,0 +1,80 @@
+"""Exponents of the law, the dimension read off them, doublings, and scale-free weights."""
+
+import numpy as np
+import pytest
+from helpers import instant_fit, table_of
+
+import bayes_scaling as bs
+from bayes_scaling import InputError
+from bayes_scaling.planning.exponents import scale_free_weights
+from bayes_scaling.planning.loss_surface import LossSurface
+
+
+def test_dimension_and_doubling(single_fit):
+    found = single_fit.exponents("10B", "200B")
+    draws = single_fit.draws()
+    np.testing.assert_allclose(found.dimension["params"], 4 / draws["alpha"])
+    a, b = draws["alpha"], draws["beta"]
+    np.testing.assert_allclose(found.exponents["flops"], a * b / (a + b))
+    surface = LossSurface(single_fit, drift=False)
+    np.testing.assert_allclose(found.doubling["tokens"], surface.law(1e10, 2e11) - surface.law(1e10, 4e11))
+    best = single_fit.allocate([1.2e22, 2.4e22]).loss
+    np.testing.assert_allclose(found.doubling["flops"], -best.diff("point").squeeze("point"), atol=1e-12)
+
+
+def test_the_exponent_of_compute_is_that_of_the_reducible_loss(single_fit):
+    best = single_fit.allocate([1e22, 1e24]).loss - single_fit.draws()["E"]
+    slope = -np.log(best.isel(point=1) / best.isel(point=0)) / np.log(100)
+    np.testing.assert_allclose(single_fit.exponents().exponents["flops"], slope, rtol=1e-9)
+
+
+@pytest.mark.parametrize("law", ["skaling", "kaplan", "rosenfeld", "muennighoff", "step_law"])
+def test_are_the_slopes_of_the_laws_own_curves(law):
+    """By ratios of the law over one percent of N, of D, and of C along its best splits."""
+    family = bs.LAWS[law]
+    medians = {name: p.forward(p.location) for name, p in family.priors.items()}
+    runs = bs.load_runs(table_of(family, medians), inputs=family.columns)
+    fit = instant_fit(runs, law)
+    chosen = {"lr": 1.0, "batch": 1.0} if law == "step_law" else {}
+    found = fit.exponents("10B", "200B", **chosen)
+    draws, ref = fit.draws(), fit.reference
+    p = {name: draws[name] for name in family.parameters}
+
+    def loss(n, d):
+        best = dict(zip(("lr", "batch"), bs.laws.best_recipe(n, d, **p), strict=True)) if chosen else {}
+        at = {"N": n, "D": d, "U": d} | best
+        return family(*(at[x] for x in family.inputs), **p)
+
+    floor, endless, near = loss(1e90, 1e90), 1e90, np.exp([-0.005, 0.005])
+    n, d = 1e10 / ref["params"], 2e11 / ref["tokens"]
+    ratios = {
+        "params": [loss(n * h, endless) - floor for h in near],
+        "tokens": [loss(endless, d * h) - floor for h in near],
+    }
+    for name, (low, high) in ratios.items():
+        np.testing.assert_allclose(found.exponents[name], -np.log(high / low) / 0.01, atol=1e-3)
+    a, b = found.exponents["params"], found.exponents["tokens"]
+    if law != "rosenfeld":
+        np.testing.assert_allclose(found.exponents["flops"], a * b / (a + b), atol=1e-6)
+
+
+def test_of_a_law_whose_loss_is_no_power_are_refused():
+    family = bs.LAWS["farseer"]
+    medians = {name: p.forward(p.location) for name, p in family.priors.items()}
+    fit = instant_fit(bs.load_runs(table_of(family, medians)), "farseer")
+    with pytest.raises(InputError, match="does not fall as a power of any input"):
+        fit.exponents()
+
+
+def test_weights_keep_losses_in_proportion():
+    at = {"text": 0.1, "code": 0.3}
+    weights = scale_free_weights(at, 1e3)
+    assert sum(weights.values()) == pytest.approx(1)
+    losses = {name: weights[name] * 1e3**-value for name, value in at.items()}
+    assert losses["text"] == pytest.approx(losses["code"])
+    assert scale_free_weights(at, 1) == {"text": 0.5, "code": 0.5}
+
+
+def test_sentences_and_table(pile_fit):
+    found = pile_fit.exponents()
+    assert len(found.sentences()) == len(found.table()) == 3 * (3 + 2 + 3)
