@@ -103,7 +103,7 @@ def client(given: Sequence[str], option: str) -> "Client":
         from distributed import Client
     except ImportError:
         raise InputError(f"{option} needs Dask: pip install 'bayes_scaling[cluster]'") from None
-    return Client(given[-1])  # type: ignore[no-untyped-call]
+    return Client(given[-1])
 
 
 def at_a_terminal() -> bool:

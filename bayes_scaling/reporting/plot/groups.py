@@ -33,7 +33,8 @@ def look_of(i: int) -> Look:
 
 def largest_group(fit: "Posterior") -> str:
     """The group whose largest run took the most compute."""
-    return fit.groups[fit.runs.group_index[np.argmax(fit.runs.scale)]]
+    largest = int(np.argmax(fit.runs.scale))
+    return fit.groups[int(fit.runs.group_index[largest])]
 
 
 def of_group(fit: "Posterior", group: str) -> str:
