@@ -2,7 +2,7 @@
 # # How much to trust an extrapolation
 #
 # The question: **what loss will a model of 100B parameters reach on 2T tokens**, and how wrong may the answer be?
-# All runs in the table are smaller and saw less data. So this is about four layers of doubt, from the one that
+# All runs in the table are smaller and saw less data. So this is about four layers of uncertainty, from the one that
 # the posterior knows well to the one that it cannot know.
 
 # %%

@@ -226,8 +226,8 @@ for what in ("params", "tokens", "tokens_per_param"):
     (low, high), middle = (format_quantity(x, 2) for x in plan.interval(0.9, what)), format_quantity(plan.median(what), 2)
     print(f"optimal {what}: {middle}, 90% between {low} and {high}")
 print(f"the budget is {float(plan.decades_beyond[0]):.1f} powers of ten beyond the largest run")
-for doubt in plan.warnings:
-    print(doubt)
+for warning in plan.warnings:
+    print(warning)
 
 # %%
 _ = bs.plot.allocation(fit, to="1e14", group="python")

@@ -80,7 +80,7 @@ print(contrast)
 
 # %% [markdown]
 # ## Which runs next?
-# The doubt about N_opt is what these suites leave open, because few of their runs lie off the beaten ratios. A batch of small runs, chosen by how much each is expected to
+# The uncertainty of N_opt is what these suites leave open, because few of their runs lie off the beaten ratios. A batch of small runs, chosen by how much each is expected to
 # take away of it, beside one isoFLOP profile of the same cost:
 
 # %%
@@ -96,6 +96,6 @@ now, after = design.regret
 print(f"{now:.2%} now, {after:.2%} after a batch of {design.cost:.1e} FLOPs")
 
 # %% [markdown]
-# **What was learnt:** a plan is a distribution and one choice; the valley says what the doubt about N costs; the drift,
-# and not N, decides whether a target is reached far beyond the data; and where the doubt is worth money, `design` says
+# **What was learnt:** a plan is a distribution and one choice; the valley says what the uncertainty of N costs; the drift,
+# and not N, decides whether a target is reached far beyond the data; and where the uncertainty is worth money, `design` says
 # which runs remove it.
