@@ -210,7 +210,7 @@ def test_the_command_line_takes_them_by_name(tmp_path, monkeypatch, capsys):
     assert main(["fit", "curve.csv", "--law", "m1:steps", "-o", "fit.nc", *sampling]) in (0, 1)
     assert "power_law:steps" in capsys.readouterr().out
     main(["predict", "fit.nc", "--input", "steps=1k", "--json"])
-    [row] = json.loads(capsys.readouterr().out)["forecast"]
+    [row] = json.loads(capsys.readouterr().out)["table"]
     truth = bs.LAWS["power_law"](1000.0, **medians(bs.LAWS["power_law"]))
     assert row["steps"] == 1000
     assert row["new_run 90% lower"] < truth < row["new_run 90% upper"]
