@@ -49,21 +49,6 @@ def comparison(pile_fit):
     return Comparison({"chinchilla": pile_fit}, table, *(pd.DataFrame() for _ in range(3)))
 
 
-@pytest.fixture(scope="module")
-def compute_fit(single_fit):
-    """A fit of a law of compute alone, with the draws of another."""
-    names = ("E", "A", "alpha")
-    law = bs.Law(
-        "compute",
-        lambda C, *, E, A, alpha: E + A * C**-alpha,
-        {name: single_fit.law.priors[name] for name in names},
-        "E + A C^-alpha",
-        "a test",
-    )
-    pooling = {name: single_fit.pooling[name] for name in (*names, "sigma")}
-    return dataclasses.replace(single_fit, law=law, pooling=pooling)
-
-
 def legend_of(drawn):
     return [text.get_text() for text in drawn.get_legend().get_texts()]
 
