@@ -14,7 +14,7 @@ from bayes_scaling.data.units import (
     training_flops,
 )
 from bayes_scaling.errors import InputError
-from bayes_scaling.inference.intervals import median
+from bayes_scaling.inference.intervals import median, tails
 from bayes_scaling.laws.base import Law, get_law
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.optimise import closed_form
@@ -92,7 +92,7 @@ def isoflop_grid(
     rows = []
     for c in flops:
         away = closed_form(chosen, draws, c / middle)
-        low, high = np.quantile(away, [(1 - prob) / 2, (1 + prob) / 2])
+        low, high = np.quantile(away, tails(prob)[::2])
         rule = np.sqrt(middle / (6 * tokens_per_param))
         params = rule * np.geomspace(np.exp(low), np.exp(high), sizes)
         rows.append(pd.DataFrame({"params": params, "tokens": tokens_for(c, params), "flops": c}))
