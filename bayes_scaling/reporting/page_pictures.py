@@ -25,7 +25,7 @@ PLANE = ("params", "tokens")
 
 
 class Picture(NamedTuple):
-    """A picture that a page holds: a data URI of SVG, and its words."""
+    """A picture as a data URI of SVG, and its words."""
 
     uri: str
     caption: str

@@ -1,6 +1,6 @@
 """Tables as text for a terminal and as Markdown, with numbers as people write them: 70B, 1.2e24, 1.930.
 
-What a column holds is read off its name, and which columns are bounds of another one off theirs
+What a column contains is read off its name, and which columns are bounds of another one off theirs
 (`bayes_scaling.inference.intervals.columns`), so that a new result needs nothing here.
 """
 
@@ -58,7 +58,7 @@ _LOWER = re.compile(r"^(?P<what>.*?) ?(?P<prob>[\d.]+%) lower$")
 
 
 def shown(result: "Result", prob: float = 0.9, table: "pd.DataFrame | None" = None) -> str:
-    """The table of a result, or another in its place, as text."""
+    """The table of a result, or another instead, as text."""
     return as_text(written(result.table(prob) if table is None else table))
 
 

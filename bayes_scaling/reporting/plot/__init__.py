@@ -1,7 +1,7 @@
 """Pictures of fits and of results: functions of ``(fit or result, ..., ax=None)`` that return the Axes.
 
-Without ``ax`` a new pyplot figure is made; with it pyplot is not touched. A picture of several panels puts them in
-place of the Axes; `panels` gives them. The law's band is dark and that of a new run light; beyond the data lines are
+Without ``ax`` a new pyplot figure is made; with it pyplot is not touched. A picture of several panels draws them
+instead of the Axes; `panels` gives them. The law's band is dark and that of a new run light; beyond the data lines are
 dashed and bands hatched.
 
 To add a picture, write its function in a file of ``fits/`` or ``results/`` and list it in `__init__.pyi`. One of a fit

@@ -125,8 +125,8 @@ def legend_below(ax: "Axes", keys: "list[Artist]", columns: int = 3) -> None:
     from matplotlib.transforms import ScaledTranslation
 
     scale = ax.get_figure(root=False).dpi_scale_trans  # type: ignore[union-attr]
-    place = ax.transAxes + ScaledTranslation(0, -0.55, scale)
+    foot = ax.transAxes + ScaledTranslation(0, -0.55, scale)
     ax.legend(
-        handles=keys, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=place, ncols=columns,
+        handles=keys, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=foot, ncols=columns,
         borderaxespad=0,
     )  # fmt: skip

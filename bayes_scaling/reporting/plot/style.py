@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import SubFigure
 
-# Okabe and Ito's colours, without yellow: told apart by all kinds of colour vision. The marker says it twice.
+# Okabe and Ito's colours, without yellow: distinct for all kinds of colour vision. The marker says it twice.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, GREY, FAINT, BEYOND = "#222222", "#6b6b6b", "#8f8f8f", "#f1f1ef"
@@ -118,18 +118,18 @@ def axes(ax: "Axes | None", size: Size = (7.2, 4.6)) -> "Axes":
 def split(
     ax: "Axes", rows: int, columns: int, *, sharey: bool = False, widths: Sequence[float] | None = None
 ) -> "tuple[SubFigure, list[Axes]]":
-    """Panels in place of these Axes, which stay as an invisible frame, and the part of the figure that has them.
+    """Panels instead of these Axes, which stay as an invisible frame, and the part of the figure that has them.
 
     Raises
     ------
     InputError
         If the Axes are not of a grid, as those of ``Figure.subplots`` are.
     """
-    place = ax.get_subplotspec()
-    if place is None:
+    cell = ax.get_subplotspec()
+    if cell is None:
         raise InputError("a picture of several panels needs Axes of a grid, as those of Figure.subplots")
     ax.set_axis_off()
-    part = ax.get_figure(root=False).add_subfigure(place)  # type: ignore[union-attr]
+    part = ax.get_figure(root=False).add_subfigure(cell)  # type: ignore[union-attr]
     part.set_facecolor("none")
     panels = part.subplots(rows, columns, squeeze=False, sharey=sharey, width_ratios=widths)
     _PANELS[ax] = list(panels.ravel())

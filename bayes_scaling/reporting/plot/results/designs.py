@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @plot_of(Design)
 @style.styled
 def design(design: Design, *, ax: "Axes | None" = None) -> "Axes":
-    """What each candidate tells for its cost with the runs chosen, and how the uncertainty shrinks: two panels.
+    """Candidates and the runs chosen of them, and how the uncertainty shrinks as these are paid for: two panels.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def _candidates(ax: "Axes", design: Design) -> None:
         at = row["params"], row["tokens"]
         ax.annotate(f"{row['runs']}x", at, (6, 4), textcoords="offset points", fontsize=8.5)
     _same_compute(ax, every["flops"].min(), every["flops"].max())
-    keys.append(marks.key(style.FAINT, "points", "candidates; area: what one run tells"))
+    keys.append(marks.key(style.FAINT, "points", "candidates; area: variance that one run removes"))
     marks.legend_below(ax, keys, columns=2)
     ax.set_title("Runs to train next")
 
