@@ -45,6 +45,7 @@ def check(out, folder):
     assert bs.open_fit(folder / "fit.nc").law.name == "rosenfeld"
 
 
+@pytest.mark.sampling  # of nothing, but it takes long
 def test_the_demo_but_for_the_sampling(capsys, tmp_path, monkeypatch, grid_fit):
     calls = []
     monkeypatch.setattr(bs, "fit", lambda runs, law, **options: calls.append((law.name, options)) or grid_fit)

@@ -1,5 +1,7 @@
 """The verbs that plan: on the command line what Python answers, and pictures."""
 
+import pytest
+
 import bayes_scaling as bs
 from bayes_scaling.inference.result import as_json
 
@@ -45,6 +47,7 @@ def test_plan_reads_hardware_and_says_what_cannot_be(run, answers, single, singl
     )
 
 
+@pytest.mark.sampling  # of nothing, but it takes long
 def test_planning_verbs_agree_with_python_and_draw(
     answers, run, single, pile, single_fit, pile_fit, tmp_path
 ):

@@ -151,7 +151,7 @@ class TestScores:
         draws = np.log(forecast.new_run.to_numpy().reshape(-1, 5))
         np.testing.assert_allclose(scores_of_draws(draws, test.log_loss).pit, ahead.pit, atol=0.06)
 
-    @pytest.mark.parametrize("baseline", [huber_bootstrap, laplace])
+    @pytest.mark.parametrize("baseline", [pytest.param(huber_bootstrap, marks=pytest.mark.sampling), laplace])
     def test_baselines_find_the_truth_inside_of_the_data(self, baseline, runs, truth):
         rest, few = runs.select(np.arange(80) >= 10), runs.select(np.arange(80) < 10)
         draws = baseline(bs.LAWS["chinchilla"], rest, few, 1)

@@ -167,6 +167,7 @@ class TestVerbs:
             with pytest.raises(InputError, match="draws a law of params and tokens; law 'm4' takes tokens"):
                 picture(curve)
 
+    @pytest.mark.sampling  # of nothing, but it takes long
     def test_pictures_and_the_report_are_drawn(self, recipe):
         matplotlib.use("agg")
         ax = bs.plot.extrapolation(recipe, along="lr", to=100)
@@ -181,6 +182,7 @@ class TestVerbs:
         matplotlib.pyplot.close("all")
 
 
+@pytest.mark.sampling  # of nothing, but it compiles each model
 @pytest.mark.parametrize("name", ["m4", "muennighoff", "log_linear", "step_law"])
 def test_the_sampled_model_has_the_laws_values(name):
     """Through PyTensor to JAX, as sampling sees it: the functions of `elementwise` included."""

@@ -100,6 +100,7 @@ def test_so_it_is_along_a_curve_whose_law_is_as_wide_as_its_discrepancy(law):
     assert_same_density(runs, family, as_noise("curve"), None, gauss_newton=False)
 
 
+@pytest.mark.sampling  # of nothing, but it compiles a model
 def test_curves_that_share_one_law_are_sampled_from_that_model():
     table = small_table(["a", "b", "c"]).table[["tokens", "loss", "group"]]
     runs = bs.load_runs(table, inputs="tokens", name="curves")

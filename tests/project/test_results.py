@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 import bayes_scaling as bs
 from bayes_scaling.evaluation import backtest as backtest_
+from bayes_scaling.evaluation import baselines
 from bayes_scaling.evaluation.compare_pooling import judged, structures
 from bayes_scaling.inference.result import LONGEST, Result
 from bayes_scaling.inference.sample_many import FitOutcome
@@ -51,7 +52,10 @@ def backtest(fit):
     def instantly(tables, law, **options):
         return (FitOutcome(name, instant_fit(table, law)) for name, table in tables.items())
 
-    with mock.patch.object(backtest_, "sample_many", instantly):
+    with (
+        mock.patch.object(backtest_, "sample_many", instantly),
+        mock.patch.object(baselines, "BOOTSTRAPS", 5),
+    ):
         return bs.backtest(fit.runs, fit.law)
 
 
@@ -81,7 +85,12 @@ def fits():
     )
 
 
-@pytest.fixture(scope="module", params=sorted(EXAMPLES))
+LONG = "PoolingComparison"
+
+
+@pytest.fixture(
+    scope="module", params=[*sorted({*EXAMPLES} - {LONG}), pytest.param(LONG, marks=pytest.mark.sampling)]
+)
 def examples(request, fits):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)  # the draws are not of these tables

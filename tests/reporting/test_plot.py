@@ -1,6 +1,5 @@
 """Pictures of fits: drawn on the Axes given, with units and probabilities, and marked beyond the data."""
 
-
 import matplotlib
 import numpy as np
 import pytest
