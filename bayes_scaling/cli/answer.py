@@ -41,21 +41,28 @@ class Answer:
 
     def show(self, *, as_json: bool) -> int:
         """Prints it and returns the exit code."""
-        from bayes_scaling.inference.diagnostics import diagnose
-        from bayes_scaling.inference.result import as_json as plain
-
         for sentence in self.warnings:
             say(f"warning: {sentence}")
         try:
-            print(json.dumps(plain(self.document), indent=2) if as_json else self.text, flush=True)
+            print(self._json() if as_json else self.text, flush=True)
         except BrokenPipeError:  # the reader had enough, as in `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return OK
-        failures = {name: why for name, fit in self.fits.items() if (why := diagnose(fit).failures)}
+        failures = self._failures() if self.fits else {}
         for name, why in failures.items():
             more = f" (and {len(why) - 1} more: see `bayes-scaling diagnose`)" if len(why) > 1 else ""
             say(f"DO NOT TRUST THESE NUMBERS: {name} failed its diagnosis: {why[0]}{more}")
         return FAILED_DIAGNOSIS if self.failed or failures else OK
+
+    def _json(self) -> str:
+        from bayes_scaling.inference.result import as_json
+
+        return json.dumps(as_json(self.document), indent=2)
+
+    def _failures(self) -> dict[str, tuple[str, ...]]:
+        from bayes_scaling.inference.diagnostics import diagnose
+
+        return {name: why for name, fit in self.fits.items() if (why := diagnose(fit).failures)}
 
     def draw(self, path: Path) -> None:
         """Writes its picture."""

@@ -19,7 +19,7 @@ import click
 import bayes_scaling as bs
 from bayes_scaling.cli.answer import BAD_INPUT, INTERRUPTED, OK, say
 from bayes_scaling.cli.help import Context
-from bayes_scaling.cli.signatures import signature
+from bayes_scaling.cli.signatures import summary
 from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
 
 VERBS = {
@@ -51,7 +51,7 @@ class Verbs(click.Group):
         for question, (module, verbs) in VERBS.items():
             with formatter.section(question):
                 names = {verb: f"cli.{module}.{verb.replace('-', '_')}" for verb in verbs}
-                formatter.write_dl([(verb, signature(name).summary) for verb, name in names.items()])
+                formatter.write_dl([(verb, summary(name)) for verb, name in names.items()])
 
 
 @click.command(

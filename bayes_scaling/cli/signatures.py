@@ -4,7 +4,6 @@ Nothing is imported for that: help and shell completion would otherwise wait for
 """
 
 import ast
-import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,20 +36,22 @@ class Argument:
 
 @dataclass(frozen=True)
 class Signature:
-    """A function's arguments by name, the name of its ``**keywords`` if any, and its docstring's first line."""
+    """A function's arguments by name, and the name of its ``**keywords`` if any."""
 
-    summary: str
     arguments: dict[str, Argument]
     keywords: str | None
+
+
+def summary(name: str) -> str:
+    """The first line of a function's docstring."""
+    return (ast.get_docstring(_definition(name)) or "").partition("\n")[0]
 
 
 @cache
 def signature(name: str) -> Signature:
     """Of a function, or of a dataclass, whose name is given from the package on: ``"planning.risk.risk"``."""
-    module, _, own = name.rpartition(".")
-    nodes = (node for node in _module(module).body if isinstance(node, ast.FunctionDef | ast.ClassDef))
-    node = {node.name: node for node in nodes}[own]
-    doc = inspect.cleandoc(ast.get_docstring(node) or "")
+    node, module = _definition(name), name.rpartition(".")[0]
+    doc = ast.get_docstring(node) or ""
     said = {
         entry["names"].lstrip("*"): entry
         for section in _SECTION.findall(doc)
@@ -65,7 +66,13 @@ def signature(name: str) -> Signature:
     keywords = node.args.kwarg if isinstance(node, ast.FunctionDef) else None
     if keywords and (fields := _SETTINGS.get(_text(keywords.annotation))):
         arguments |= signature(fields).arguments
-    return Signature(doc.partition("\n")[0], arguments, keywords.arg if keywords else None)
+    return Signature(arguments, keywords.arg if keywords else None)
+
+
+def _definition(name: str) -> ast.FunctionDef | ast.ClassDef:
+    module, _, own = name.rpartition(".")
+    nodes = (node for node in _module(module).body if isinstance(node, ast.FunctionDef | ast.ClassDef))
+    return {node.name: node for node in nodes}[own]
 
 
 @cache
