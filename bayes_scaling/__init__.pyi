@@ -1,6 +1,7 @@
 from .api import Fit as Fit
 from .api import approaches as approaches
 from .api import backtest as backtest
+from .api import build_model as build_model
 from .api import compare as compare
 from .api import compare_pooling as compare_pooling
 from .api import design as design
@@ -33,7 +34,6 @@ from .laws import law as law
 from .laws.priors import LogitNormal as LogitNormal
 from .laws.priors import LogNormal as LogNormal
 from .laws.priors import Normal as Normal
-from .model.build import build_model as build_model
 from .model.discrepancy import Discrepancy as Discrepancy
 from .model.drift import Drift as Drift
 from .model.noise import Noise as Noise

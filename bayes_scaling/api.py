@@ -20,10 +20,12 @@ from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.prior_sensitivity import prior_sensitivity
 from bayes_scaling.inference.sample_many import FitOutcome, Tables, sample_many
 from bayes_scaling.inference.sample_posterior import sample_posterior
-from bayes_scaling.inference.spec import make_spec
+from bayes_scaling.inference.spec import ModelSettings, make_spec
 from bayes_scaling.inference.summary import summary
 from bayes_scaling.laws.base import DEFAULT, Law
 from bayes_scaling.laws.priors import Prior
+from bayes_scaling.model.build import Model
+from bayes_scaling.model.build import build_model as _build_model
 from bayes_scaling.model.drift import Drift
 from bayes_scaling.model.noise import NoiseModel
 from bayes_scaling.model.structure import Pooling
@@ -44,8 +46,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 __all__ = [
-    "Fit", "approaches", "backtest", "compare", "compare_pooling", "design", "fit", "fit_many", "isoflop_grid",
-    "open_fit", "prior_sensitivity", "simulate", "two_step",
+    "Fit", "approaches", "backtest", "build_model", "compare", "compare_pooling", "design", "fit", "fit_many",
+    "isoflop_grid", "open_fit", "prior_sensitivity", "simulate", "two_step",
 ]  # fmt: skip
 
 plot.register()
@@ -137,6 +139,17 @@ def fit(
         runs, law, group=group, pooling=pooling, noise=noise, priors=priors, sampler=Sampler(**settings)
     )
     return _fit_of(sample_posterior(spec, progress))
+
+
+def build_model(
+    runs: RunsLike, law: str | Law = DEFAULT, *, group: str | None = None, **settings: Unpack[ModelSettings]
+) -> Model:
+    """The PyMC model that `fit` samples, for PyMC's own functions; see `bayes_scaling.model.build.build_model`.
+
+    Arguments and errors are those of `fit`; ``**settings`` are pooling, noise and priors.
+    """
+    spec = make_spec(runs, law, group=group, **settings)
+    return _build_model(spec.runs, spec.law, spec.noise, spec.pooling)
 
 
 def open_fit(path: str | Path) -> Fit:

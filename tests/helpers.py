@@ -135,3 +135,24 @@ def with_posterior(fit, stats=None, **variables):
 def change(energy):
     """The change of each draw's energy from the draw before."""
     return np.diff(energy, axis=1, prepend=np.nan)
+
+
+def small_table(groups, *, replicates=1, loss_se=False, checkpoints=1):
+    """Six configurations in each group, each trained once or more often, and looked at once or more often."""
+    rng = np.random.default_rng(5)
+    rows = []
+    for group in groups:
+        for _ in range(6):
+            n, d = 10 ** rng.uniform(7.5, 9.5), 10 ** rng.uniform(9, 11)
+            loss = 1.7 + 0.4 * (n / 5e8) ** -0.33 + 0.3 * (d / 1e10) ** -0.3
+            for seed in range(replicates):
+                for at in range(checkpoints):
+                    noise = np.exp(0.01 * rng.standard_normal())
+                    row = {"group": group, "params": n, "tokens": d * 2**at, "loss": loss * noise}
+                    rows.append(row | {"seed": seed, "trajectory": f"{n:g}, {seed}"})
+    table = pd.DataFrame(rows)
+    if checkpoints == 1:
+        table = table.drop(columns="trajectory")
+    if loss_se:
+        table["loss_se"] = rng.uniform(0.001, 0.02, len(table))
+    return bs.load_runs(table, name="small")

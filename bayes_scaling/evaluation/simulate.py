@@ -191,7 +191,8 @@ def _drawn(
         measurement_sd = runs.table["loss_se"].to_numpy(float) / mean if measured else np.zeros(len(runs))
     sigma = np.broadcast_to(of_rows("sigma"), len(runs))
     shared = {name: float(value) for name, value in values.items() if np.ndim(value) == 0}
-    loss = noise.draw(rng, Design(runs, data, mean, sigma, shared, measurement_sd))
+    counted = runs.items is not None
+    loss = noise.draw(rng, Design(data, mean, sigma, shared, measurement_sd, counted))
     possible = np.isfinite(loss) & ((loss >= 0) if law.response == "share" else (loss > 0))
     if (bad := np.flatnonzero(~possible)).size:
         where = ", ".join(f"{c} {runs.column(c)[bad[0]]:.3g}" for c in law.columns)

@@ -13,6 +13,7 @@ from bayes_scaling.errors import InputError
 from bayes_scaling.inference.provenance import Provenance
 from bayes_scaling.inference.spec import NEW_GROUP
 from bayes_scaling.laws.base import Law
+from bayes_scaling.model.build import Model, build_model
 from bayes_scaling.model.drift import Drift
 from bayes_scaling.model.noise import NoiseModel
 from bayes_scaling.model.structure import Pooling, Structure, structure
@@ -97,6 +98,11 @@ class Posterior:
     def structure(self) -> Structure:
         """What shapes the model, for refits."""
         return structure(self.runs, self.law, self.noise, self.pooling)
+
+    @cached_property
+    def model(self) -> Model:
+        """The PyMC model, with what was observed in it; see `bayes_scaling.model.build.build_model`."""
+        return build_model(self.runs, self.law, self.noise, self.pooling)
 
     @cached_property
     def posterior(self) -> "xr.Dataset":

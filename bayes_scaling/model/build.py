@@ -10,7 +10,7 @@ parameters are shared.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,11 +19,22 @@ from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.elementwise import Computed
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.data import model_data
-from bayes_scaling.model.structure import ModelData, NoiseModel, Pooling, Rows, Structure, structure
+from bayes_scaling.model.observed import observe
+from bayes_scaling.model.structure import (
+    Density,
+    ModelData,
+    NoiseModel,
+    Pooling,
+    Rows,
+    Structure,
+    structure,
+)
 
 # PyMC and PyTensor load when a model is built, and not on import.
 if TYPE_CHECKING:
     import pymc as pm
+
+type Model = pm.Model
 
 
 def build_model(
@@ -31,7 +42,7 @@ def build_model(
     law: Law,
     noise: NoiseModel,
     pooling: Pooling | Mapping[str, Pooling] | None = None,
-) -> "pm.Model":
+) -> Model:
     """The PyMC model of these runs.
 
     Parameters
@@ -45,27 +56,45 @@ def build_model(
     Returns
     -------
     pymc.Model
-        Free variables ``mean``, ``tau_offset``, ``offset`` and ``shared`` (those that the structure needs),
-        data variables as in `model_data`, deterministics ``theta``, ``residual`` (of a trajectory: what
-        the checkpoint before does not predict), ``row_variance`` (squared scale of a row, its share of the
-        cluster's effect included) and one per parameter, and the potential ``log_likelihood`` (one value per
-        cluster).
+        Free variables ``mean``, ``tau_offset``, ``offset`` and ``shared`` (those that the structure needs), data
+        variables as in `model_data` (what was observed is called ``observed`` there), deterministics ``theta``,
+        ``mu``, ``scale`` and one per parameter, and the observed variable ``log_loss`` or ``share`` of
+        `bayes_scaling.model.observed`. Its dims are ``run`` (row of the table), ``group``, and those of parameters.
     """
-    return build_structure(structure(runs, law, noise, pooling), model_data(runs, law, noise))
+    s = structure(runs, law, noise, pooling)
+    return build_structure(s, model_data(runs, law, noise), runs.groups).model
 
 
-def build_structure(s: Structure, data: ModelData) -> "pm.Model":
-    """`build_model` from its two halves."""
+class Parts(NamedTuple):
+    """A model, and the variables that a sampler of one's own reads."""
+
+    model: Model
+    data: Mapping[str, Computed]  # the data variables, by the names of `model_data`
+    density: Density
+
+
+def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None = None) -> Parts:
+    """`build_model` from its two halves, and the labels of the groups."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    with pm.Model() as model:
-        d = {name: pm.Data(name, values) for name, values in data.items()}
-        theta = pm.Deterministic("theta", _theta(s))
+    coords = {
+        "run": range(s.n_rows),
+        "group": groups or range(s.n_groups),
+        "parameter": list(s.priors),
+        "mean_parameter": s.pooled("complete", "partial"),
+        "tau_parameter": s.pooled("partial"),
+        "offset_parameter": s.pooled("partial", "none"),
+        "shared_parameter": list(s.global_priors),
+    }
+    with pm.Model(coords={name: values for name, values in coords.items() if len(values)}) as model:
+        d = {name: _data(s, name, values) for name, values in data.items()}
+        theta = pm.Deterministic("theta", _theta(s), dims=("group", "parameter"))
         shared = _named_normals("shared", s.global_priors)
         values = {name: prior.forward(theta[:, i]) for i, (name, prior) in enumerate(s.priors.items())}
         for name, value in values.items():
-            pm.Deterministic(name, value if name in s.pooled("partial", "none") else value[0])
+            by_group = name in s.pooled("partial", "none")
+            pm.Deterministic(name, value if by_group else value[0], dims="group" if by_group else None)
         for name, value in shared.items():
             pm.Deterministic(name, value)
 
@@ -74,18 +103,29 @@ def build_structure(s: Structure, data: ModelData) -> "pm.Model":
         rows = {name: values[name][0] if of_rows is None else of_rows[i] for i, name in enumerate(values)}
         sigma = rows.pop("sigma")
         law_at = s.law(*(d[letter] for letter in s.law.inputs), **rows)
-        density = s.noise.density(Rows(s, d, law_at, sigma, shared))
-        pm.Deterministic("residual", density.residual)
-        pm.Deterministic("row_variance", density.row_variance)
-        pm.Potential("log_likelihood", density.log_likelihood)
-    return model
+        read = Rows(s, d, law_at, sigma, shared)
+        observe(read)
+    return Parts(model, d, s.noise.density(read))
+
+
+def _data(s: Structure, name: str, values: np.ndarray) -> Computed:
+    import pymc as pm
+
+    by_run = values.shape == (s.n_rows,)
+    return pm.Data("observed" if name == s.noise.observed else name, values, dims="run" if by_run else None)
+
+
+def _normal(name: str, *dims: tuple[str, int]) -> Computed:
+    """Standard normals; their sizes are constants, as JAX wants them."""
+    import pymc as pm
+
+    names, sizes = zip(*dims, strict=True)
+    return pm.Normal(name, 0.0, 1.0, shape=sizes, dims=names if all(sizes) else None)
 
 
 def _named_normals(name: str, priors: Mapping[str, Prior]) -> dict[str, Computed]:
     """One standard-normal vector for these parameters, pushed forward to their natural scales."""
-    import pymc as pm
-
-    free = pm.Normal(name, 0.0, 1.0, shape=len(priors))
+    free = _normal(name, (f"{name}_parameter", len(priors)))
     return {
         key: prior.forward(prior.location + prior.spread * free[i])
         for i, (key, prior) in enumerate(priors.items())
@@ -103,21 +143,21 @@ def _theta(s: Structure) -> Computed:
     spread = np.array([prior.spread for prior in priors])
     mu = pt.as_tensor(np.array([prior.location for prior in priors]))
     if means:
-        mean = pm.Normal("mean", 0.0, 1.0, shape=len(means))
+        mean = _normal("mean", ("mean_parameter", len(means)))
         mu = mu + mean @ (_select(means, names) * spread)
-    mu = pm.Deterministic("mu", mu)
+    mu = pm.Deterministic("mu", mu, dims="parameter")
     scale = pt.as_tensor(spread * [name in s.pooled("none") for name in names])
     if partial:
-        tau = half_normal(pm.Normal("tau_offset", 0.0, 1.0, shape=len(partial)))
+        tau = half_normal(_normal("tau_offset", ("tau_parameter", len(partial))))
         scale = scale + tau @ (_select(partial, names) * [prior.group_spread for prior in priors])
         for name in partial:
             i = names.index(name)
             pm.Deterministic(f"{name}_population", priors[i].forward(mu[i]))
             pm.Deterministic(f"{name}_tau", scale[i])
-    scale = pm.Deterministic("scale", scale)
+    scale = pm.Deterministic("scale", scale, dims="parameter")
     if not varying:
         return mu[None, :] + pt.zeros((s.n_groups, 1))
-    offset = pm.Normal("offset", 0.0, 1.0, shape=(s.n_groups, len(varying)))
+    offset = _normal("offset", ("group", s.n_groups), ("offset_parameter", len(varying)))
     return mu[None, :] + scale[None, :] * (offset @ _select(varying, names))
 
 

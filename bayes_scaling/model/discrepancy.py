@@ -165,10 +165,10 @@ class Discrepancy(NoiseModel):
         return Density(curves, rotated[:, middle], amplitude**2 * d["spectrum"][:, middle] + variance)
 
     def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
-        runs, data = design.runs, design.data
-        own = np.sqrt(design.sigma**2 + design.measurement_sd**2) * rng.standard_normal(len(runs))
+        data = design.data
+        own = np.sqrt(design.sigma**2 + design.measurement_sd**2) * rng.standard_normal(len(design.law))
         own += design.shared.get("discrepancy", 0.0) * paths(
-            rng, data["rotation"], data["spectrum"], runs.group_index
+            rng, data["rotation"], data["spectrum"], data["group_index"]
         )
         with np.errstate(all="ignore"):
             losses: np.ndarray = design.law * np.exp(own)

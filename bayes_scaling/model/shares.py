@@ -76,8 +76,8 @@ class Shares(NoiseModel):
         )
 
     def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
-        items = design.runs.items
-        return drawn_shares(rng, design.law, design.sigma, None if items is None else items.astype(int))
+        items = design.data["items"].astype(int) if design.counted else None
+        return drawn_shares(rng, design.law, design.sigma, items)
 
 
 def drawn_shares(

@@ -48,12 +48,12 @@ class Rows(NamedTuple):
 class Design(NamedTuple):
     """What simulated runs are drawn from."""
 
-    runs: Runs
-    data: Mapping[str, np.ndarray]  # the model's data variables
+    data: Mapping[str, np.ndarray]  # the model's data variables; what was observed plays no part
     law: np.ndarray  # (rows,), the law at the rows' inputs
     sigma: np.ndarray  # (rows,)
     shared: Mapping[str, float]  # by name; those that are not given play no part
     measurement_sd: np.ndarray  # (rows,), of log loss
+    counted: bool = False  # whether data["items"] counts the test items of a share
 
 
 class NoiseModel(ABC):
@@ -93,6 +93,11 @@ class NoiseModel(ABC):
         """What sigma and the shared parameters are, in a few words, in the order in which people read them."""
 
     # What it reads
+
+    @property
+    def observed(self) -> str:
+        """The data variable that is observed, for which the model's observed variable is named."""
+        return {"loss": "log_loss", "share": "share"}[self.response]
 
     @property
     def covariates(self) -> dict[str, str]:

@@ -203,14 +203,14 @@ class Noise(StudentT):
         return Density(together, residual, variance * (1 + spread * known[d["cluster_index"]]))
 
     def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
-        data, z = design.data, rng.standard_normal(len(design.runs))
+        data, z = design.data, rng.standard_normal(len(design.law))
         if "previous" in data and (persistence := float(design.shared.get("persistence", 0.0))):
             correlation = np.exp(-data["gap"] / persistence)
-            for row in np.argsort(design.runs.scale, kind="stable"):
-                carried = correlation[row] * z[data["previous"][row]] if correlation[row] else 0.0
-                z[row] = carried + np.sqrt(1 - correlation[row] ** 2) * z[row]
+            for rows in _one_after_another(data["previous"]):
+                own = np.sqrt(1 - correlation[rows] ** 2) * z[rows]
+                z[rows] = correlation[rows] * z[data["previous"][rows]] + own
         own = np.sqrt(self._drawn_scale(design) ** 2 + design.measurement_sd**2) * z
-        return scattered(rng, design, own, design.runs.clusters)
+        return scattered(rng, design, own, data["cluster_index"])
 
     def new_run_scale(
         self, posterior: "xr.Dataset", covariates: "Mapping[str, xr.DataArray | float]"
@@ -231,6 +231,14 @@ def scattered(rng: np.random.Generator, design: Design, own: np.ndarray, cluster
     with np.errstate(all="ignore"):
         losses: np.ndarray = design.law * np.exp((own + shared[clusters]) * inflation[clusters])
     return losses
+
+
+def _one_after_another(previous: np.ndarray) -> list[np.ndarray]:
+    """The second checkpoint of each trajectory, the third, ...: rows, each after the one before it."""
+    depth, at = np.zeros(len(previous), int), np.arange(len(previous))
+    while (later := previous[at] != at).any():
+        depth, at = depth + later, previous[at]
+    return [np.flatnonzero(depth == step) for step in range(1, int(depth.max(initial=0)) + 1)]
 
 
 def _steps(runs: Runs) -> tuple[np.ndarray, np.ndarray]:

@@ -59,7 +59,7 @@ class Undertuned(StudentT):
         return Density(density, residual, (below * above) ** 0.5)
 
     def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
-        rows, scale = np.arange(len(design.runs)), self._drawn_scale(design)
+        rows, scale = np.arange(len(design.law)), self._drawn_scale(design)
         z = rng.standard_normal(len(rows))
         below = np.sqrt(scale**2 + design.measurement_sd**2)
         above = np.sqrt((scale + design.shared.get("excess", 0.0)) ** 2 + design.measurement_sd**2)

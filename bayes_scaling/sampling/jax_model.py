@@ -59,18 +59,18 @@ def program(structure: Structure) -> Program:
     from pytensor.graph.replace import clone_replace
 
     blank = blank_data(structure)
-    model = build_structure(structure, blank)
+    model, data, density = build_structure(structure, blank)
     free = list(model.value_vars)
     names = [value.name for value in free]
-    inputs = {name: model[name].type() for name in blank}
+    inputs = {name: variable.type() for name, variable in data.items()}
 
-    inside = [model[name] for name in ("theta", "mu", "scale", "residual", "row_variance")]
+    inside = [model[name] for name in ("theta", "mu", "scale")]
     named = [v for v in model.deterministics if v not in inside]
-    theta, mu, scale, residual, variance, likelihood, *parameters = model.replace_rvs_by_values(
-        [*inside, *model.potentials, *named]
+    theta, mu, scale, likelihood, residual, variance, *parameters = model.replace_rvs_by_values(
+        [*inside, *density, *named]
     )
     theta_in, shared = pt.matrix("theta_in"), free[names.index("shared")]
-    given = {model[name]: variable for name, variable in inputs.items()}
+    given = {data[name]: variable for name, variable in inputs.items()}
     given_theta = clone_replace([likelihood, residual, variance], replace={theta: theta_in, **given})
     arguments = [theta_in, shared, *inputs.values()]
     likelihood_of, residual_of = _to_jax(arguments, given_theta[:1]), _to_jax(arguments, given_theta[1:])

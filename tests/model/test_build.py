@@ -4,8 +4,8 @@ import re
 
 import jax
 import numpy as np
-import pandas as pd
 import pytest
+from helpers import small_table
 from scipy import stats
 
 import bayes_scaling as bs
@@ -23,27 +23,6 @@ CHINCHILLA = bs.LAWS["chinchilla"]
 
 def from_prior(shape, draws):
     return prior_draws(engine(shape, hierarchical(shape)), draws, 3)
-
-
-def small_table(groups, *, replicates=1, loss_se=False, checkpoints=1):
-    """Six configurations in each group, each trained once or more often, and looked at once or more often."""
-    rng = np.random.default_rng(5)
-    rows = []
-    for group in groups:
-        for _ in range(6):
-            n, d = 10 ** rng.uniform(7.5, 9.5), 10 ** rng.uniform(9, 11)
-            loss = 1.7 + 0.4 * (n / 5e8) ** -0.33 + 0.3 * (d / 1e10) ** -0.3
-            for seed in range(replicates):
-                for at in range(checkpoints):
-                    noise = np.exp(0.01 * rng.standard_normal())
-                    row = {"group": group, "params": n, "tokens": d * 2**at, "loss": loss * noise}
-                    rows.append(row | {"seed": seed, "trajectory": f"{n:g}, {seed}"})
-    table = pd.DataFrame(rows)
-    if checkpoints == 1:
-        table = table.drop(columns="trajectory")
-    if loss_se:
-        table["loss_se"] = rng.uniform(0.001, 0.02, len(table))
-    return bs.load_runs(table, name="small")
 
 
 MIXED = {"E": "none", "A": "complete", "sigma": "complete", "beta": "none"}
