@@ -33,7 +33,8 @@ from real_tables import (
 )
 
 import bayes_scaling as bs
-from bayes_scaling.laws import best_recipe, worth
+from bayes_scaling.laws.recipe import best_recipe
+from bayes_scaling.laws.repeated import worth
 
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/catalogue.py"
 

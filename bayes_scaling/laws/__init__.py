@@ -1,49 +1,17 @@
-"""The catalogue of law families, one file per lineage."""
+"""The catalogue of law families, one file per lineage.
 
-from bayes_scaling.laws.base import LAWS, Law, get_law, law
-from bayes_scaling.laws.bnsl import bnsl1, bnsl2
-from bayes_scaling.laws.chinchilla import chinchilla, equal_exponents, farseer, gadre, rosenfeld, skaling
-from bayes_scaling.laws.covariates import covariate, precision, sparsity
-from bayes_scaling.laws.curves import gpt4, hestness, log_linear, m3, m4, power_floor, power_law
-from bayes_scaling.laws.downstream import task_of_compute, task_of_loss, task_of_loss_exponential
-from bayes_scaling.laws.kaplan import kaplan, kaplan_c, kaplan_c_min, kaplan_d, kaplan_n, kaplan_steps
-from bayes_scaling.laws.recipe import best_recipe, step_law
-from bayes_scaling.laws.repeated import muennighoff, worth
+A file lists its laws in `LAWS` when it is imported here.
+"""
 
-__all__ = [
-    "LAWS",
-    "Law",
-    "best_recipe",
-    "bnsl1",
-    "bnsl2",
-    "chinchilla",
-    "covariate",
-    "equal_exponents",
-    "farseer",
-    "gadre",
-    "get_law",
-    "gpt4",
-    "hestness",
-    "kaplan",
-    "kaplan_c",
-    "kaplan_c_min",
-    "kaplan_d",
-    "kaplan_n",
-    "kaplan_steps",
-    "law",
-    "log_linear",
-    "m3",
-    "m4",
-    "muennighoff",
-    "power_floor",
-    "power_law",
-    "precision",
-    "rosenfeld",
-    "skaling",
-    "sparsity",
-    "step_law",
-    "task_of_compute",
-    "task_of_loss",
-    "task_of_loss_exponential",
-    "worth",
-]
+from bayes_scaling.laws import bnsl as bnsl
+from bayes_scaling.laws import chinchilla as chinchilla
+from bayes_scaling.laws import covariates as covariates
+from bayes_scaling.laws import curves as curves
+from bayes_scaling.laws import downstream as downstream
+from bayes_scaling.laws import kaplan as kaplan
+from bayes_scaling.laws import recipe as recipe
+from bayes_scaling.laws import repeated as repeated
+from bayes_scaling.laws.base import LAWS as LAWS
+from bayes_scaling.laws.base import Law as Law
+from bayes_scaling.laws.base import get_law as get_law
+from bayes_scaling.laws.base import law as law

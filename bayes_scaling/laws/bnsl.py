@@ -12,14 +12,14 @@ from bayes_scaling.laws.elementwise import Array, Computed, exp, log, sigmoid, s
 from bayes_scaling.laws.priors import LogNormal, Normal
 from bayes_scaling.laws.roles import amplitude, exponent, irreducible, location, sharpness
 
-_FLOOR = LogNormal(0.5, 1.3, between=0.5)
-_AMPLITUDE = LogNormal(0.7, 1.3, between=0.5)
+FLOOR = LogNormal(0.5, 1.3, between=0.5)
+AMPLITUDE = LogNormal(0.7, 1.3, between=0.5)
 _SLOPE = Normal(0.3, 0.3, between=0.1)
 _CHANGE = Normal(0.0, 0.4, between=0.1)
 _LOCATION = LogNormal(1.0, 2.0, between=0.5)
 _WIDTH = LogNormal(0.4, 0.7, between=0.3)
 
-_ROLES = {
+ROLES = {
     "E": irreducible(),
     "A": amplitude("D"),
     "c0": exponent("D", words="exponent before the first break"),
@@ -53,10 +53,10 @@ def _reparametrise(
 @law(
     formula="E + A D^-c0 [(1 + (D/d1)^(1/f1)) / (1 + d1^(-1/f1))]^(-c1 f1)",
     cite="Caballero et al. 2023, arXiv:2210.14891, equation 1 with one break",
-    roles=_ROLES,
+    roles=ROLES,
     reparametrise=_reparametrise,
-    E=_FLOOR,
-    A=_AMPLITUDE,
+    E=FLOOR,
+    A=AMPLITUDE,
     c0=_SLOPE,
     c1=_CHANGE,
     d1=_LOCATION,
@@ -71,15 +71,15 @@ def bnsl1(D, *, E, A, c0, c1, d1, f1):
 @law(
     formula="bnsl1 with a second break at d2 = d1 g, to slope -(c0 + c1 + c2)",
     cite="Caballero et al. 2023, arXiv:2210.14891, equation 1 with two breaks",
-    roles=_ROLES
+    roles=ROLES
     | {
         "c2": exponent("D", words="change of the exponent at the second break"),
         "g": location("where the second break is, over the first", "D"),
         "f2": sharpness("width of the second break, e-folds", "D"),
     },
     reparametrise=_reparametrise,
-    E=_FLOOR,
-    A=_AMPLITUDE,
+    E=FLOOR,
+    A=AMPLITUDE,
     c0=_SLOPE,
     c1=_CHANGE,
     d1=LogNormal(0.3, 2.0, between=0.5),

@@ -13,18 +13,18 @@ from bayes_scaling.laws.roles import amplitude, coupling, exponent, irreducible,
 
 # Measured on published fits: floors of 1.6 to 2.1 nats per token (less for small or easy corpora), exponents
 # of .2 to .5 that corpora nearly share, and amplitudes at the reference of .1 to 1 nats.
-_FLOOR = LogNormal(1.7, 0.4, between=0.3)
-_AMPLITUDE = LogNormal(0.3, 1.0, between=0.3)
-_EXPONENT = LogNormal(0.35, 0.4, between=0.1)
+FLOOR = LogNormal(1.7, 0.4, between=0.3)
+AMPLITUDE = LogNormal(0.3, 1.0, between=0.3)
+EXPONENT = LogNormal(0.35, 0.4, between=0.1)
 
-_ROLES = {
+ROLES = {
     "E": irreducible("irreducible loss, nats per token"),
     "A": amplitude("N"),
     "B": amplitude("D"),
     "alpha": exponent("N"),
     "beta": exponent("D"),
 }
-_CONSTANTS = {"A_1": "A at N = 1", "B_1": "B at D = 1", "a": "N_opt ~ C^a"}
+CONSTANTS = {"A_1": "A at N = 1", "B_1": "B at D = 1", "a": "N_opt ~ C^a"}
 
 
 def _power_terms(*, A: Array, B: Array, alpha: Array, beta: Array, **_: Array) -> Terms:
@@ -45,15 +45,15 @@ def _constants(
 @law(
     formula="E + A N^-alpha + B D^-beta",
     cite="Hoffmann et al. 2022, arXiv:2203.15556, equation 2",
-    roles=_ROLES,
+    roles=ROLES,
     power_terms=_power_terms,
     constants=_constants,
-    meanings=_CONSTANTS,
-    E=_FLOOR,
-    A=_AMPLITUDE,
-    B=_AMPLITUDE,
-    alpha=_EXPONENT,
-    beta=_EXPONENT,
+    meanings=CONSTANTS,
+    E=FLOOR,
+    A=AMPLITUDE,
+    B=AMPLITUDE,
+    alpha=EXPONENT,
+    beta=EXPONENT,
 )
 def chinchilla(N, D, *, E, A, B, alpha, beta):
     """Additive power law: what finite N costs and what finite D costs add up."""
@@ -67,15 +67,15 @@ def _coupled_power_terms(*, A: Array, B: Array, alpha: Array, beta: Array, k: Ar
 @law(
     formula="E + ((A N^-alpha)^(1/k) + (B D^-beta)^(1/k))^k",
     cite="coupled power terms ('Skaling'); Chinchilla at k = 1",
-    roles=_ROLES | {"k": coupling("outer exponent", "N", "D")},
+    roles=ROLES | {"k": coupling("outer exponent", "N", "D")},
     power_terms=_coupled_power_terms,
     constants=_constants,
-    meanings=_CONSTANTS,
-    E=_FLOOR,
-    A=_AMPLITUDE,
-    B=_AMPLITUDE,
-    alpha=_EXPONENT,
-    beta=_EXPONENT,
+    meanings=CONSTANTS,
+    E=FLOOR,
+    A=AMPLITUDE,
+    B=AMPLITUDE,
+    alpha=EXPONENT,
+    beta=EXPONENT,
     k=LogNormal(1.0, 0.5, between=0.1),
 )
 def skaling(N, D, *, E, A, B, alpha, beta, k):
@@ -101,14 +101,14 @@ def _equal_constants(
 @law(
     formula="E + A N^-alpha + B D^-alpha",
     cite="one exponent, as Muennighoff et al. 2023, arXiv:2305.16264, and Gadre et al. 2024, arXiv:2403.08540",
-    roles={name: _ROLES[name] for name in ("E", "A", "B")} | {"alpha": exponent("N", "D")},
+    roles={name: ROLES[name] for name in ("E", "A", "B")} | {"alpha": exponent("N", "D")},
     power_terms=_equal_power_terms,
     constants=_equal_constants,
-    meanings=_CONSTANTS,
-    E=_FLOOR,
-    A=_AMPLITUDE,
-    B=_AMPLITUDE,
-    alpha=_EXPONENT,
+    meanings=CONSTANTS,
+    E=FLOOR,
+    A=AMPLITUDE,
+    B=AMPLITUDE,
+    alpha=EXPONENT,
 )
 def equal_exponents(N, D, *, E, A, B, alpha):
     """Additive power law with one exponent: N and D grow alike along the optimum."""
@@ -124,9 +124,9 @@ def equal_exponents(N, D, *, E, A, B, alpha):
         "B": amplitude("C", "M", words="loss from finite D at the reference"),
         "eta": exponent("C", words="exponent of C at a given M"),
     },
-    E=_FLOOR,
-    A=_AMPLITUDE,
-    B=_AMPLITUDE,
+    E=FLOOR,
+    A=AMPLITUDE,
+    B=AMPLITUDE,
     eta=LogNormal(0.17, 0.4, between=0.1),
 )
 def gadre(C, M, *, E, A, B, eta):
@@ -138,16 +138,16 @@ def gadre(C, M, *, E, A, B, eta):
     formula="t / sqrt(1 + (t/G)^2), t = E + A N^-alpha + B D^-beta",
     cite="Rosenfeld et al. 2020, arXiv:1909.12673, equation 5, in units in which eta is the loss of guessing",
     power_terms=_power_terms,
-    roles=_ROLES
+    roles=ROLES
     | {
         "E": irreducible("irreducible loss before guessing, G, bends it"),
         "G": limit("loss of random guessing"),
     },
-    E=_FLOOR,
-    A=_AMPLITUDE,
-    B=_AMPLITUDE,
-    alpha=_EXPONENT,
-    beta=_EXPONENT,
+    E=FLOOR,
+    A=AMPLITUDE,
+    B=AMPLITUDE,
+    alpha=EXPONENT,
+    beta=EXPONENT,
     G=LogNormal(8.0, 0.5, between=0.2),
 )
 def rosenfeld(N, D, *, E, A, B, alpha, beta, G):
@@ -179,9 +179,9 @@ def _stretched(N: Array, slope: Array, power: Array) -> Computed:
         "q": sharpness("power of N by which b changes", "N"),
         "r": sharpness("power of N by which h changes", "N"),
     },
-    E=_FLOOR,
-    B=_AMPLITUDE,
-    beta=_EXPONENT,
+    E=FLOOR,
+    B=AMPLITUDE,
+    beta=EXPONENT,
     e=Normal(-0.1, 0.1, between=0.05),
     b=Normal(0.0, 0.3, between=0.1),
     h=Normal(-0.2, 0.2, between=0.05),

@@ -4,7 +4,7 @@ A covariate is an input like any other: a column of positive numbers, in multipl
 """
 
 from bayes_scaling.laws.base import Reparametrised, law
-from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR, _ROLES
+from bayes_scaling.laws.chinchilla import AMPLITUDE, EXPONENT, FLOOR, ROLES
 from bayes_scaling.laws.curves import split
 from bayes_scaling.laws.elementwise import Array, exp, softplus
 from bayes_scaling.laws.priors import LogNormal, Normal
@@ -16,12 +16,12 @@ _DRIFT = Normal(0.0, 0.3, between=0.1)
 @law(
     formula="E x^E_x + A x^A_x N^-(alpha x^alpha_x) + B x^B_x D^-(beta x^beta_x)",
     cite="as Pandey 2024, arXiv:2405.16684, lets the law depend on gzip compressibility; here as powers of it",
-    roles=_ROLES | {f"{name}_x": exponent("x", words=f"power of the covariate in {name}") for name in _ROLES},
-    E=_FLOOR,
-    A=_AMPLITUDE,
-    B=_AMPLITUDE,
-    alpha=_EXPONENT,
-    beta=_EXPONENT,
+    roles=ROLES | {f"{name}_x": exponent("x", words=f"power of the covariate in {name}") for name in ROLES},
+    E=FLOOR,
+    A=AMPLITUDE,
+    B=AMPLITUDE,
+    alpha=EXPONENT,
+    beta=EXPONENT,
     E_x=_DRIFT,
     A_x=_DRIFT,
     B_x=_DRIFT,
@@ -77,7 +77,7 @@ def _reparametrise_sparsity(
 @law(
     formula="E + A N^-alpha + B D^-beta + F a^-phi + G a^-delta N^-gamma, a = active_share = 1 - sparsity",
     cite="Abnar et al. 2025, arXiv:2501.12370, equation 6; N are total parameters",
-    roles=_ROLES
+    roles=ROLES
     | {
         "F": amplitude("active_share", words="loss from sparsity at the reference"),
         "phi": exponent("active_share"),
@@ -86,16 +86,16 @@ def _reparametrise_sparsity(
         "gamma": exponent("N", words="exponent of N in the term with active_share"),
     },
     reparametrise=_reparametrise_sparsity,
-    E=_FLOOR,
-    A=_AMPLITUDE,
-    B=_AMPLITUDE,
-    alpha=_EXPONENT,
-    beta=_EXPONENT,
+    E=FLOOR,
+    A=AMPLITUDE,
+    B=AMPLITUDE,
+    alpha=EXPONENT,
+    beta=EXPONENT,
     F=LogNormal(0.05, 1.0, between=0.3),
     phi=Normal(0.0, 0.3, between=0.1),
     G=LogNormal(0.05, 1.0, between=0.3),
     delta=Normal(0.0, 0.3, between=0.1),
-    gamma=_EXPONENT,
+    gamma=EXPONENT,
 )
 def sparsity(N, D, active_share, *, E, A, B, alpha, beta, F, phi, G, delta, gamma):
     """Mixture of experts: total parameters, tokens, and the share of the experts that is active."""
@@ -106,13 +106,13 @@ def sparsity(N, D, active_share, *, E, A, B, alpha, beta, F, phi, G, delta, gamm
 @law(
     formula="E + A (N (1 - exp(-P / gamma)))^-alpha + B D^-beta, P = bits",
     cite="Kumar et al. 2024, arXiv:2411.04330: effective parameters in weights of P bits",
-    roles=_ROLES
+    roles=ROLES
     | {"gamma": location("bits at which 1 - 1/e of the parameters count, over the reference", "bits")},
-    E=_FLOOR,
-    A=_AMPLITUDE,
-    B=_AMPLITUDE,
-    alpha=_EXPONENT,
-    beta=_EXPONENT,
+    E=FLOOR,
+    A=AMPLITUDE,
+    B=AMPLITUDE,
+    alpha=EXPONENT,
+    beta=EXPONENT,
     gamma=LogNormal(0.35, 0.6, between=0.2),
 )
 def precision(N, D, bits, *, E, A, B, alpha, beta, gamma):

@@ -22,13 +22,13 @@ from bayes_scaling.laws.priors import LogNormal
 from bayes_scaling.laws.roles import amplitude, exponent, irreducible, limit, location, sharpness
 
 # Wide, because a curve may be the loss of a language model or the error rate of a classifier.
-_FLOOR = LogNormal(0.7, 1.3, between=0.5)
-_AMPLITUDE = LogNormal(0.7, 1.3, between=0.5)
-_EXPONENT = LogNormal(0.3, 0.7, between=0.2)
+FLOOR = LogNormal(0.7, 1.3, between=0.5)
+AMPLITUDE = LogNormal(0.7, 1.3, between=0.5)
+EXPONENT = LogNormal(0.3, 0.7, between=0.2)
 _GUESSING = LogNormal(3.0, 1.3, between=0.3)
 
-_ROLES = {"A": amplitude("D"), "alpha": exponent("D")}
-_FLOOR_ROLES = _ROLES | {"E": irreducible()}
+ROLES = {"A": amplitude("D"), "alpha": exponent("D")}
+_FLOOR_ROLES = ROLES | {"E": irreducible()}
 _GUESSING_ROLES = _FLOOR_ROLES | {"G": limit("loss of random guessing above E")}
 _A_1 = {"A_1": "A at {D} = 1"}
 
@@ -90,11 +90,11 @@ def _reparametrise_m4(*, E: Array, A: Array, alpha: Array, G: Array, delta: Arra
     formula="A D^-alpha",
     cite="Hestness et al. 2017, arXiv:1712.00409; M1 of Alabdulmohsin et al. 2022, arXiv:2209.06640",
     also=("m1",),
-    roles=_ROLES,
+    roles=ROLES,
     constants=_constants,
     meanings=_A_1,
     A=LogNormal(1.5, 1.3, between=0.5),
-    alpha=_EXPONENT,
+    alpha=EXPONENT,
 )
 def power_law(D, *, A, alpha):
     """Pure power law: a straight line on logarithmic axes, with nothing irreducible."""
@@ -109,9 +109,9 @@ def power_law(D, *, A, alpha):
     constants=_constants,
     meanings=_A_1,
     reparametrise=_reparametrise_floor,
-    E=_FLOOR,
-    A=_AMPLITUDE,
-    alpha=_EXPONENT,
+    E=FLOOR,
+    A=AMPLITUDE,
+    alpha=EXPONENT,
 )
 def power_floor(D, *, E, A, alpha):
     """Power law towards an irreducible loss."""
@@ -138,9 +138,9 @@ def log_linear(D, *, A, b):
     cite="the three regions of Hestness et al. 2017, arXiv:1712.00409, figure 6, joined smoothly",
     roles=_GUESSING_ROLES | {"s": sharpness("how sharply the plateau of guessing ends", "D")},
     reparametrise=_reparametrise_hestness,
-    E=_FLOOR,
-    A=_AMPLITUDE,
-    alpha=_EXPONENT,
+    E=FLOOR,
+    A=AMPLITUDE,
+    alpha=EXPONENT,
     G=_GUESSING,
     s=LogNormal(3.0, 0.5, between=0.2),
 )
@@ -156,10 +156,10 @@ def hestness(D, *, E, A, alpha, G, s):
 @law(
     formula="A ((1/D + g) / (1 + g))^alpha",
     cite="M3 of Alabdulmohsin et al. 2022, arXiv:2209.06640; A is the loss at the reference",
-    roles=_ROLES | {"g": location("the 1 / D at which the curve bends to its floor", "D")},
+    roles=ROLES | {"g": location("the 1 / D at which the curve bends to its floor", "D")},
     reparametrise=_reparametrise_m3,
     A=LogNormal(1.5, 1.3, between=0.5),
-    alpha=_EXPONENT,
+    alpha=EXPONENT,
     g=LogNormal(0.1, 1.5, between=0.5),
 )
 def m3(D, *, A, alpha, g):
@@ -176,9 +176,9 @@ HALLEY_STEPS = 4
     cite="M4 of Alabdulmohsin et al. 2022, arXiv:2209.06640, equation 3; their beta is A / G^delta",
     roles=_GUESSING_ROLES | {"delta": sharpness("how fast the curve leaves guessing", "D")},
     reparametrise=_reparametrise_m4,
-    E=_FLOOR,
-    A=_AMPLITUDE,
-    alpha=_EXPONENT,
+    E=FLOOR,
+    A=AMPLITUDE,
+    alpha=EXPONENT,
     G=_GUESSING,
     delta=LogNormal(1.0, 0.7, between=0.2),
 )

@@ -14,7 +14,7 @@ from bayes_scaling.laws.roles import amplitude, exponent, limit, location, sharp
 
 _CHANCE = LogitNormal(0.2, 1.0, between=0.5)
 _CEILING = LogitNormal(0.9, 1.0, between=0.3)
-_ROLES = {
+ROLES = {
     "chance": limit("share of guessing"),
     "ceiling": limit("best share there is, of what lies above guessing"),
     "k": sharpness("steepness"),
@@ -59,7 +59,7 @@ def _reparametrise(toward: float) -> Callable[..., Reparametrised]:
     cite="the second step of Llama 3 (Grattafiori et al. 2024, arXiv:2407.21783, section 3.2.1), with a chance floor",
     response="share",
     reparametrise=_reparametrise(1.0),
-    roles=_ROLES,
+    roles=ROLES,
     chance=_CHANCE,
     ceiling=_CEILING,
     k=LogNormal(6.0, 0.8, between=0.3),
@@ -75,7 +75,7 @@ def task_of_loss(L, *, chance, ceiling, k, m):
     cite="sigmoid of log compute, as Owen 2024, arXiv:2401.04757, and Ruan et al. 2024, arXiv:2405.10938",
     response="share",
     reparametrise=_reparametrise(-1.0),
-    roles=_ROLES,
+    roles=ROLES,
     chance=_CHANCE,
     ceiling=_CEILING,
     k=LogNormal(0.5, 0.8, between=0.3),

@@ -8,7 +8,7 @@ overfitting, the best use of a budget) are plain functions in `bayes_scaling.pla
 from collections.abc import Mapping
 
 from bayes_scaling.laws.base import Named, Terms, law
-from bayes_scaling.laws.chinchilla import _ROLES
+from bayes_scaling.laws.chinchilla import ROLES
 from bayes_scaling.laws.elementwise import Array
 from bayes_scaling.laws.priors import LogNormal
 from bayes_scaling.laws.roles import amplitude, exponent
@@ -18,7 +18,7 @@ PF_DAY = 8.64e19
 
 # Without a floor the whole loss is the amplitude, and exponents are small.
 _LOSS = LogNormal(3.0, 0.7, between=0.3)
-_EXPONENT = LogNormal(0.08, 0.5, between=0.1)
+EXPONENT = LogNormal(0.08, 0.5, between=0.1)
 
 
 def _power_terms(*, A: Array, B: Array, alpha: Array, beta: Array, **_: Array) -> Terms:
@@ -40,7 +40,7 @@ def _constants(
 @law(
     formula="E + [(A N^-alpha)^(1/beta) + (B D^-beta)^(1/beta)]^beta",
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.5, with an irreducible loss E added",
-    roles=_ROLES,
+    roles=ROLES,
     meanings={"N_c": "N_c of the paper", "D_c": "D_c of the paper", "a": "N_opt ~ C^a"},
     power_terms=_power_terms,
     constants=_constants,
@@ -70,7 +70,7 @@ def _n_c(reference: Mapping[str, float], *, A: Array, alpha: Array) -> Named:
     roles={"A": amplitude("N"), "alpha": exponent("N")},
     constants=_n_c,
     A=_LOSS,
-    alpha=_EXPONENT,
+    alpha=EXPONENT,
 )
 def kaplan_n(N, *, A, alpha):
     """Loss against model size, trained to convergence on enough data."""
@@ -88,7 +88,7 @@ def _d_c(reference: Mapping[str, float], *, A: Array, alpha: Array) -> Named:
     roles={"A": amplitude("D"), "alpha": exponent("D")},
     constants=_d_c,
     A=_LOSS,
-    alpha=_EXPONENT,
+    alpha=EXPONENT,
 )
 def kaplan_d(D, *, A, alpha):
     """Loss against data, for a large model stopped early."""
@@ -110,7 +110,7 @@ def _c_c(reference: Mapping[str, float], *, A: Array, alpha: Array) -> Named:
     constants=_c_c,
     meanings=_C_C,
     A=_LOSS,
-    alpha=_EXPONENT,
+    alpha=EXPONENT,
 )
 def kaplan_c(C, *, A, alpha):
     """Loss against compute, at a batch size that is the same for all."""
@@ -129,7 +129,7 @@ def _c_min_c(reference: Mapping[str, float], *, A: Array, alpha: Array) -> Named
     constants=_c_min_c,
     meanings=_C_C,
     A=_LOSS,
-    alpha=_EXPONENT,
+    alpha=EXPONENT,
 )
 def kaplan_c_min(C_min, *, A, alpha):
     """Loss against the least compute that reaches it, at a batch far below the critical one."""
@@ -157,7 +157,7 @@ def _step_constants(
     meanings={"N_c": "N_c of the paper", "S_c": "S_c of the paper"},
     constants=_step_constants,
     A=LogNormal(2.5, 0.7, between=0.3),
-    alpha=_EXPONENT,
+    alpha=EXPONENT,
     B=LogNormal(0.3, 1.0, between=0.3),
     alpha_S=LogNormal(0.7, 0.4, between=0.1),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bayes_scaling.laws.base import Named, law
-from bayes_scaling.laws.chinchilla import _AMPLITUDE, _EXPONENT, _FLOOR, _ROLES
+from bayes_scaling.laws.chinchilla import AMPLITUDE, EXPONENT, FLOOR, ROLES
 from bayes_scaling.laws.elementwise import Array, Computed, expm1, log
 from bayes_scaling.laws.priors import LogNormal, Normal
 from bayes_scaling.laws.roles import coupling, exponent, location, sharpness
@@ -53,7 +53,7 @@ def _at_best(*, N: Array, D: Array, **others: Array) -> Named:
     "x = log(lr / (lr_opt N^lr_N D^lr_D)), y = log(batch / (batch_opt N^batch_N D^batch_D)), "
     "g(u) = (e^(skew u) - 1 - skew u) / skew^2",
     cite="the optimum as in Step Law: Li et al. 2025, arXiv:2503.04715; the bowl around it is this package's",
-    roles=_ROLES
+    roles=ROLES
     | {
         "lr_opt": location("best learning rate at the reference", "lr"),
         "lr_N": exponent("N", words="exponent of N in the best learning rate"),
@@ -70,11 +70,11 @@ def _at_best(*, N: Array, D: Array, **others: Array) -> Named:
     at_best=_at_best,
     meanings={"lr_1": "best learning rate at N = D = 1", "batch_1": "best batch size at N = D = 1"},
     constants=_constants,
-    E=_FLOOR,
-    A=_AMPLITUDE,
-    B=_AMPLITUDE,
-    alpha=_EXPONENT,
-    beta=_EXPONENT,
+    E=FLOOR,
+    A=AMPLITUDE,
+    B=AMPLITUDE,
+    alpha=EXPONENT,
+    beta=EXPONENT,
     lr_opt=LogNormal(1.0, 1.0, between=0.3),
     lr_N=Normal(-0.5, 0.4, between=0.1),
     lr_D=Normal(0.2, 0.4, between=0.1),

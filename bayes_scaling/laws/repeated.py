@@ -1,7 +1,7 @@
 """Repeated data: what the second and the hundredth pass over the same tokens are worth."""
 
 from bayes_scaling.laws.base import law
-from bayes_scaling.laws.chinchilla import _AMPLITUDE, _CONSTANTS, _EXPONENT, _FLOOR, _ROLES, _constants
+from bayes_scaling.laws.chinchilla import AMPLITUDE, CONSTANTS, EXPONENT, FLOOR, ROLES, _constants
 from bayes_scaling.laws.elementwise import Array, Computed, expm1, maximum, minimum
 from bayes_scaling.laws.priors import LogNormal
 from bayes_scaling.laws.roles import location
@@ -30,20 +30,20 @@ def worth(unique: Array, repeats: Array, half_life: Array) -> Computed:
 @law(
     formula="E + A N'^-alpha + B D'^-beta, D' = U + U R_D (1 - exp(-(D/U - 1)/R_D)), N' alike with R_N",
     cite="Muennighoff et al. 2023, arXiv:2305.16264, equations 5 and 6",
-    roles=_ROLES
+    roles=ROLES
     | {
         "R_D": location("repeats until one more is worth 1/e of new data", "D"),
         "R_N": location("as R_D, for parameters beyond those that the data can use", "N"),
     },
     constants=_constants,
-    meanings=_CONSTANTS,
+    meanings=CONSTANTS,
     chosen=("U",),
     at_best=lambda *, D, **_: {"U": D},
-    E=_FLOOR,
-    A=_AMPLITUDE,
-    B=_AMPLITUDE,
-    alpha=_EXPONENT,
-    beta=_EXPONENT,
+    E=FLOOR,
+    A=AMPLITUDE,
+    B=AMPLITUDE,
+    alpha=EXPONENT,
+    beta=EXPONENT,
     R_D=LogNormal(10.0, 1.0, between=0.3),
     R_N=LogNormal(5.0, 1.0, between=0.3),
 )

@@ -9,6 +9,7 @@ from helpers import refuses, simulated_runs, table
 
 import bayes_scaling as bs
 from bayes_scaling import DoubtfulFitWarning, LogNormal
+from bayes_scaling.model.noise import NOISES
 
 
 class TestFitting:
@@ -50,10 +51,7 @@ class TestFitting:
         laws = ", ".join(sorted(bs.LAWS))
         with refuses(f"unknown law 'kaplam': did you mean 'kaplan'? the laws are {laws}"):
             bs.fit(single_fit.runs, law="kaplam")
-        with refuses(
-            "unknown noise 'loud'; expected 'constant', 'curve', 'flops', 'params', 'tokens', 'undertuned', 'shares' "
-            "or a Noise"
-        ):
+        with refuses(f"unknown noise 'loud'; expected {str([*NOISES])[1:-1]} or a Noise"):
             bs.fit(single_fit.runs, noise="loud")
         with refuses("law 'chinchilla' has no parameter 'k'; its parameters are E, A, B, alpha, beta"):
             bs.fit(single_fit.runs, "chinchilla", priors={"k": LogNormal(1.0, 1.0)})

@@ -5,8 +5,9 @@ import pytest
 from helpers import multiples
 
 import bayes_scaling as bs
-from bayes_scaling.laws import best_recipe, worth
 from bayes_scaling.laws.kaplan import PF_DAY
+from bayes_scaling.laws.recipe import best_recipe
+from bayes_scaling.laws.repeated import worth
 
 LAWS = bs.LAWS
 CHINCHILLA = {"E": 1.7, "A": 0.3, "B": 0.4, "alpha": 0.33, "beta": 0.28}
