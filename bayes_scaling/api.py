@@ -1,16 +1,14 @@
 """What a user meets: `fit`, `Fit` and every verb. The only module that knows every folder."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from bayes_scaling.data.load import RunsLike
-from bayes_scaling.data.units import Quantity
-from bayes_scaling.evaluation import backtest as _backtest
-from bayes_scaling.evaluation import compare_pooling as _compare_pooling
 from bayes_scaling.evaluation.approaches import approaches
+from bayes_scaling.evaluation.backtest import backtest
 from bayes_scaling.evaluation.compare import compare
+from bayes_scaling.evaluation.compare_pooling import PoolingComparison, compare_pooling
 from bayes_scaling.evaluation.simulate import simulate
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.forecast.two_step import two_step
@@ -18,7 +16,7 @@ from bayes_scaling.inference.diagnostics import diagnose
 from bayes_scaling.inference.netcdf import open_posterior, save_posterior
 from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.prior_sensitivity import prior_sensitivity
-from bayes_scaling.inference.sample_many import FitOutcome, Tables, sample_many
+from bayes_scaling.inference.sample_many import BatchSettings, FitOutcome, Tables, sample_many
 from bayes_scaling.inference.sample_posterior import sample_posterior
 from bayes_scaling.inference.spec import ModelSettings, make_spec
 from bayes_scaling.inference.summary import summary
@@ -26,7 +24,6 @@ from bayes_scaling.laws.base import DEFAULT, Law
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.build import Model
 from bayes_scaling.model.build import build_model as _build_model
-from bayes_scaling.model.drift import Drift
 from bayes_scaling.model.noise import NoiseModel
 from bayes_scaling.model.structure import Pooling
 from bayes_scaling.planning.allocate import allocate
@@ -40,10 +37,6 @@ from bayes_scaling.planning.serving import serve
 from bayes_scaling.reporting import plot
 from bayes_scaling.sampling.progress import Report
 from bayes_scaling.sampling.settings import Sampler, SamplerSettings
-
-if TYPE_CHECKING:
-    from distributed import Client
-    from numpy.typing import ArrayLike
 
 __all__ = [
     "Fit", "approaches", "backtest", "build_model", "compare", "compare_pooling", "design", "fit", "fit_many",
@@ -78,12 +71,10 @@ class Fit(Posterior):
 
     def compare_pooling(
         self, *, refit: bool = True, progress: bool | Report = False, **settings: Unpack[SamplerSettings]
-    ) -> _compare_pooling.PoolingComparison:
-        """Which parameters differ between groups; see `bayes_scaling.evaluation.compare_pooling`."""
-        sampler = replace(self.sampler, **settings)
-        return _compare_pooling.compare_pooling(
-            self.runs, self.law, noise=self.noise, refit=refit, progress=progress, sampler=sampler
-        )
+    ) -> PoolingComparison:
+        """Which parameters differ between groups; see `bayes_scaling.compare_pooling`."""
+        asked: SamplerSettings = {**self.sampler.settings, **settings}
+        return compare_pooling(self.runs, self.law, noise=self.noise, refit=refit, progress=progress, **asked)
 
 
 def fit(
@@ -158,105 +149,15 @@ def open_fit(path: str | Path) -> Fit:
 
 
 def fit_many(
-    tables: Tables,
-    law: str | Law = DEFAULT,
-    *,
-    group: str | None = None,
-    pooling: Pooling | Mapping[str, Pooling] | None = None,
-    noise: str | NoiseModel | None = None,
-    priors: Mapping[str, Prior] | None = None,
-    folder: str | Path | None = None,
-    client: "Client | None" = None,
-    at_once: int | None = None,
-    progress: bool | Report = False,
-    **settings: Unpack[SamplerSettings],
+    tables: Tables, law: str | Law = DEFAULT, *, group: str | None = None, **options: Unpack[BatchSettings]
 ) -> Iterator[FitOutcome[Fit]]:
-    """Fit a law to many tables, together and resumable; see `bayes_scaling.inference.sample_many`.
+    """Fit a law to many tables, together and resumable.
 
-    ``**settings`` are fields of `Sampler`, as for `fit`.
+    Takes pooling, noise, priors, progress and fields of `Sampler` as `fit` does, and folder, client and at_once: see
+    `bayes_scaling.inference.sample_many.sample_many`.
     """
-    outcomes = sample_many(
-        tables,
-        law,
-        group=group,
-        pooling=pooling,
-        noise=noise,
-        priors=priors,
-        sampler=Sampler(**settings),
-        folder=folder,
-        client=client,
-        at_once=at_once,
-        progress=progress,
-    )
+    outcomes = sample_many(tables, law, group=group, **options)
     return (FitOutcome(o.name, _fit_of(o.fit) if o.fit else None, o.error, o.resumed) for o in outcomes)
-
-
-def backtest(
-    runs: RunsLike,
-    law: str | Law = DEFAULT,
-    *,
-    splits: "str | Mapping[str, ArrayLike]" = "rolling",
-    holdout_above: Quantity | None = None,
-    drift: Drift | float | bool | None = None,
-    baselines: bool = True,
-    group: str | None = None,
-    pooling: Pooling | Mapping[str, Pooling] | None = None,
-    noise: str | NoiseModel | None = None,
-    priors: Mapping[str, Prior] | None = None,
-    folder: str | Path | None = None,
-    client: "Client | None" = None,
-    at_once: int | None = None,
-    progress: bool | Report = False,
-    **settings: Unpack[SamplerSettings],
-) -> _backtest.Backtest:
-    """Fit the smaller runs, forecast the larger, and compare; see `bayes_scaling.evaluation.backtest`.
-
-    ``**settings`` are fields of `Sampler`, as for `fit`.
-    """
-    return _backtest.backtest(
-        runs,
-        law,
-        splits=splits,
-        holdout_above=holdout_above,
-        drift=drift,
-        baselines=baselines,
-        group=group,
-        pooling=pooling,
-        noise=noise,
-        priors=priors,
-        sampler=Sampler(**settings),
-        folder=folder,
-        client=client,
-        at_once=at_once,
-        progress=progress,
-    )
-
-
-def compare_pooling(
-    runs: RunsLike,
-    law: str | Law = "chinchilla",
-    *,
-    group: str | None = None,
-    noise: str | NoiseModel | None = None,
-    priors: Mapping[str, Prior] | None = None,
-    refit: bool = True,
-    progress: bool | Report = False,
-    **settings: Unpack[SamplerSettings],
-) -> _compare_pooling.PoolingComparison:
-    """Which parameters of a law differ between groups; see `bayes_scaling.evaluation.compare_pooling`.
-
-    ``**settings`` are fields of `Sampler`, as for `fit`.
-    """
-    return _compare_pooling.compare_pooling(
-        runs,
-        law,
-        group=group,
-        noise=noise,
-        priors=priors,
-        refit=refit,
-        progress=progress,
-        sampler=Sampler(**settings),
-    )
 
 
 def _fit_of(posterior: Posterior) -> Fit:

@@ -32,7 +32,7 @@ def compare(
 
 
 @verb(
-    RUNS, "api.compare_pooling", "evaluation.compare_pooling.compare_pooling", "api.fit", *COLUMNS, JSON, *PICTURE,
+    RUNS, "evaluation.compare_pooling.compare_pooling", "api.fit", *COLUMNS, JSON, *PICTURE,
     skip="pooling",
 )  # fmt: skip
 def compare_pooling(runs: str, law: str, table: Table, **settings: Any) -> Answer:
@@ -44,7 +44,7 @@ def compare_pooling(runs: str, law: str, table: Table, **settings: Any) -> Answe
 
 
 @verb(
-    RUNS, "api.backtest", "evaluation.backtest.backtest", "api.fit", "inference.sample_many.sample_many", *COLUMNS,
+    RUNS, "evaluation.backtest.backtest", "api.fit", "inference.sample_many.sample_many", *COLUMNS,
     JSON, *PICTURE,
 )  # fmt: skip
 def backtest(runs: str, law: str, table: Table, **settings: Any) -> Answer:

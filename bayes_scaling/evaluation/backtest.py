@@ -1,6 +1,6 @@
 """Held-out larger runs: what a law, fitted to the smaller runs of a table, said about its larger ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
@@ -11,7 +11,7 @@ from bayes_scaling.data.runs import Runs
 from bayes_scaling.data.units import Quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.evaluation.baselines import huber_bootstrap, laplace
-from bayes_scaling.evaluation.cuts import Splits, held_out, make_cuts, reasons
+from bayes_scaling.evaluation.cuts import held_out, make_cuts, reasons
 from bayes_scaling.evaluation.predictive import predictive
 from bayes_scaling.evaluation.scores import SCORES, Scores, scores_of_draws
 from bayes_scaling.inference.diagnostics import diagnose
@@ -24,6 +24,7 @@ from bayes_scaling.sampling.settings import Sampler
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import ArrayLike
 
 PROBS = (0.5, 0.8, 0.9, 0.95)
 """Probabilities of the intervals whose coverage is counted."""
@@ -97,12 +98,11 @@ def backtest(
     runs: RunsLike,
     law: str | Law = DEFAULT,
     *,
-    splits: Splits = "rolling",
+    splits: "str | Mapping[str, ArrayLike]" = "rolling",
     holdout_above: Quantity | None = None,
     drift: Drift | float | bool | None = None,
     baselines: bool = True,
     group: str | None = None,
-    sampler: Sampler | None = None,
     **options: Unpack[BatchSettings],
 ) -> Backtest:
     """Fit the smaller runs, forecast the larger, and compare with what they reached.
@@ -124,9 +124,8 @@ def backtest(
         Also the bootstrap of a Huber fit, Laplace's approximation, and the posterior without drift.
     group : str, optional
         The column that names each run's group.
-    sampler : Sampler, optional
     **options
-        As for `sample_many`: pooling, noise, priors, folder, client, at_once, progress.
+        As for `fit_many`: pooling, noise, priors, folder, client, at_once, progress and fields of `Sampler`.
 
     Returns
     -------
@@ -145,9 +144,7 @@ def backtest(
     cuts, left_out = make_cuts(table, held_out(table, splits, holdout_above))
     prior = as_drift(drift, Drift.of(family))
     rows, health, evidence = [], [], []
-    for outcome in sample_many(
-        {name: cut.train for name, cut in cuts.items()}, family, sampler=sampler, **options
-    ):
+    for outcome in sample_many({name: cut.train for name, cut in cuts.items()}, family, **options):
         if outcome.fit is None:
             left_out[outcome.name] = outcome.error
             continue
@@ -155,7 +152,7 @@ def backtest(
         ahead = predictive(outcome.fit, test)
         answers = {"posterior": ahead.scores(prior)}
         if baselines:
-            seed = (sampler or Sampler()).seed
+            seed = options.get("seed", Sampler.seed)
             answers |= {
                 "no drift": ahead.scores(Drift(0.0)),
                 "Huber bootstrap": scores_of_draws(huber_bootstrap(family, train, test, seed), test.log_loss),

@@ -14,7 +14,6 @@ from bayes_scaling.evaluation.stacking import stacking_weights
 from bayes_scaling.forecast.forecast import Forecast
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.inference.result import Result
-from bayes_scaling.inference.spec import ModelSettings
 from bayes_scaling.model.drift import Drift
 from bayes_scaling.sampling.progress import Report
 
@@ -221,9 +220,17 @@ def _ahead(fit: "Posterior", progress: bool | Report) -> "pd.Series[float]":
     """The mean log predictive density of the larger runs beyond each rolling cut; empty where none can be made."""
     import pandas as pd
 
-    asked: ModelSettings = {"noise": fit.noise, "pooling": fit.pooling}
+    settings = fit.sampler.settings
     try:
-        found = backtest(fit.runs, fit.law, baselines=False, progress=progress, sampler=fit.sampler, **asked)
+        found = backtest(
+            fit.runs,
+            fit.law,
+            baselines=False,
+            pooling=fit.pooling,
+            noise=fit.noise,
+            progress=progress,
+            **settings,
+        )
     except InputError:
         return pd.Series(dtype=float)
     return found.runs.groupby("cut")["log_density"].mean()

@@ -8,7 +8,7 @@ by configuration, with their standard errors.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from bayes_scaling.laws.base import Law, get_law
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.structure import NoiseModel, Pooling
 from bayes_scaling.sampling.progress import Report
-from bayes_scaling.sampling.settings import Sampler
+from bayes_scaling.sampling.settings import Sampler, SamplerSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +111,7 @@ def compare_pooling(
     priors: Mapping[str, Prior] | None = None,
     refit: bool = True,
     progress: bool | Report = False,
-    sampler: Sampler | None = None,
+    **settings: Unpack[SamplerSettings],
 ) -> PoolingComparison:
     """Which parameters of a law differ between groups.
 
@@ -126,7 +126,8 @@ def compare_pooling(
         Leave out in truth where importance sampling cannot be trusted.
     progress : bool or callable
         As for `fit`.
-    sampler : Sampler, optional
+    **settings
+        Fields of `Sampler`.
 
     Returns
     -------
@@ -141,12 +142,12 @@ def compare_pooling(
     table = as_runs(runs, family, group)
     if len(table.groups) < 2:
         raise InputError(f"{table.name} has one group; differences between groups need two or more")
-    fits = {
-        name: sample_posterior(
-            make_spec(table, family, pooling=pooling, noise=noise, priors=priors, sampler=sampler), progress
-        )
+    sampler = Sampler(**settings)
+    specs = {
+        name: make_spec(table, family, pooling=pooling, noise=noise, priors=priors, sampler=sampler)
         for name, pooling in structures(family).items()
     }
+    fits = {name: sample_posterior(spec, progress) for name, spec in specs.items()}
     return judged(compare(fits, refit=refit, ahead=False, progress=progress), family)
 
 

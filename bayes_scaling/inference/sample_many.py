@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 from urllib.parse import quote
 from zlib import crc32
 
@@ -27,7 +27,7 @@ from bayes_scaling.model.noise import NoiseModel, as_noise
 from bayes_scaling.model.structure import Pooling
 from bayes_scaling.sampling.job import Job
 from bayes_scaling.sampling.progress import Report, progress_bar
-from bayes_scaling.sampling.settings import Parallel, Sampler
+from bayes_scaling.sampling.settings import Parallel, Sampler, SamplerSettings
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -40,8 +40,8 @@ type Tables = Mapping[str, Table] | Sequence[str | Path]
 """Tables by name, or paths, which go by the names of their files."""
 
 
-class BatchSettings(ModelSettings, total=False):
-    """What `sample_many` takes beside tables, law and sampler, for those who hand it on."""
+class BatchSettings(ModelSettings, SamplerSettings, total=False):
+    """What `sample_many` takes beside tables, law and group, for those who hand it on."""
 
     folder: str | Path | None
     client: "Client | None"
@@ -78,11 +78,11 @@ def sample_many(
     pooling: Pooling | Mapping[str, Pooling] | None = None,
     noise: str | NoiseModel | None = None,
     priors: Mapping[str, Prior] | None = None,
-    sampler: Sampler | None = None,
     folder: str | Path | None = None,
     client: "Client | None" = None,
     at_once: int | None = None,
     progress: bool | Report = False,
+    **settings: Unpack[SamplerSettings],
 ) -> Iterator[FitOutcome[Posterior]]:
     """Fit a law to many tables, or to many subsets of one, in as few compiled programs as can be.
 
@@ -96,8 +96,6 @@ def sample_many(
         table; it is called when the table is checked.
     law, group, pooling, noise, priors
         As for `make_spec`.
-    sampler : Sampler, optional
-        Its seed and a table's name decide the seed of that table's fit: a batch may grow or change its order.
     folder : path, optional
         Each fit is saved there as ``<name>.nc`` as soon as it is done. A batch that was interrupted goes on
         where it stopped: fits that are there, of the same runs and with the same settings, are opened.
@@ -109,6 +107,9 @@ def sample_many(
         (32 where chains are vectorised, twice the workers' threads on a cluster).
     progress : bool or callable
         Show a progress bar on stderr, or call ``progress("fits", done, total)``.
+    **settings
+        Fields of `Sampler`. The seed and a table's name decide the seed of that table's fit: a batch may grow or
+        change its order.
 
     Yields
     ------
@@ -132,7 +133,7 @@ def sample_many(
     if home is not None:
         _make(home)
 
-    settings = sampler or Sampler()
+    sampler = Sampler(**settings)
 
     def specified(name: str) -> Spec:
         table = named[name]
@@ -145,12 +146,12 @@ def sample_many(
                 pooling=pooling,
                 noise=noise,
                 priors=priors,
-                sampler=replace(settings, seed=_own_seed(settings.seed, name)),
+                sampler=replace(sampler, seed=_own_seed(sampler.seed, name)),
             )
 
     specs = dict[str, Spec]()
     ready = _ready(named, specified, home, specs)
-    sampled = _sampled(specs, home, settings.parallel, client, at_once)
+    sampled = _sampled(specs, home, sampler.parallel, client, at_once)
     return _reported(chain(ready, sampled), len(named), progress)
 
 

@@ -1,7 +1,7 @@
 """How a posterior is sampled, as one frozen object that travels from the user's call to the chains."""
 
-from dataclasses import dataclass
-from typing import Literal, TypedDict
+from dataclasses import asdict, dataclass
+from typing import Literal, TypedDict, cast
 
 from bayes_scaling.errors import InputError
 
@@ -51,6 +51,11 @@ class Sampler:
     seed: int = 0
     target_accept: float = TARGET_ACCEPT
     parallel: Parallel | None = None
+
+    @property
+    def settings(self) -> SamplerSettings:
+        """As keywords."""
+        return cast(SamplerSettings, asdict(self))
 
     def __post_init__(self) -> None:
         for name in ("draws", "chains", "max_warmup"):

@@ -12,6 +12,7 @@ from bayes_scaling.cli.demo import demo
 from bayes_scaling.cli.main import VERBS, verbs
 from bayes_scaling.evaluation.approaches import approaches
 from bayes_scaling.forecast.predict import predict
+from bayes_scaling.inference.sample_many import sample_many
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.contrast import contrast
 from bayes_scaling.planning.exponents import exponents
@@ -49,7 +50,8 @@ def arguments_of(*functions):
     ("line", "functions", "python_only", "command_line_only"),
     [
         ("fit r.csv -o f.nc", [bs.fit], {"priors", "progress"}, COLUMNS | PICTURE | {"json", "prob"}),
-        ("fit-many r.csv --folder f", [bs.fit_many, bs.fit], {"priors", "progress", "tables"}, COLUMNS | {"json"}),
+        ("fit-many r.csv --folder f", [bs.fit_many, sample_many, bs.fit], {"priors", "progress", "tables"},
+            COLUMNS | {"json"}),
         ("summary f.nc", [bs.Fit.summary], set(), {"json"}),
         ("diagnose f.nc", [bs.Fit.diagnose], set(), {"json"}),
         ("predict f.nc", [predict, bs.Forecast.table], {"self"}, {"input", "below", "json"}),
@@ -66,7 +68,8 @@ def arguments_of(*functions):
             COLUMNS | {"source", "laws", "json"}),
         ("compare-pooling r.csv", [bs.compare_pooling, bs.fit], {"pooling", "priors", "progress"},
             COLUMNS | PICTURE | {"json"}),
-        ("backtest r.csv", [bs.backtest, bs.fit], {"priors", "progress"}, COLUMNS | PICTURE | {"json"}),
+        ("backtest r.csv", [bs.backtest, sample_many, bs.fit], {"priors", "progress", "tables"},
+            COLUMNS | PICTURE | {"json"}),
         ("approaches f.nc", [approaches, bs.Approaches.table], {"self"}, PICTURE | {"json"}),
         ("report f.nc -o r.html", [bs.report], {"path"}, {"output"}),
         ("demo", [demo], {"folder", "progress"}, {"output", "json"}),
@@ -93,7 +96,8 @@ def test_every_option_of_every_verb_has_words(verb, run):
 @pytest.mark.parametrize(
     "name",
     [
-        "api.fit", "api.backtest", "data.load.load_runs", "evaluation.approaches.approaches",
+        "api.fit", "api.fit_many", "data.load.load_runs", "evaluation.approaches.approaches",
+        "evaluation.backtest.backtest",
         "forecast.predict.predict", "forecast.two_step.two_step", "planning.compute.hardware.Hardware",
         "planning.design.design.design", "planning.plan.plan", "reporting.html.report", "sampling.settings.Sampler",
     ],
