@@ -112,10 +112,6 @@ def fit(
     **settings
         Fields of `Sampler`: draws, chains, max_warmup, seed, target_accept, parallel.
 
-    Returns
-    -------
-    Fit
-
     Raises
     ------
     InputError

@@ -82,5 +82,5 @@ def _fitted(paths: Sequence[str], names: Sequence[str], table: Table, **settings
     if len(set(names)) < 2:
         known = ", ".join(bs.LAWS)
         raise InputError(f"name two or more laws, as in --laws chinchilla,kaplan; the laws are {known}")
-    runs = table.read(paths[0], *names)  # a wrong name is told before the first law is sampled
+    runs = table.read(paths[0], *names)  # a wrong name is refused before the first law is sampled
     return {name: bs.fit(runs, name, progress=at_a_terminal(), **settings) for name in names}

@@ -68,10 +68,6 @@ def load_runs(
     name : str, optional
         What to call the runs; the file's name by default.
 
-    Returns
-    -------
-    Runs
-
     Raises
     ------
     InputError

@@ -34,10 +34,6 @@ def parse_quantity(value: Quantity, what: str = "value") -> float:
     what : str
         What the quantity is, for the error message.
 
-    Returns
-    -------
-    float
-
     Raises
     ------
     InputError

@@ -125,10 +125,6 @@ def questionable(table: pd.DataFrame, inputs: tuple[str, ...] = ()) -> list[str]
         From `canonical`.
     inputs : tuple of str
         The columns that a law takes, where known; those that are not N and D distinguish configurations.
-
-    Returns
-    -------
-    list of str
     """
     found = []
     # No table's largest run has so few parameters or tokens; 12B written in millions is 1.2e4, 300B is 3e5.

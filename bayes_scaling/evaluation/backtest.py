@@ -127,10 +127,6 @@ def backtest(
     **options
         As for `fit_many`: pooling, noise, priors, folder, client, at_once, progress and fields of `Sampler`.
 
-    Returns
-    -------
-    Backtest
-
     Raises
     ------
     InputError

@@ -129,10 +129,6 @@ def compare_pooling(
     **settings
         Fields of `Sampler`.
 
-    Returns
-    -------
-    PoolingComparison
-
     Raises
     ------
     InputError

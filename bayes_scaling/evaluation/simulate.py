@@ -71,10 +71,6 @@ def simulate(
     seed : int or list of int
         One seed gives the same losses.
 
-    Returns
-    -------
-    Runs
-
     Raises
     ------
     InputError

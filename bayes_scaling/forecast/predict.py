@@ -45,10 +45,6 @@ def predict(
     **inputs
         Further inputs of the law, by column name.
 
-    Returns
-    -------
-    Forecast
-
     Raises
     ------
     InputError

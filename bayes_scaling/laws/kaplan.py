@@ -6,6 +6,7 @@ overfitting, the best use of a budget) are plain functions in `bayes_scaling.pla
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from bayes_scaling.laws.base import Named, Terms, law
 from bayes_scaling.laws.chinchilla import ROLES
@@ -59,8 +60,11 @@ def kaplan(N, D, *, E, A, B, alpha, beta):
     return E + ((A * N**-alpha) ** (1 / beta) + (B * D**-beta) ** (1 / beta)) ** beta
 
 
-def _n_c(reference: Mapping[str, float], *, A: Array, alpha: Array) -> Named:
-    return {"N_c": A ** (1 / alpha) * reference["params"]}
+def _scale(
+    name: str, column: str, reference: Mapping[str, float], *, A: Array, alpha: Array, unit: float = 1.0
+) -> Named:
+    """Where the law A x^-alpha is 1: the paper's constant of this name."""
+    return {name: A ** (1 / alpha) * reference[column] / unit}
 
 
 @law(
@@ -68,7 +72,7 @@ def _n_c(reference: Mapping[str, float], *, A: Array, alpha: Array) -> Named:
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.1: alpha .076, N_c 8.8e13 non-embedding parameters",
     meanings={"N_c": "N_c of the paper"},
     roles={"A": amplitude("N"), "alpha": exponent("N")},
-    constants=_n_c,
+    constants=partial(_scale, "N_c", "params"),
     A=_LOSS,
     alpha=EXPONENT,
 )
@@ -77,16 +81,12 @@ def kaplan_n(N, *, A, alpha):
     return A * N**-alpha
 
 
-def _d_c(reference: Mapping[str, float], *, A: Array, alpha: Array) -> Named:
-    return {"D_c": A ** (1 / alpha) * reference["tokens"]}
-
-
 @law(
     formula="A D^-alpha = (D_c / D)^alpha",
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.2: alpha .095, D_c 5.4e13 tokens",
     meanings={"D_c": "D_c of the paper"},
     roles={"A": amplitude("D"), "alpha": exponent("D")},
-    constants=_d_c,
+    constants=partial(_scale, "D_c", "tokens"),
     A=_LOSS,
     alpha=EXPONENT,
 )
@@ -98,16 +98,11 @@ def kaplan_d(D, *, A, alpha):
 _C_C = {"C_c": "C_c of the paper, PF-days"}
 
 
-def _c_c(reference: Mapping[str, float], *, A: Array, alpha: Array) -> Named:
-    """C_c in PF-days, as the paper counts."""
-    return {"C_c": A ** (1 / alpha) * reference["flops"] / PF_DAY}
-
-
 @law(
     formula="A C^-alpha = (C_c / C)^alpha",
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 3.3: alpha .057, C_c 1.6e7 PF-days at a fixed batch",
     roles={"A": amplitude("C"), "alpha": exponent("C")},
-    constants=_c_c,
+    constants=partial(_scale, "C_c", "flops", unit=PF_DAY),
     meanings=_C_C,
     A=_LOSS,
     alpha=EXPONENT,
@@ -117,16 +112,11 @@ def kaplan_c(C, *, A, alpha):
     return A * C**-alpha
 
 
-def _c_min_c(reference: Mapping[str, float], *, A: Array, alpha: Array) -> Named:
-    """C_c in PF-days, as the paper counts."""
-    return {"C_c": A ** (1 / alpha) * reference["min_flops"] / PF_DAY}
-
-
 @law(
     formula="A C_min^-alpha = (C_c / C_min)^alpha",
     cite="Kaplan et al. 2020, arXiv:2001.08361, equation 1.3: alpha .050, C_c 3.1e8 PF-days",
     roles={"A": amplitude("C_min"), "alpha": exponent("C_min")},
-    constants=_c_min_c,
+    constants=partial(_scale, "C_c", "min_flops", unit=PF_DAY),
     meanings=_C_C,
     A=_LOSS,
     alpha=EXPONENT,

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from bayes_scaling.inference.posterior import Posterior
 
-SMOOTH, LIPSCHITZ = 4.0, 1.0
-"""alpha d of a smooth target, and the least of one that is only Lipschitz."""
+SMOOTH = 4.0
+"""alpha d of a smooth target; one that is only Lipschitz has 1 at the least."""
 
 
 def exponents(

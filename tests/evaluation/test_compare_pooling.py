@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 import bayes_scaling as bs
-from bayes_scaling import InputError
-from bayes_scaling.evaluation import compare_pooling as pooling
+from bayes_scaling import InputError, api
 from bayes_scaling.evaluation.compare_pooling import judged, structures
 
 
@@ -62,13 +61,12 @@ def test_where_parameters_take_each_others_place_neither_is_cleared():
 
 def test_a_fit_asks_it_of_its_own_runs_and_law(pile_fit, monkeypatch):
     asked = {}
-    monkeypatch.setattr(
-        pooling, "compare_pooling", lambda runs, law, **options: asked.update(options, law=law)
-    )
+    monkeypatch.setattr(api, "compare_pooling", lambda runs, law, **options: asked.update(options, law=law))
     pile_fit.compare_pooling(draws=50)
-    assert (asked["law"], asked["sampler"].draws, asked["sampler"].chains) == (
+    assert (asked["law"], asked["draws"], asked["seed"], asked["chains"]) == (
         pile_fit.law,
         50,
+        pile_fit.seed,
         pile_fit.provenance["chains"],
     )
 

@@ -130,12 +130,7 @@ DATASETS: dict[str, Dataset] = {
 
 
 def names() -> list[str]:
-    """Names of the embedded tables.
-
-    Returns
-    -------
-    list of str
-    """
+    """Names of the embedded tables."""
     return list(DATASETS)
 
 
@@ -146,10 +141,6 @@ def load(name: str) -> Runs:
     ----------
     name : str
         One of `names`; ``DATASETS[name]`` tells where it comes from.
-
-    Returns
-    -------
-    Runs
 
     Raises
     ------

@@ -86,10 +86,6 @@ def external(name: str, *, loss_se: bool = False) -> Runs:
     loss_se : bool
         Whether to take the evaluation's standard error along; only `gadre` has one.
 
-    Returns
-    -------
-    Runs
-
     Raises
     ------
     InputError

@@ -40,10 +40,6 @@ def chances(
     drift : Drift, number or bool, optional
         As for `predict`.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     ax = style.axes(ax)
     group = group or largest_group(fit)

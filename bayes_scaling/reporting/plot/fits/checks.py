@@ -115,10 +115,6 @@ def residuals(
     prob : float
         Probability of the band.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     ax = style.axes(ax, (7.2, 4.4))
     x, log_loss = fit.runs.column(against), fit.runs.log_loss

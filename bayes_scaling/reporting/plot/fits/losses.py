@@ -51,10 +51,6 @@ def extrapolation(
     prob : float
         Probability of the bands.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     chosen = [group] if isinstance(group, str) else list(group or [largest_group(fit)])
     columns = fit.law.columns
@@ -106,10 +102,6 @@ def loss_band(
     prob : float
         Probability of the bands.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     if along not in ("tokens", "params") or fit.law.columns != ("params", "tokens"):
         raise InputError(

@@ -76,10 +76,6 @@ def isoloss(
     prob : float
         Probability of the band: of N_opt at a given budget, so along the diagonals of equal compute.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     from matplotlib.patches import Rectangle
 

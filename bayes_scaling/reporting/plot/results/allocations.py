@@ -29,10 +29,6 @@ def allocated(
     prob : float
         Probability of the intervals.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     of = titled("", allocation.params, group)
     return drawn_split(allocation, group, prob, style.COLOURS[0], of, ax)

@@ -31,10 +31,6 @@ def approaches(approaches: Approaches, *, prob: float = 0.9, ax: "Axes | None" =
     prob : float
         Probability of the intervals.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     ax = style.axes(ax, (10.2, 4.8))
     _, (left, right) = style.split(ax, 1, 2, widths=(1, 2.1))

@@ -26,10 +26,6 @@ def coverage(backtest: Backtest, *, ax: "Axes | None" = None) -> "Axes":
     ----------
     backtest : Backtest
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     from scipy.stats import binom  # slow to load
 
@@ -66,10 +62,6 @@ def misses(backtest: Backtest, *, prob: float = 0.9, ax: "Axes | None" = None) -
     prob : float
         A run outside of its interval of this probability is marked by a cross.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     ax = style.axes(ax)
     own = backtest.runs[backtest.runs["method"] == "posterior"]

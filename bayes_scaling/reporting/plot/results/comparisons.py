@@ -23,10 +23,6 @@ def comparison(comparison: Comparison, *, ax: "Axes | None" = None) -> "Axes":
     ----------
     comparison : Comparison
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     table = comparison.ranking
     rows = np.arange(len(table))[::-1]
@@ -63,10 +59,6 @@ def pooling(found: PoolingComparison, *, ax: "Axes | None" = None) -> "Axes":
     ----------
     found : PoolingComparison
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     rows = found.parameters
     ax = style.axes(ax, (7.2, 1.6 + 0.5 * len(rows)))

@@ -30,10 +30,6 @@ def contrast(contrast: Contrast, *, prob: float = 0.9, ax: "Axes | None" = None)
     prob : float
         Probability of the bands.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     ax = style.axes(ax)
     x, found = _met(contrast.flops.to_numpy(), bounds(contrast.multiplier, prob), contrast.end)
@@ -86,10 +82,6 @@ def doublings(
     prob : float
         Probability of the intervals.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     ax = style.axes(ax, (10, 2.9))
     _, panels = style.split(ax, 1, 3)

@@ -23,10 +23,6 @@ def design(design: Design, *, ax: "Axes | None" = None) -> "Axes":
     ----------
     design : Design
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     ax = style.axes(ax, (10.2, 4.8))
     _, (plane, falling) = style.split(ax, 1, 2, widths=(1.5, 1))

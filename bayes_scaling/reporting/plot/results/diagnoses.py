@@ -24,10 +24,6 @@ def diagnosis(diagnosis: Diagnosis, *, ax: "Axes | None" = None) -> "Axes":
     ----------
     diagnosis : Diagnosis
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     measures = {
         f"R-hat {diagnosis.r_hat:.3f}\n(at most {R_HAT})": (R_HAT - 1) / max(diagnosis.r_hat - 1, 1e-9),

@@ -30,10 +30,6 @@ def forecast(
     prob : float
         Probability of the bars.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     names = _points(forecast)
     ax = style.axes(ax, (7.2, 1.9 + 0.5 * len(names)))

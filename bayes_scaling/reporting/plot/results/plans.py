@@ -99,10 +99,6 @@ def serving(
     prob : float
         Probability of the band.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     ax = style.axes(ax)
     x, color = serving.served.to_numpy(), style.COLOURS[0]

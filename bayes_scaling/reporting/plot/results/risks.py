@@ -27,10 +27,6 @@ def valley(risk: Risk, point: int = 0, *, group: str | None = None, ax: "Axes | 
     group : str, optional
         Default: the first.
     ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     ax = style.axes(ax, (7.2, 5.0))
     curve = risk.curve.isel(point=point)
