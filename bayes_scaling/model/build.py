@@ -62,7 +62,10 @@ def build_model(
         `bayes_scaling.model.observed`. Its dims are ``run`` (row of the table), ``group``, and those of parameters.
     """
     s = structure(runs, law, noise, pooling)
-    return build_structure(s, model_data(runs, law, noise), runs.groups).model
+    parts = build_structure(s, model_data(runs, law, noise), runs.groups)
+    with parts.model:
+        observe(parts.rows)
+    return parts.model
 
 
 class Parts(NamedTuple):
@@ -70,13 +73,19 @@ class Parts(NamedTuple):
 
     model: Model
     data: Mapping[str, Computed]  # the data variables, by the names of `model_data`
-    density: Density
+    rows: Rows
+
+    @property
+    def density(self) -> Density:
+        """That of the rows, each of its arrays with one axis."""
+        s = self.rows.structure
+        density = s.noise.density(self.rows)
+        return Density(*(x.flatten() for x in density)) if s.boxed else density
 
 
 def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None = None) -> Parts:
-    """`build_model` from its two halves, and the labels of the groups."""
+    """The model from structure, data and the labels of the groups, but for what was observed."""
     import pymc as pm
-    import pytensor.tensor as pt
 
     coords = {
         "run": range(s.n_rows),
@@ -98,14 +107,11 @@ def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None 
         for name, value in shared.items():
             pm.Deterministic(name, value)
 
-        # Gathered once for all parameters: the gradient of a gather is a slow scattered sum.
-        of_rows = pt.stack(list(values.values()), axis=1)[d["group_index"]].T if s.n_groups > 1 else None
-        rows = {name: values[name][0] if of_rows is None else of_rows[i] for i, name in enumerate(values)}
+        read = {key: _in_boxes(s, value) for key, value in d.items()}
+        rows = {name: _of_rows(s, value, read["group_index"]) for name, value in values.items()}
         sigma = rows.pop("sigma")
-        law_at = s.law(*(d[letter] for letter in s.law.inputs), **rows)
-        read = Rows(s, d, law_at, sigma, shared)
-        observe(read)
-    return Parts(model, d, s.noise.density(read))
+        law_at = s.law(*(read[letter] for letter in s.law.inputs), **rows)
+    return Parts(model, d, Rows(s, read, law_at, sigma, shared))
 
 
 def _data(s: Structure, name: str, values: np.ndarray) -> Computed:
@@ -121,6 +127,18 @@ def _normal(name: str, *dims: tuple[str, int]) -> Computed:
 
     names, sizes = zip(*dims, strict=True)
     return pm.Normal(name, 0.0, 1.0, shape=sizes, dims=names if all(sizes) else None)
+
+
+def _in_boxes(s: Structure, x: Computed) -> Computed:
+    """Rows as (groups, clusters, rows), where they lie so: what groups have is broadcast, and clusters are sums."""
+    return x.reshape((s.n_groups, *s.box)) if s.boxed else x
+
+
+def _of_rows(s: Structure, value: Computed, group_index: Computed) -> Computed:
+    """What the group of each row has, of values by group; broadcasts with the rows."""
+    if s.n_groups == 1:
+        return value[0]
+    return value[:, None, None] if s.boxed else value[group_index]
 
 
 def _named_normals(name: str, priors: Mapping[str, Prior]) -> dict[str, Computed]:

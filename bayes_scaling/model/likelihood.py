@@ -7,6 +7,7 @@ from math import pi
 from bayes_scaling.laws.elementwise import Array, Computed, exp, gammaln, log, log1p
 
 type Total = Callable[[Computed], Computed]
+type Rowwise = Callable[[Computed], Computed]
 
 
 def run_scale(sigma: Array, slope: Array, log_covariate: Array) -> Computed:
@@ -37,15 +38,15 @@ def two_piece_log_likelihood(
 
 
 def of_trajectory(
-    residual: Computed, variance: Computed, previous: Computed, gap: Array, persistence: Array
+    before: Rowwise, residual: Computed, variance: Computed, gap: Array, persistence: Array
 ) -> tuple[Computed, Computed, Computed]:
     """What each row of a trajectory says that its predecessor does not.
 
     Parameters
     ----------
+    before : callable
+        What the row before each one has, of an array of rows; anything where there is none.
     residual, variance : array, shape (rows,)
-    previous : array of int, shape (rows,)
-        The row before, or the row itself where it is the first.
     gap : array, shape (rows,)
         E-folds of compute since the row before; very many where there is none.
     persistence : scalar
@@ -56,8 +57,8 @@ def of_trajectory(
         Independent residuals, their squared scales, and how far an effect of 1 on the whole trajectory moves each.
     """
     correlation = exp(-gap / persistence)
-    carried = correlation * (variance / variance[previous]) ** 0.5
-    return residual - carried * residual[previous], variance * (1 - correlation**2), 1 - carried
+    carried = correlation * (variance / before(variance)) ** 0.5
+    return residual - carried * before(residual), variance * (1 - correlation**2), 1 - carried
 
 
 def cluster_log_likelihood(
@@ -68,6 +69,7 @@ def cluster_log_likelihood(
     nu: Array,
     weight: Array,
     effect: Array = 1.0,
+    scatter: Array = 0.0,
 ) -> Computed:
     """Multivariate Student-t log density of each cluster.
 
@@ -81,9 +83,11 @@ def cluster_log_likelihood(
         Squared scale of the effect that a cluster's rows share.
     nu : scalar
     weight : array, shape (rows,)
-        1, or 0 for a row that is left out.
+        How many runs a row stands for: 1, or 0 where it is left out.
     effect : array, shape (rows,), or 1
         How far the shared effect moves each row.
+    scatter : array, shape (rows,), or 0
+        Variance of the log losses of the runs that a row stands for; its residual is their mean.
 
     Returns
     -------
@@ -96,7 +100,8 @@ def cluster_log_likelihood(
     inflation = 1 + shared * sum_precision
     # Sherman-Morrison: quadratic form and determinant of a diagonal plus a rank-one matrix.
     quadratic = (
-        total(precision * residual**2) - shared * total(precision * residual * effect) ** 2 / inflation
+        total(precision * (residual**2 + scatter))
+        - shared * total(precision * residual * effect) ** 2 / inflation
     )
     log_determinant = total(weight * log(variance)) + log(inflation)
     return (

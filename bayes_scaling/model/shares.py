@@ -26,6 +26,7 @@ class Shares(NoiseModel):
     sigma: Prior = LogNormal(0.05, 1.0, between=0.5)
 
     response = "share"
+    by_row = True
     joins_checkpoints = False
     sigma_is_misfit = False
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -12,12 +12,11 @@ from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import Law, Response
 from bayes_scaling.laws.elementwise import Computed
 from bayes_scaling.laws.priors import Prior, prior_from_dict
+from bayes_scaling.model.pooling import Pooling as Pooling
+from bayes_scaling.model.pooling import resolve_pooling
 
 if TYPE_CHECKING:
     import xarray as xr
-
-Pooling = Literal["complete", "partial", "none"]
-POOLINGS: tuple[Pooling, ...] = ("complete", "partial", "none")
 
 type ModelData = dict[str, np.ndarray]
 """The model's data variables by name.
@@ -36,13 +35,41 @@ class Density(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """What a density is made of, as PyTensor variables."""
+    """What a density is made of, as PyTensor variables.
+
+    Where the structure is `Structure.boxed`, (rows,) stands for (groups, clusters of a group, rows of a cluster), and
+    (clusters,) for the first two of these.
+    """
 
     structure: "Structure"
     data: Mapping[str, Computed]  # the model's data variables
     law: Computed  # (rows,), the law at the rows' inputs
-    sigma: Computed  # (rows,) or ()
+    sigma: Computed  # broadcasts with (rows,)
     shared: Mapping[str, Computed]  # (), by name
+
+    def total(self, x: Computed) -> Computed:
+        """Sums over the rows of each cluster, (clusters,)."""
+        if self.structure.boxed:
+            return x.sum(axis=2)
+        if self.structure.summarised:
+            return x
+        import pytensor.tensor as pt
+
+        return pt.inc_subtensor(pt.zeros(self.structure.n_clusters)[self.data["cluster_index"]], x)
+
+    def of_cluster(self, x: Computed) -> Computed:
+        """What each row's cluster has; broadcasts with (rows,)."""
+        if self.structure.boxed:
+            return x[:, :, None]
+        return x if self.structure.summarised else x[self.data["cluster_index"]]
+
+    def before(self, x: Computed) -> Computed:
+        """What the checkpoint before each one has, (rows,); anything at the first of a trajectory."""
+        if not self.structure.boxed:
+            return x[self.data["previous"]]
+        import pytensor.tensor as pt
+
+        return pt.concatenate([x[:, :, :1], x[:, :, :-1]], axis=2)
 
 
 class Design(NamedTuple):
@@ -67,6 +94,10 @@ class NoiseModel(ABC):
     """Of the scale of one run's noise; pooled by group like a parameter of the law."""
 
     response: ClassVar[Response] = "loss"
+    by_row: ClassVar[bool] = False
+    """Whether its density is arithmetic on rows of any shape, but for the methods of `Rows`."""
+    summarises: ClassVar[bool] = False
+    """Whether replicates, all alike, enter its density by their number, mean and ``scatter`` (their variance) alone."""
     by_group: ClassVar[bool] = False
     """Whether all rows of a group are one cluster."""
     joins_checkpoints: ClassVar[bool] = True
@@ -125,7 +156,8 @@ class NoiseModel(ABC):
 
     def blank(self, s: "Structure") -> ModelData:
         """`data` of the right names, types and shapes, whatever the values."""
-        return {name: np.zeros(s.n_rows) for name in (*self.covariates, "log_loss", "measurement_variance")}
+        names = (*self.covariates, "log_loss", "measurement_variance", *["scatter"] * s.summarised)
+        return {name: np.zeros(s.n_rows) for name in names}
 
     # The likelihood
 
@@ -197,6 +229,14 @@ class Structure:
     clustered: bool  # whether some rows share a configuration or a trajectory; else each row is a cluster
     along: bool = False  # whether some clusters are trajectories
     counted: bool = False  # whether the number of test items is known
+    alike: bool = False  # whether a cluster needs one row alone, as its runs differ in what was measured only
+    box: tuple[int, int] = (0, 0)  # most clusters of a group, most rows that a cluster needs
+    boxed: bool = False  # whether rows lie group by group, cluster by cluster, in such boxes
+
+    @property
+    def summarised(self) -> bool:
+        """Whether each row stands for all runs of its cluster."""
+        return self.alike and self.n_rows == self.n_clusters
 
     @property
     def priors(self) -> dict[str, Prior]:
@@ -211,29 +251,6 @@ class Structure:
     def pooled(self, *kinds: Pooling) -> list[str]:
         """The columns of theta that are pooled in one of these ways."""
         return [name for name, kind in self.pooling if kind in kinds]
-
-
-def resolve_pooling(
-    law: Law, n_groups: int, pooling: Pooling | Mapping[str, Pooling] | None
-) -> tuple[tuple[str, Pooling], ...]:
-    """Pooling of every law parameter and of sigma: partial unless chosen, complete for a single group.
-
-    Raises
-    ------
-    InputError
-        For a parameter that the law does not have, or an unknown kind of pooling.
-    """
-    names = (*law.parameters, "sigma")
-    chosen = dict.fromkeys(names, pooling) if isinstance(pooling, str) else dict(pooling or {})
-    for name, kind in chosen.items():
-        if name not in names:
-            raise InputError(
-                f"pooling names {name!r}, which law {law.name!r} does not have; it has {', '.join(names)}"
-            )
-        if kind not in POOLINGS:
-            raise InputError(f"pooling of {name!r} is {kind!r}; expected one of {', '.join(POOLINGS)}")
-    default: Pooling = "partial"
-    return tuple((name, chosen.get(name, default) if n_groups > 1 else "complete") for name in names)
 
 
 def structure(
@@ -255,7 +272,14 @@ def structure(
             f"noise {noise.name!r} is of {kinds[noise.response]}; law {law.name!r} gives {given[law.response]}"
         )
     noise.check(runs, law)
-    clusters = int(noise.clusters(runs).max()) + 1
+    cluster_index = noise.clusters(runs)
+    clusters = int(cluster_index.max()) + 1
+    clustered = clusters < len(runs) and not noise.by_group
+    first = np.unique(cluster_index, return_index=True)[1]
+    read = [runs.measurement_sd, *map(runs.column, (*law.columns, *noise.covariates.values()))]
+    alike = clustered and noise.summarises and not noise.along(runs)
+    alike = alike and all(np.allclose(x, x[first][cluster_index], rtol=1e-12, atol=0) for x in read)
+    rows = 1 if alike else int(np.bincount(cluster_index).max())
     return Structure(
         law,
         noise,
@@ -263,7 +287,9 @@ def structure(
         n_groups=groups,
         n_rows=len(runs),
         n_clusters=clusters,
-        clustered=clusters < len(runs) and not noise.by_group,
+        clustered=clustered,
         along=noise.along(runs),
         counted=law.response == "share" and runs.items is not None,
+        alike=alike,
+        box=(int(np.bincount(runs.group_index[first]).max()), rows),
     )

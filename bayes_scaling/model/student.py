@@ -65,6 +65,8 @@ class StudentT(NoiseModel):
     nu: Prior = LogNormal(7.0, 0.8, above=1.0)
     slope: Prior = Normal(0.0, 0.2)
 
+    by_row = True
+
     def __post_init__(self) -> None:
         if self.slope_in not in (None, *SLOPES):
             raise InputError(
@@ -151,6 +153,8 @@ class Noise(StudentT):
     lack_of_fit: Prior = LogNormal(0.01, 1.5)
     persistence: Prior = LogNormal(0.3, 1.0)
 
+    summarises = True
+
     @property
     def _own_meanings(self) -> dict[str, str]:
         return {
@@ -174,7 +178,9 @@ class Noise(StudentT):
     def blank(self, s: Structure) -> ModelData:
         data = super().blank(s)
         if s.along:
-            data["previous"], data["gap"] = np.arange(s.n_rows, dtype=np.int32), np.ones(s.n_rows)
+            data["gap"] = np.ones(s.n_rows)
+        if s.along and not s.boxed:
+            data["previous"] = np.arange(s.n_rows, dtype=np.int32)
         return data
 
     def density(self, rows: Rows) -> Density:
@@ -187,20 +193,17 @@ class Noise(StudentT):
             alone = single_log_likelihood(residual, variance, shared["nu"], d["weight"])
             return Density(alone, residual, variance)
 
-        def total(x: Computed) -> Computed:
-            return pt.inc_subtensor(pt.zeros(s.n_clusters)[d["cluster_index"]], x)
-
-        effect: Computed = pt.ones(s.n_rows)
+        effect: Array = 1.0
         if s.along:
             residual, variance, effect = of_trajectory(
-                residual, variance, d["previous"], d["gap"], shared["persistence"]
+                rows.before, residual, variance, d["gap"], shared["persistence"]
             )
-        spread = shared["lack_of_fit"] ** 2
+        spread, scatter = shared["lack_of_fit"] ** 2, d["scatter"] if s.summarised else 0.0
         together = cluster_log_likelihood(
-            total, residual, variance, spread, shared["nu"], d["weight"], effect
+            rows.total, residual, variance, spread, shared["nu"], d["weight"], effect, scatter
         )
-        known = total(d["weight"] * effect**2 / variance)
-        return Density(together, residual, variance * (1 + spread * known[d["cluster_index"]]))
+        known = rows.total(d["weight"] * effect**2 / variance)
+        return Density(together, residual, variance * (1 + spread * rows.of_cluster(known)))
 
     def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
         data, z = design.data, rng.standard_normal(len(design.law))

@@ -55,7 +55,7 @@ class Undertuned(StudentT):
         above = (scale + shared["excess"]) ** 2 + d["measurement_variance"]
         density = two_piece_log_likelihood(residual, below, above, shared["nu"], d["weight"])
         if s.clustered:
-            density = pt.inc_subtensor(pt.zeros(s.n_clusters)[d["cluster_index"]], density)
+            density = rows.total(density)
         return Density(density, residual, (below * above) ** 0.5)
 
     def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from bayes_scaling.model.build import build_structure
@@ -59,7 +60,8 @@ def program(structure: Structure) -> Program:
     from pytensor.graph.replace import clone_replace
 
     blank = blank_data(structure)
-    model, data, density = build_structure(structure, blank)
+    parts = build_structure(structure, blank)
+    model, data = parts.model, parts.data
     free = list(model.value_vars)
     names = [value.name for value in free]
     inputs = {name: variable.type() for name, variable in data.items()}
@@ -67,7 +69,7 @@ def program(structure: Structure) -> Program:
     inside = [model[name] for name in ("theta", "mu", "scale")]
     named = [v for v in model.deterministics if v not in inside]
     theta, mu, scale, likelihood, residual, variance, *parameters = model.replace_rvs_by_values(
-        [*inside, *density, *named]
+        [*inside, *parts.density, *named]
     )
     theta_in, shared = pt.matrix("theta_in"), free[names.index("shared")]
     given = {data[name]: variable for name, variable in inputs.items()}
@@ -94,6 +96,19 @@ def program(structure: Structure) -> Program:
     )
 
 
+def power(x: Array, y: Array) -> Array:
+    """x^y for x >= 0; of any x where y is a constant.
+
+    XLA raises one number at a time, and again for the gradient; exponentials and logarithms it takes of many at once,
+    and the logarithm of an input but once for all draws.
+    """
+    if not isinstance(y, jax.core.Tracer):
+        return jnp.power(x, np.asarray(y).item() if np.size(y) == 1 else y)
+    # No branch that is not taken may have an infinite slope.
+    found = jnp.exp(y * jnp.log(jnp.where(x == 0, 1.0, x)))
+    return jnp.where(x == 0, jnp.where(y > 0, 0.0, jnp.where(y < 0, jnp.inf, 1.0)), found)
+
+
 def _to_jax(inputs: Sequence[Any], outputs: Sequence[Any]) -> Callable[..., Any]:
     """A PyTensor graph as a JAX-traceable function that returns a tuple of arrays."""
     # PyTensor and PyMC load when something is sampled, and not on import.
@@ -101,12 +116,13 @@ def _to_jax(inputs: Sequence[Any], outputs: Sequence[Any]) -> Callable[..., Any]
     from pytensor.gradient import DisconnectedGrad
     from pytensor.graph.fg import FunctionGraph
     from pytensor.link.jax.dispatch.basic import jax_funcify
-    from pytensor.scalar import Softplus
+    from pytensor.scalar import Pow, Softplus
 
     # What a law marks as constant stays so: PyTensor would take the mark away, and knows no JAX twin of it.
     jax_funcify.register(DisconnectedGrad, lambda op, **_: jax.lax.stop_gradient)
     # PyTensor's own twin has no gradient above 709, where a branch that is not taken overflows.
     jax_funcify.register(Softplus, lambda op, **_: jax.nn.softplus)
+    jax_funcify.register(Pow, lambda op, **_: power)
     graph = FunctionGraph(inputs=inputs, outputs=outputs, clone=True)
     JAX.excluding("local_view_op").optimizer.rewrite(graph)
     traceable: Callable[..., Any] = jax_funcify(graph)

@@ -14,7 +14,7 @@ from bayes_scaling.sampling.draws import Draws
 from bayes_scaling.sampling.engine import engine, hierarchical, prior_draws
 from bayes_scaling.sampling.executors import Outcome, executor
 from bayes_scaling.sampling.job import Job
-from bayes_scaling.sampling.padding import padded_data, padded_structure
+from bayes_scaling.sampling.padding import cluster_places, largest, padded_data, padded_structure
 from bayes_scaling.sampling.settings import Parallel
 
 if TYPE_CHECKING:
@@ -55,13 +55,13 @@ def sample_many(
     widest: dict[Structure, Structure] = {}
     for structure in to_come:
         kind = _without_rows(structure)
-        widest[kind] = padded_structure(structure, widest.get(kind, structure))
-    lengths = dict[Hashable, int]()
+        widest[kind] = largest(structure, widest.get(kind, structure))
+    places = dict[Hashable, np.ndarray]()
 
     def padded() -> Iterator[Job]:
         for job in jobs:
-            lengths[job.key] = job.structure.n_clusters
             wide = padded_structure(job.structure, widest.get(_without_rows(job.structure), job.structure))
+            places[job.key] = cluster_places(job.data, wide)
             scored = padded_data({**job.data, **job.score}, wide)
             score = {name: scored[name] for name in job.score}
             yield replace(job, structure=wide, data=padded_data(job.data, wide), score=score)
@@ -75,9 +75,9 @@ def sample_many(
     # The order in which BLAS adds depends on its threads: with one, one seed gives the same draws on any number.
     with threadpool_limits(1, "blas"):
         for key, outcome in outcomes:
-            count = lengths.pop(key)
+            place = places.pop(key)
             if isinstance(outcome, Draws):
-                kept = outcome.log_likelihood[..., :count]
+                kept = outcome.log_likelihood[..., place]
                 outcome = replace(outcome, log_likelihood=kept, device=outcome.device or over.how)
             yield key, outcome
 
@@ -85,9 +85,9 @@ def sample_many(
 def draw_prior(structure: Structure, draws: int, seed: int) -> dict[str, np.ndarray]:
     """Named quantities drawn from the prior of the model, arrays of leading shape (draws,)."""
     # The prior does not ask how many rows there are: models that differ in them alone share what is compiled.
-    slim = replace(structure, n_rows=1, n_clusters=1)
+    slim = replace(structure, n_rows=1, n_clusters=1, alike=False, box=(0, 0))
     return prior_draws(engine(slim, hierarchical(slim)), draws, seed)
 
 
 def _without_rows(structure: Structure) -> Structure:
-    return replace(structure, n_rows=0, n_clusters=0)
+    return replace(structure, n_rows=0, n_clusters=0, box=(0, 0))

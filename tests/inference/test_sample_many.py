@@ -10,10 +10,8 @@ import pytest
 from helpers import simulated_runs
 
 import bayes_scaling as bs
-from bayes_scaling.model.data import model_data
 from bayes_scaling.sampling.engine import engine
-from bayes_scaling.sampling.jax_model import program
-from bayes_scaling.sampling.padding import padded_data, padded_structure
+from bayes_scaling.sampling.padding import padded_structure
 from bayes_scaling.sampling.warm_up import Chains
 
 SMALL = {"draws": 60, "chains": 2, "max_warmup": 100, "seed": 5}
@@ -52,31 +50,12 @@ def same(a, b):
 def test_lengths_are_rounded_up_by_at_most_a_quarter(outcomes):
     shape = outcomes["all"].fit.structure
     for n in [*range(1, 300), 12_345, 100_000]:
-        wide = padded_structure(replace(shape, n_rows=n, n_clusters=n))
+        wide = padded_structure(replace(shape, n_rows=n, n_clusters=n, box=(n, 1)))
         assert n <= wide.n_rows == wide.n_clusters <= 1.25 * n
-        clustered = padded_structure(replace(shape, n_rows=n, n_clusters=1 + n // 2, clustered=True))
+        clustered = padded_structure(
+            replace(shape, n_rows=n, n_clusters=1 + n // 2, box=(1 + n // 2, 2), clustered=True)
+        )
         assert clustered.n_clusters >= 1 + n // 2
-
-
-def test_rows_of_no_weight_change_no_likelihood(single_fit):
-    """The model's own log likelihood, with and without them; every fifth run joins the cluster of the next."""
-    runs, law, noise = single_fit.runs, single_fit.law, single_fit.noise
-    data = model_data(runs, law, noise)
-    shared = np.arange(len(runs)) // 5
-    for shape, given in [
-        (single_fit.structure, data),
-        (
-            replace(single_fit.structure, n_clusters=int(shared.max()) + 1, clustered=True),
-            data | {"cluster_index": shared.astype(np.int32)},
-        ),
-    ]:
-        wide = padded_structure(replace(shape, n_rows=len(runs) + 9, n_clusters=shape.n_clusters))
-        wider = padded_data(given, wide)
-        theta, normals = np.zeros((1, len(law.parameters) + 1)), np.zeros(len(shape.global_priors))
-        plain = program(shape).log_likelihood(theta, normals, given)
-        padded = np.asarray(program(wide).log_likelihood(theta, normals, wider))
-        np.testing.assert_allclose(padded[: shape.n_clusters], plain, rtol=1e-12)
-        assert np.all(padded[shape.n_clusters :] == 0)
 
 
 def test_tables_of_different_length_share_one_program(tables, outcomes):

@@ -13,7 +13,8 @@ from bayes_scaling import InputError, Noise
 from bayes_scaling.model.build import build_model
 from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import as_noise
-from bayes_scaling.model.structure import resolve_pooling, structure
+from bayes_scaling.model.pooling import resolve_pooling
+from bayes_scaling.model.structure import structure
 from bayes_scaling.sampling.engine import engine, hierarchical, prior_draws
 from bayes_scaling.sampling.find_map import Geometry
 from bayes_scaling.sampling.jax_model import program

@@ -101,7 +101,9 @@ def test_checkpoints_are_a_multivariate_student_t_that_fades_with_compute(rows, 
     previous, gap = np.array([0, 1, 0, 3, 1, 2, 6]), np.full(7, 1e4)
     later = previous != np.arange(7)
     gap[later] = (when - when[previous])[later]
-    residual, variance, effect = of_trajectory(rows["residual"], rows["variance"], previous, gap, persistence)
+    residual, variance, effect = of_trajectory(
+        lambda x: x[previous], rows["residual"], rows["variance"], gap, persistence
+    )
     found = by_cluster({"residual": residual, "variance": variance}, shared=0.02**2, effect=effect)
     for cluster in range(4):
         own = cluster == CLUSTERS
