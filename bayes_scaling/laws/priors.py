@@ -12,6 +12,9 @@ from typing import Any
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.elementwise import Array, exp, log, sigmoid
 
+_TAU_MEDIAN, _TAU_SPREAD = 0.6, 0.5
+"""Of tau, the standard deviation between groups: its median in units of its scale, and the sd of its logarithm."""
+
 
 class Prior:
     """A normal distribution on a free scale, and the map from there to the natural scale.
@@ -21,7 +24,7 @@ class Prior:
     location, spread : float
         Mean and standard deviation on the free scale.
     group_spread : float
-        Scale of the half-normal prior on tau, the standard deviation between groups, on the free scale.
+        Scale of tau, the standard deviation between groups, on the free scale: see `tau`.
     """
 
     spread: float
@@ -34,6 +37,14 @@ class Prior:
     @property
     def group_spread(self) -> float:
         return self.spread / 2 if self.between is None else self.between
+
+    def tau[A: Array](self, offset: A) -> A:
+        """Standard deviation between groups on the free scale, from a standard normal.
+
+        Log-normal with median .6 ``group_spread``; nine tenths lie between a quarter of it and 1.4 times it.
+        """
+        tau: A = _TAU_MEDIAN * self.group_spread * exp(_TAU_SPREAD * offset)
+        return tau
 
     def forward[A: Array](self, free: A) -> A:
         """Free scale to natural scale, for any array type."""
@@ -57,7 +68,7 @@ class Prior:
 class Normal(Prior):
     """Normal prior for a parameter that may have either sign; the free scale is the natural one.
 
-    ``between`` is the half-normal scale of the sd between groups; half of ``spread`` unless given.
+    ``between`` is the scale of the sd between groups (`Prior.tau`); half of ``spread`` unless given.
     """
 
     mean: float
@@ -82,7 +93,7 @@ class Normal(Prior):
 class LogNormal(Prior):
     """Log-normal prior for a positive parameter; ``spread`` is the sd of its logarithm.
 
-    ``between`` is the half-normal scale of the sd between groups, on the log scale; half of ``spread`` unless
+    ``between`` is the scale of the sd between groups (`Prior.tau`), on the log scale; half of ``spread`` unless
     given. ``above`` shifts the support to values above that bound (degrees of freedom above 1, say).
     """
 
@@ -115,8 +126,8 @@ class LogNormal(Prior):
 class LogitNormal(Prior):
     """Logit-normal prior for a share between 0 and 1; ``spread`` is the sd of its log odds.
 
-    ``between`` is the half-normal scale of the sd between groups, on the scale of log odds; half of ``spread`` unless
-    given.
+    ``between`` is the scale of the sd between groups (`Prior.tau`), on the scale of log odds; half of ``spread``
+    unless given.
     """
 
     median: float

@@ -4,8 +4,8 @@ Every free variable is standard normal. For parameter k of group g, on the free 
 
     theta[g, k] = mu_k + scale_k * offset[g, k],   mu_k = location_k + spread_k * mean_k,   scale_k = tau_k
 
-with tau_k = 0 for complete pooling, tau_k half-normal for partial pooling, and mean_k = 0, tau_k = spread_k
-for no pooling. The columns of theta are the law's parameters and the noise's sigma; the noise's other
+with tau_k = 0 for complete pooling, tau_k log-normal (`Prior.tau`) for partial pooling, and mean_k = 0,
+tau_k = spread_k for no pooling. The columns of theta are the law's parameters and the noise's sigma; the noise's other
 parameters are shared.
 """
 
@@ -166,8 +166,9 @@ def _theta(s: Structure) -> Computed:
     mu = pm.Deterministic("mu", mu, dims="parameter")
     scale = pt.as_tensor(spread * [name in s.pooled("none") for name in names])
     if partial:
-        tau = half_normal(_normal("tau_offset", ("tau_parameter", len(partial))))
-        scale = scale + tau @ (_select(partial, names) * [prior.group_spread for prior in priors])
+        offset = _normal("tau_offset", ("tau_parameter", len(partial)))
+        tau = pt.stack([s.priors[name].tau(offset[i]) for i, name in enumerate(partial)])
+        scale = scale + tau @ _select(partial, names)
         for name in partial:
             i = names.index(name)
             pm.Deterministic(f"{name}_population", priors[i].forward(mu[i]))
@@ -182,13 +183,3 @@ def _theta(s: Structure) -> Computed:
 def _select(chosen: Sequence[str], names: Sequence[str]) -> np.ndarray:
     """The 0-1 matrix, shape (chosen, names), that puts values of the chosen columns among all columns."""
     return np.array([[float(name == other) for other in names] for name in chosen])
-
-
-def half_normal(offset: Computed) -> Computed:
-    """Standard normal to half-normal, quantile by quantile.
-
-    Sampled so, tau reaches zero along a Gaussian tail and not along the long exponential tail of log tau.
-    """
-    import pytensor.tensor as pt
-
-    return np.sqrt(2.0) * pt.erfinv(0.5 * pt.erfc(-offset / np.sqrt(2.0)))

@@ -11,20 +11,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bayes_scaling.model.structure import Structure
 from bayes_scaling.sampling.draws import Draws
-from bayes_scaling.sampling.engine import CHUNK, engine, hierarchical, prior_draws
+from bayes_scaling.sampling.engine import CHUNK, Engine, engine, hierarchical, prior_draws
 from bayes_scaling.sampling.jax_model import Array, Data
 from bayes_scaling.sampling.job import Job
 from bayes_scaling.sampling.mixing import r_hat_below, worst_r_hat
-from bayes_scaling.sampling.modes import Mode, modes
+from bayes_scaling.sampling.modes import modes
 from bayes_scaling.sampling.nuts import Chunk
+from bayes_scaling.sampling.settings import Sampler
 from bayes_scaling.sampling.transport_map import TransportMap
-from bayes_scaling.sampling.warm_up import CAREFUL, Chains, WarmedUp, along_draws
+from bayes_scaling.sampling.warm_up import CAREFUL, Chains, along_draws
 from bayes_scaling.sampling.work import Finish, Named, Work
-
-PLAIN_WARMUP = 6 * CHUNK
-"""Draws per chain that the plain map is given to prove itself."""
 
 LONGEST = 4
 """Chains that disagree draw up to this many times what was asked."""
@@ -37,8 +34,12 @@ def run(job: Job) -> Work[Draws]:
     """One posterior, as a generator of work whose return value is `Draws`."""
     structure, draws = job.structure, job.sampler.draws
     data = {name: jnp.asarray(value) for name, value in job.data.items()}
-    chains, (transport, states, warmup, _) = yield from _warmed_up(job, data)
-    parts = chains.engine
+    parts = engine(structure)
+    # Laws of two power terms have one mode, in hundreds of simulations; with groups there are too many to look for.
+    simple = hierarchical(structure) or structure.law.power_terms is not None
+    found = None if simple else modes(parts.geometry.density(data), parts.geometry.layout.n)
+    chains = Chains(parts, data, job.sampler, job.progress or (lambda *_: None), found)
+    transport, states, warmup = yield from chains.warm_up(job.sampler.max_warmup)
     states, chunks = yield from chains.draw(states, transport, draws)
     # Draws that disagree much or diverge serve as one more warm-up, for smaller steps.
     for target in CAREFUL:
@@ -50,8 +51,9 @@ def run(job: Job) -> Work[Draws]:
         states, chunks = yield from chains.draw(states, transport, draws)
     # Chains that still disagree run on, and evenly spaced draws are kept.
     finish = partial(_finished, parts.parameters, parts.batch)
+    population = _numbers_of_population(parts, job.sampler)
     spacing, kept = 1, _spaced(chunks, 1, draws)
-    parameters = yield from finish(kept.position, transport, data)
+    parameters = yield from finish(np.concatenate([kept.position, population], axis=2), transport, data)
     wanted = 1 + 0.01 * max(1.0, 1000 / draws)
     while worst_r_hat(parameters) > wanted and spacing < LONGEST and not chains.separate(chunks):
         spacing *= 2
@@ -59,7 +61,7 @@ def run(job: Job) -> Work[Draws]:
         states, more = yield from chains.draw(states, transport, missing)
         chunks = along_draws([chunks, more])
         kept = _spaced(chunks, spacing, draws)
-        parameters = yield from finish(kept.position, transport, data)
+        parameters = yield from finish(np.concatenate([kept.position, population], axis=2), transport, data)
 
     scored = data | {name: jnp.asarray(value) for name, value in job.score.items()}
     thin = -(-kept.energy.size * structure.n_clusters * 8 // LOG_LIKELIHOOD_BYTES)
@@ -72,26 +74,6 @@ def run(job: Job) -> Work[Draws]:
     stats["energy_change"] = change[:, spacing - 1 :: spacing][:, :draws]
     prior = prior_draws(parts, draws, job.sampler.seed)
     return Draws(parameters, log_likelihood, thin, stats, prior, warmup, spacing)
-
-
-def _warmed_up(job: Job, data: Data) -> Work[tuple[Chains, WarmedUp]]:
-    """The chains on the first map that serves."""
-    structure, longest = job.structure, job.sampler.max_warmup
-    # A single group starts on the plain map; where that bends too much, narrow directions move along their ridge. A
-    # law with coordinates of its own has no ridge.
-    own = structure.law.reparametrise is not None
-    steps = (True,) if hierarchical(structure) else (False,) if own else (False, True)
-    # Laws of two power terms have one mode, in hundreds of simulations; with groups there are too many to look for.
-    simple = hierarchical(structure) or structure.law.power_terms is not None
-    found = None if simple else _modes(structure, data)
-    for gauss_newton in steps:
-        progress = job.progress or (lambda *_: None)
-        chains = Chains(engine(structure, gauss_newton), data, job.sampler, progress, found)
-        limit = longest if gauss_newton or own else min(longest, PLAIN_WARMUP)
-        warm = yield from chains.warm_up(limit)
-        if warm.serves:
-            break
-    return chains, warm
 
 
 def _finished[Value: np.ndarray | Named](
@@ -108,9 +90,11 @@ def _finished[Value: np.ndarray | Named](
     return joint
 
 
-def _modes(structure: Structure, data: Data) -> list[Mode]:
-    geometry = engine(structure, False).geometry
-    return modes(geometry.density(data), geometry.layout.n)
+def _numbers_of_population(parts: Engine, sampler: Sampler) -> np.ndarray:
+    """Uniform and standard normal numbers by which each draw's population is drawn, (chain, draw, 2 partial)."""
+    shape = (sampler.chains, sampler.draws, len(parts.geometry.partial))
+    rng = np.random.default_rng([sampler.seed, 808])
+    return np.concatenate([rng.random(shape), rng.standard_normal(shape)], axis=2)
 
 
 def _agree(chunks: Chunk) -> bool:

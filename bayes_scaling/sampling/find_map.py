@@ -1,155 +1,107 @@
-"""Finding the transport map for given data: its point, its curvatures, its bends.
+"""The transport map before there are draws: from the mode, its curvature and its bends.
 
 Approximations all of them: they decide how close to normal the coordinates are, and the map stays exact.
 """
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.linalg import block_diag
 from scipy.optimize import least_squares
 
-from bayes_scaling.sampling.coordinates import Coordinates
-from bayes_scaling.sampling.jax_model import Array, Data, Free, Program
-from bayes_scaling.sampling.modes import Density, climb, root_of_covariance
-from bayes_scaling.sampling.transport_map import DENSE_LIMIT, Anchor, Expansion, TransportMap
+from bayes_scaling.sampling.coordinates import Coordinates, Point
+from bayes_scaling.sampling.jax_model import Array, Data, Program
+from bayes_scaling.sampling.modes import Density, climb, hessian, root_of
+from bayes_scaling.sampling.transport_map import DENSE_LIMIT, Anchor, TransportMap, identity
 
 _STEP, _STRONGEST = 0.5, 10.0
 """In sd: the step of the differences that find bends, and the largest coefficient of a bend."""
-
-_NARROW = 0.05
-"""In prior sd: a direction of the population means narrower than this takes its Gauss-Newton step."""
-
-
-class LocalQuadratic(NamedTuple):
-    """The model's log density near a point, G groups of K parameters."""
-
-    free: Free
-    base: Array  # (K,), mu where the means are 0
-    scale: Array  # (K,)
-    theta: Array  # (G, K)
-    score: Array  # (G, K)
-    information: Array  # (G, K, K)
-    row_weight: Array  # (rows,), 0 for a row that is left out
 
 
 class Geometry(Coordinates):
     """The coordinates of one program, and how their map is found for given data."""
 
-    def __init__(self, program: Program, gauss_newton: bool):
-        super().__init__(program, gauss_newton)
+    def __init__(self, program: Program):
+        super().__init__(program)
         # One compiled gradient serves every search below: what differs is in the arrays of the map.
         self.value_and_grad = jax.jit(jax.value_and_grad(self.log_density))
-        self._local = jax.jit(self._local_quadratic)
-        self._flat = jax.jit(self._flat_free)
-        self._slopes = jax.jit(jax.jacfwd(self._flat_free))
+        self._shared = jax.jit(self._shared_at)
+        self._slopes = jax.jit(jax.jacfwd(self._shared_at))
 
     def density(self, data: Data, transport: TransportMap | None = None) -> Density:
-        """The log density and its gradient in mapped coordinates; without a map, in free variables."""
+        """The log density and its gradient in mapped coordinates; without a map, in units of the priors."""
         chosen = transport or self._identity()
         return lambda xi: self.value_and_grad(xi, chosen, data)
 
     def find(self, data: Data, mode: np.ndarray | None = None) -> TransportMap:
-        """The map for these data: joint mode, groups' curvature, the globals' Laplace approximation, bends.
+        """The map for these data: mode, curvature, and bends of what all groups share.
 
         The mode is climbed to from the prior's middle, unless it is given.
         """
-        layout = self.layout
-        p, n = layout.n_globals, layout.n
+        layout, n, p = self.layout, self.layout.n, self.layout.shared
         transport = self._identity()
-        eta = climb(self.density(data), np.zeros(n), np.arange(n)) if mode is None else mode
-        for _ in range(2 if self.gauss_newton else 0):
-            local: LocalQuadratic = jax.device_get(self._local(eta, transport, data))
-            transport = self._expanded(local)
-            # With the groups integrated out (zeta at 0), the globals' marginal alone is climbed.
-            start = [local.free[name] * (name != "mean") for name in layout.sizes]
-            marginal = self.density(data, transport)
-            eta = climb(marginal, np.concatenate([*start, np.zeros(n - p)]), np.arange(p))
+        at = climb(self.density(data), np.zeros(n), np.arange(n)) if mode is None else mode
         if self.funnel:
-            transport = transport._replace(anchor=self._anchor(eta, data))
-        laplace = root_of_covariance(self.density(data, transport), eta, np.arange(p))
-        log_det = transport.log_det + np.linalg.slogdet(laplace)[1]
-        transport = transport._replace(mode=eta[:p], laplace=laplace, log_det=log_det)
-        return transport._replace(bend=self._bend_of(transport, data))
+            transport = transport._replace(anchor=self._anchor(at, data))
+        curvature = self._curvature(at, transport, data)
+        of_shared = root_of(curvature[:p, :p])[None]
+        blocks = [curvature[i : i + layout.own, i : i + layout.own] for i in range(p, n, max(layout.own, 1))]
+        of_groups = np.array([root_of(block) for block in blocks]).reshape(transport.groups.axes.shape)
+        transport = transport._replace(
+            shared=transport.shared._replace(location=at[None, :p], axes=of_shared),
+            groups=transport.groups._replace(
+                location=at[p:].reshape(transport.groups.location.shape), axes=of_groups
+            ),
+        )
+        log_det = transport.shared.log_det + transport.groups.log_det
+        if layout.own and n <= DENSE_LIMIT:
+            whole, axes = root_of(curvature), block_diag(of_shared[0], *of_groups)
+            transport = transport._replace(factor=np.linalg.solve(axes, whole))
+            log_det += np.linalg.slogdet(transport.factor)[1]
+        transport = transport._replace(log_det=log_det)
+        if layout.own:
+            return transport
+        shared = transport.shared._replace(bend=self._bend_of(transport, data)[None])
+        return transport._replace(shared=shared)
 
-    def position(self, free: np.ndarray, transport: TransportMap, data: Data) -> np.ndarray | None:
-        """Coordinates of free variables, for a single group; None where the map does not reach them."""
-        wanted = self._flat(free, self._identity(), data)
+    def position(self, wanted: np.ndarray, transport: TransportMap, data: Data) -> np.ndarray | None:
+        """Coordinates of a point of a single group, in units of the priors; None where the map misses it."""
+        target = self._shared(wanted, self._identity(), data)
         found = least_squares(
-            lambda xi: np.asarray(self._flat(xi, transport, data) - wanted),
+            lambda xi: np.asarray(self._shared(xi, transport, data) - target),
             np.zeros(self.layout.n),
             jac=lambda xi: np.asarray(self._slopes(xi, transport, data)),
         )
         return found.x if np.max(np.abs(found.fun)) < 1e-6 else None
 
     def _identity(self) -> TransportMap:
-        """The map that leaves the free variables as they are."""
-        layout = self.layout
-        p, n, groups = layout.n_globals, layout.n, layout.offset[0]
-        k, means, rows = (
-            len(self.program.structure.pooling),
-            layout.sizes.get("mean", 0),
-            self.program.structure.n_rows,
-        )
-        return TransportMap(
-            center=np.zeros(n),
-            factor=np.eye(n) if n <= DENSE_LIMIT else (np.eye(p), np.ones(n - p)),
-            bend=np.zeros((p, p, p)),
-            mode=np.zeros(p),
-            laplace=np.eye(p),
-            log_det=0.0,
-            expansion=Expansion(
-                theta=np.zeros((groups, k)),
-                score=np.zeros((groups, k)),
-                information=np.zeros((groups, k, k)),
-                target=np.zeros((groups, k)),
-                gain=np.zeros((groups, k, k)),
-                row_weight=np.zeros(rows),
-                center_mean=np.zeros(means),
-                axes=np.eye(means),
-                narrow=np.zeros(means),
-            ),
-            anchor=_no_anchor(max(means - 1, 0), rows) if self.funnel else None,
-        )
+        plain = identity(self.layout.shared, self.layout.groups, self.layout.own)
+        if not self.funnel:
+            return plain
+        return plain._replace(anchor=_no_anchor(self.layout.complete - 1, self.program.structure.n_rows))
 
-    def _expanded(self, local: LocalQuadratic) -> TransportMap:
-        """Where groups and population means go along the tangent at a point, tau fixed: where the later step starts."""
-        t, theta = local.scale, local.theta
-        values, vectors = np.linalg.eigh(0.5 * (local.information + np.swapaxes(local.information, 1, 2)))
-        # Outliers bend a Student-t the wrong way; a direction without information is left to the prior.
-        info = (vectors * np.maximum(values, 0.0)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-        # A hair of information everywhere lets H be inverted where the data say nothing.
-        target = theta + np.linalg.solve(info + 1e-6 * np.eye(len(t)), local.score[..., None])[..., 0]
-        marginal = np.linalg.inv(np.eye(len(t)) + info * t**2) @ info  # (H^-1 + T^2)^-1
-        identity = self._identity()
-        expansion = identity.expansion._replace(
-            theta=theta,
-            score=local.score,
-            information=info,
-            target=target,
-            gain=t[:, None] ** 2 * marginal,
-            row_weight=local.row_weight,
-        )
-        if not len(self.spread):
-            return identity._replace(expansion=expansion)
-        precision = np.eye(len(self.spread)) + self.spread @ marginal.sum(0) @ self.spread.T
-        pull = self.spread @ np.einsum("gij,gj->i", marginal, target - local.base)
-        values, vectors = np.linalg.eigh(0.5 * (precision + precision.T))
-        expansion = expansion._replace(
-            center_mean=np.linalg.solve(precision, pull),
-            axes=vectors / np.sqrt(values),
-            narrow=(values > _NARROW**-2).astype(float),
-        )
-        return identity._replace(expansion=expansion, log_det=-0.5 * np.sum(np.log(values)))
+    def _curvature(self, at: np.ndarray, transport: TransportMap, data: Data) -> np.ndarray:
+        """Minus the second derivatives, (n, n); of many groups, those within each and within what is shared."""
+        density, layout, p = self.density(data, transport), self.layout, self.layout.shared
+        if layout.n <= DENSE_LIMIT:
+            return -hessian(density, at, np.arange(layout.n))
+        curvature = np.zeros((layout.n, layout.n))
+        for i in range(p):
+            curvature[:p, i] = -_difference(density, at, [i])[:p]
+        for j in range(layout.own):
+            # All groups at once: what one's parameters do to another's is of the second order.
+            moved = np.arange(p + j, layout.n, layout.own)
+            slopes = -_difference(density, at, moved)[p:].reshape(layout.groups, layout.own)
+            for g, start in enumerate(range(p, layout.n, layout.own)):
+                curvature[start : start + layout.own, start + j] = slopes[g]
+        return 0.5 * (curvature + curvature.T)
 
     def _bend_of(self, transport: TransportMap, data: Data) -> np.ndarray:
-        """How narrow directions of the globals bend along wide ones: second differences of the gradient at the mode."""
-        p, n = self.layout.n_globals, self.layout.n
+        """How narrow directions bend along wide ones: second differences of the gradient at the mode."""
+        p = self.layout.shared
 
         def gradient(eta: np.ndarray) -> np.ndarray:
-            full = np.concatenate([eta, np.zeros(n - p)])
-            return np.nan_to_num(np.asarray(self.value_and_grad(full, transport, data)[1]))[:p]
+            return np.nan_to_num(np.asarray(self.value_and_grad(eta, transport, data)[1]))
 
         bend = np.zeros((p, p, p))
         step = _STEP * np.eye(p)
@@ -167,39 +119,35 @@ class Geometry(Coordinates):
 
     def _anchor(self, eta: np.ndarray, data: Data) -> Anchor:
         """The law's means at the mode, the residuals there, their slopes and their pull."""
-        free = self.layout.split(jnp.asarray(eta[: self.layout.n_globals]))
+        c = self.layout.complete
+        mode = Point(jnp.asarray(eta[:c]), jnp.asarray(eta[c:]), jnp.zeros((self.layout.groups, 0)))
 
         def at(means: Array) -> tuple[Array, Array]:
-            moved, _ = self.reparametrised(free | {"mean": jnp.append(means, free["mean"][-1])})
-            mu, _ = self.program.location_and_scale(moved)
-            theta = jnp.broadcast_to(mu, (self.layout.offset[0], len(mu)))
-            return self.program.residual_and_variance(theta, free["shared"], data)
+            moved, _ = self.reparametrised(mode._replace(complete=jnp.append(means, mode.complete[-1])))
+            return self.program.residual_and_variance(self.theta(moved), moved.noise, data)
 
-        means = free["mean"][:-1]
+        means = mode.complete[:-1]
         residual, variance = at(means)
         slopes = jax.jacfwd(lambda means: at(means)[0])(means)
         weighted = (data["weight"] / variance)[:, None] * slopes
         root = jnp.linalg.cholesky(jnp.eye(len(means)) + slopes.T @ weighted)
         return Anchor(*map(np.asarray, (means, residual, slopes, weighted.T @ residual, root)))
 
-    def _flat_free(self, xi: Array, transport: TransportMap, data: Data) -> Array:
-        free = self.to_free(xi, transport, data)
-        return jnp.concatenate([free[name] for name in self.layout.sizes])
+    def _shared_at(self, xi: Array, transport: TransportMap, data: Data) -> Array:
+        at, _ = self.point(xi, transport, data)
+        return jnp.concatenate([at.complete, at.noise])
 
-    def _local_quadratic(self, eta: Array, transport: TransportMap, data: Data) -> LocalQuadratic:
-        free, theta, _ = self.evaluate(eta, transport, data)
-        base, scale = self.program.location_and_scale(free | {"mean": jnp.zeros(len(self.spread))})
-        score = jax.grad(lambda t: jnp.sum(self.program.log_likelihood(t, free["shared"], data)))
-        # A row speaks only of its own group's parameters, so one product per parameter gives every block.
-        columns = jax.vmap(lambda e: jax.jvp(score, (theta,), (jnp.zeros_like(theta) + e,))[1])(
-            jnp.eye(theta.shape[1])
-        )
-        residual, variance = self.program.residual_and_variance(theta, free["shared"], data)
-        # A Student-t trusts a row less the further out it lies; a normal curve trusts all alike.
-        named = self.program.parameters(free | {"offset": jnp.zeros(self.layout.offset)})
-        trust = (named["nu"] + 1) / (named["nu"] + residual**2 / variance) if "nu" in named else 1.0
-        information = -jnp.moveaxis(columns, 0, 2)
-        return LocalQuadratic(free, base, scale, theta, score(theta), information, data["weight"] * trust)
+
+def _difference(
+    density: Density, at: np.ndarray, moved: np.ndarray | list[int], step: float = 1e-4
+) -> np.ndarray:
+    """Derivative of the gradient as these coordinates move together."""
+    along = np.zeros_like(at)
+    along[moved] = step
+    change: np.ndarray = (np.asarray(density(at + along)[1]) - np.asarray(density(at - along)[1])) / (
+        2 * step
+    )
+    return change
 
 
 def _no_anchor(count: int, rows: int) -> Anchor:

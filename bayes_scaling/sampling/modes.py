@@ -85,13 +85,9 @@ def climb(density: Density, start: np.ndarray, free: np.ndarray) -> np.ndarray:
     return best
 
 
-def root_of_covariance(density: Density, at: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Root of the inverse curvature along some coordinates: unit directions times their standard deviations."""
-    return _root(_hessian(density, at, free))
-
-
-def _root(hessian: np.ndarray) -> np.ndarray:
-    values, vectors = np.linalg.eigh(-hessian)
+def root_of(curvature: np.ndarray) -> np.ndarray:
+    """Root of the inverse of a curvature: unit directions times their standard deviations, widest first."""
+    values, vectors = np.linalg.eigh(curvature)
     # The prior alone has curvature 1; less than a quarter of it means that the quadratic is no guide here.
     root: np.ndarray = vectors / np.sqrt(np.maximum(values, 0.25))
     return root
@@ -99,14 +95,14 @@ def _root(hessian: np.ndarray) -> np.ndarray:
 
 def _laplace(density: Density, at: np.ndarray) -> Mode | None:
     """The mode at the end of a climb; None where the climb ended because a law overflows beside it."""
-    value, hessian = density(at)[0], _hessian(density, at, np.arange(len(at)))
-    if not (np.isfinite(value) and np.all(np.isfinite(hessian))):
+    value, curvature = density(at)[0], -hessian(density, at, np.arange(len(at)))
+    if not (np.isfinite(value) and np.all(np.isfinite(curvature))):
         return None
-    root = _root(hessian)
+    root = root_of(curvature)
     return Mode(at, root, float(value) + float(np.linalg.slogdet(root)[1]))
 
 
-def _hessian(density: Density, at: np.ndarray, free: np.ndarray) -> np.ndarray:
+def hessian(density: Density, at: np.ndarray, free: np.ndarray) -> np.ndarray:
     """Second derivatives by differences of the gradient, which is compiled already; a metric needs no more."""
     step = 1e-4
     rows = []
@@ -116,6 +112,6 @@ def _hessian(density: Density, at: np.ndarray, free: np.ndarray) -> np.ndarray:
         behind[i] -= step
         up, down = (density(x)[1] for x in (ahead, behind))
         rows.append((np.asarray(up) - np.asarray(down))[free] / (2 * step))
-    hessian = np.array(rows).reshape(len(free), len(free))  # (0, 0) where groups share nothing
-    symmetric: np.ndarray = 0.5 * (hessian + hessian.T)
+    found = np.array(rows).reshape(len(free), len(free))  # (0, 0) where groups share nothing
+    symmetric: np.ndarray = 0.5 * (found + found.T)
     return symmetric

@@ -11,7 +11,7 @@ from bayes_scaling.model.structure import Structure
 from bayes_scaling.sampling.chains import run
 from bayes_scaling.sampling.dask import drive_on
 from bayes_scaling.sampling.draws import Draws
-from bayes_scaling.sampling.engine import engine, hierarchical, prior_draws
+from bayes_scaling.sampling.engine import engine, prior_draws
 from bayes_scaling.sampling.executors import Outcome, executor
 from bayes_scaling.sampling.job import Job
 from bayes_scaling.sampling.padding import cluster_places, largest, padded_data, padded_structure
@@ -86,7 +86,7 @@ def draw_prior(structure: Structure, draws: int, seed: int) -> dict[str, np.ndar
     """Named quantities drawn from the prior of the model, arrays of leading shape (draws,)."""
     # The prior does not ask how many rows there are: models that differ in them alone share what is compiled.
     slim = replace(structure, n_rows=1, n_clusters=1, alike=False, box=(0, 0))
-    return prior_draws(engine(slim, hierarchical(slim)), draws, seed)
+    return prior_draws(engine(slim), draws, seed)
 
 
 def _without_rows(structure: Structure) -> Structure:

@@ -14,14 +14,14 @@ from bayes_scaling.sampling.modes import Mode, starts_by_mass
 from bayes_scaling.sampling.nuts import ChainState, Chunk, averaged, initial_state
 from bayes_scaling.sampling.progress import Report
 from bayes_scaling.sampling.settings import Sampler
-from bayes_scaling.sampling.transport_map import TransportMap, adapted, affine, inverse_affine
+from bayes_scaling.sampling.transport_map import TransportMap, adapted, shrunk
 from bayes_scaling.sampling.work import Advance, Work
 
 CAREFUL = (0.97, 0.99)
 """Acceptances that the step is adapted to once divergences or disagreement have been seen, where not above already."""
 
 LONG_TREE = 10
-"""Leapfrog steps a draw from which the plain map has not proved itself."""
+"""Leapfrog steps a draw from which the mode's bends do not serve, and bends are fitted to draws."""
 
 _SEPARATE = 1.2
 """A split R-hat above this: chains in modes of their own."""
@@ -33,7 +33,6 @@ class WarmedUp(NamedTuple):
     transport: TransportMap
     states: list[ChainState]
     draws: int  # per chain, that it took
-    serves: bool  # whether the coordinates serve
 
 
 class Chains:
@@ -54,6 +53,8 @@ class Chains:
     ):
         self.engine, self.data, self.count, self.progress = engine, data, sampler.chains, progress
         self.target, self.found, self.several = sampler.target_accept, found, False
+        # Groups bend each in its own way; one mode's derivatives serve most single fits.
+        self.bends = engine.geometry.layout.own > 0
         self.key = jax.random.key(sampler.seed)
         self.rng = np.random.default_rng(sampler.seed)
         self.calls = 0
@@ -79,18 +80,18 @@ class Chains:
                 states, chunk = yield from self.advance(states, target, transport)
                 chunks.append(chunk)
                 done += CHUNK
-                self.progress("warm-up" if geometry.gauss_newton else "plain warm-up", done, limit)
+                self.progress("warm-up", done, limit)
             # The first third of a window still finds its step and forgets where it started.
             kept = along_draws(chunks[len(chunks) // 3 :])
             pooled = np.asarray(kept.position).reshape(-1, geometry.layout.n)
             careful = kept.diverging.mean() > 0.001
-            serves = not careful and _nearly_white(_shrunk(pooled))
-            if not geometry.gauss_newton:
-                serves &= bool(kept.n_steps.mean() < LONG_TREE)
+            short = kept.n_steps.mean() < LONG_TREE
+            serves = not careful and short and _nearly_white(shrunk(pooled))
             if (serves and done > 2 * CHUNK) or done + 2 * window > limit:
-                return WarmedUp(transport, [averaged(state) for state in states], done, serves)
+                return WarmedUp(transport, [averaged(state) for state in states], done)
             if careful and done > 2 * CHUNK:
                 target = max(self.target, CAREFUL[0])
+            self.bends |= careful or not short
             transport, positions, step = self._adapted(pooled, states, transport)
             window *= 2
 
@@ -137,10 +138,12 @@ class Chains:
         self, pooled: np.ndarray, states: list[ChainState], transport: TransportMap
     ) -> tuple[TransportMap, list[np.ndarray], float]:
         """The map fitted to pooled draws, the chains' positions under it, and a step to start from."""
-        before = [affine(state.hmc.position, transport) for state in states]
-        transport = _on_device(adapted(transport, pooled.mean(0), _shrunk(pooled)))
+        transport = jax.tree.map(np.asarray, transport)
+        before = [transport.forward(np.asarray(state.hmc.position))[:2] for state in states]
+        transport = adapted(transport, pooled, self.bends)
+        positions = [transport.inverse(*at) for at in before]
         step = float(np.exp(np.mean([state.adaptation.log_step_size_avg for state in states])))
-        return transport, [inverse_affine(at, transport) for at in before], step
+        return _on_device(transport), positions, step
 
     def _start(self, transport: TransportMap) -> np.ndarray:
         """A start drawn around the mode, nearer to it until the density is finite there."""
@@ -179,14 +182,6 @@ def along_draws(chunks: Sequence[Chunk]) -> Chunk:
 def _on_device(transport: TransportMap) -> TransportMap:
     moved: TransportMap = jax.tree.map(lambda x: jnp.asarray(x, float), transport)
     return moved
-
-
-def _shrunk(positions: np.ndarray) -> np.ndarray:
-    """Covariance of pooled draws, drawn towards the identity as far as their number asks for."""
-    count, n = positions.shape
-    pull = 2 * n / (count + 2 * n)
-    shrunk: np.ndarray = (1 - pull) * np.cov(positions.T).reshape(n, n) + pull * np.eye(n)
-    return shrunk
 
 
 def _nearly_white(covariance: np.ndarray) -> bool:
