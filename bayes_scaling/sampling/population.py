@@ -18,8 +18,8 @@ from jax.scipy.special import logsumexp
 from bayes_scaling.model.structure import Structure
 from bayes_scaling.sampling.jax_model import Array
 
-_REACH = 5.0
-"""In sd of tau's offset: where the rule ends; the rest weighs less than a millionth."""
+_REACH = 6.0
+"""In sd of tau's offset: where the rule ends; the rest weighs two parts in a billion."""
 
 _FINE = 1000
 """Nodes of the grid on which tau is drawn."""
@@ -30,8 +30,8 @@ class Population:
 
     def __init__(self, structure: Structure):
         self.priors = [structure.priors[name] for name in structure.pooled("partial")]
-        # The more groups, the better they know tau: two nodes to the sd of its offset, at the least.
-        count = int(4 * _REACH * np.sqrt(1 + (structure.n_groups - 1) / 2)) + 1
+        # The more groups, the better they know tau: three nodes to the sd of its offset, at the least.
+        count = int(6 * _REACH * np.sqrt(1 + (structure.n_groups - 1) / 2)) + 1
         self._rule, self._fine = self._nodes(count), self._nodes(_FINE)
 
     def log_density(self, x: Array) -> jax.Array:

@@ -1,11 +1,11 @@
 """The arrays of a transport map, what they do to coordinates, and how they are fitted to draws.
 
-    xi -> eta = center + factor xi -> x = location + axes (exp(width eta) eta + 1/2 bend(eta, eta))
+    xi -> eta = center + factor xi -> x = location + axes (exp(width w) eta + slope w + 1/2 bend(w, w))
 
 The affine part acts on all coordinates; the rest on blocks of them, each group's parameters and what all groups share.
 A block's axes are its principal axes, widest first. Scaling laws bend: where E is hardly identified, it trades against
 A and alpha along a thin banana, which is the thinner the less noise there is. So each axis is moved by a quadratic in
-the wider ones, and stretched by them.
+the wider ones, and stretched by them; w is eta, damped far out.
 """
 
 from functools import partial
@@ -55,28 +55,34 @@ class Blocks(NamedTuple):
     location: Array  # (B, k)
     axes: Array  # (B, k, k), columns
     bend: Array  # (B, k, k, k), of an axis by two wider ones
+    slope: Array  # (B, k, k), of an axis by a wider one
     width: Array  # (B, k, k), of the logarithm of an axis's width by a wider one
 
     @classmethod
     def identity(cls, count: int, size: int) -> "Blocks":
         """Blocks that leave coordinates as they are."""
         axes, square = np.broadcast_to(np.eye(size), (count, size, size)), np.zeros((count, size, size))
-        return cls(np.zeros((count, size)), axes, np.zeros((count, size, size, size)), square)
+        return cls(np.zeros((count, size)), axes, np.zeros((count, size, size, size)), square, square)
 
     def forward(self, eta: Array) -> tuple[Array, Array]:
         """Coordinates to positions, shape (..., B, k), and what they add to the log determinant, shape (...)."""
         einsum = partial(np.einsum, optimize=True) if isinstance(eta, np.ndarray) else jnp.einsum
         w = _damped(eta)
         log_width = einsum("bij,...bj->...bi", self.width, w)
-        bent = exp(log_width) * eta + 0.5 * einsum("bijk,...bj,...bk->...bi", self.bend, w, w)
-        return self.location + einsum("bij,...bj->...bi", self.axes, bent), log_width.sum((-1, -2))
+        moved = einsum("bij,...bj->...bi", self.slope, w) + 0.5 * einsum(
+            "bijk,...bj,...bk->...bi", self.bend, w, w
+        )
+        return self.location + einsum(
+            "bij,...bj->...bi", self.axes, exp(log_width) * eta + moved
+        ), log_width.sum((-1, -2))
 
     def inverse(self, x: np.ndarray) -> np.ndarray:
         """Positions to coordinates, shape (..., B, k)."""
         eta = np.linalg.solve(self.axes, (x - self.location)[..., None])[..., 0]
-        bend, width = np.asarray(self.bend), np.asarray(self.width)
+        bend, slope, width = (np.asarray(x) for x in (self.bend, self.slope, self.width))
         for i in range(1, eta.shape[-1]):
             w = _damped(eta[..., :i])
+            eta[..., i] -= np.einsum("bj,...bj->...b", slope[:, i, :i], w)
             eta[..., i] -= 0.5 * np.einsum("bjk,...bj,...bk->...b", bend[:, i, :i, :i], w, w)
             eta[..., i] /= np.exp(np.einsum("bj,...bj->...b", width[:, i, :i], w))
         return eta
@@ -110,7 +116,9 @@ class TransportMap(NamedTuple):
         """What groups share, (..., p), each group's own, (..., groups, k), and the log determinant, (...)."""
         eta, p = self.affine(xi), self.shared.location.shape[1]
         shared, of_shared = self.shared.forward(eta[..., None, :p])
-        own, of_groups = self.groups.forward(eta[..., p:].reshape(*eta.shape[:-1], *self.groups.location.shape))
+        own, of_groups = self.groups.forward(
+            eta[..., p:].reshape(*eta.shape[:-1], *self.groups.location.shape)
+        )
         return shared[..., 0, :], own, self.log_det + of_shared + of_groups
 
     def inverse(self, shared: np.ndarray, own: np.ndarray) -> np.ndarray:
@@ -173,24 +181,23 @@ def fitted(x: np.ndarray) -> Blocks:
     values, vectors = np.linalg.eigh(covariance)
     axes = (vectors * np.sqrt(np.maximum(values, 1e-12))[:, None, :])[..., ::-1]
     eta = np.linalg.solve(axes, (x - location)[..., None])[..., 0]
-    bend, width = np.zeros((blocks, size, size, size)), np.zeros((blocks, size, size))
+    bend, slope, width = (np.zeros((blocks, *(size,) * k)) for k in (3, 2, 2))
     for i in range(1, size):
         wide = min(i, _WIDE)
         j, k = np.triu_indices(wide)
         w = _damped(eta[..., :wide])
-        products = w[..., j] * w[..., k]
-        terms = np.concatenate([np.ones((count, blocks, 1)), w, products], axis=2)
-        slopes = _ridge(terms, eta[..., i])
-        found = slopes[:, 1 + wide :]
+        terms = np.concatenate([np.ones((count, blocks, 1)), w, w[..., j] * w[..., k]], axis=2)
+        straight = _ridge(terms, eta[..., i])
+        slope[:, i, :wide], by_two = straight[:, 1 : 1 + wide], straight[:, 1 + wide :]
         # A product of two axes stands in the sum twice, a square once and halved.
-        bend[:, i, j, k] = bend[:, i, k, j] = np.where(j == k, 2 * found, found)
-        eta[..., i] -= np.einsum("nbp,bp->nb", products, found)
+        bend[:, i, j, k] = bend[:, i, k, j] = np.where(j == k, 2 * by_two, by_two)
+        eta[..., i] -= np.einsum("nbp,bp->nb", terms[..., 1:], straight[:, 1:])
         # Of what is left, the logarithm of the square says how wide it is.
-        around = eta[..., i] - np.einsum("nbp,bp->nb", terms[..., : 1 + wide], slopes[:, : 1 + wide])
-        log_square = np.log(around**2 + _FLOOR * np.mean(around**2, axis=0))
-        width[:, i, :wide] = np.clip(0.5 * _ridge(terms[..., : 1 + wide], log_square)[:, 1:], -_WIDEST, _WIDEST)
+        square = (eta[..., i] - eta[..., i].mean(0)) ** 2
+        stretch = 0.5 * _ridge(terms[..., : 1 + wide], np.log(square + _FLOOR * square.mean(0)))[:, 1:]
+        width[:, i, :wide] = np.clip(stretch, -_WIDEST, _WIDEST)
         eta[..., i] /= np.exp(np.einsum("nbj,bj->nb", w, width[:, i, :wide]))
-    return Blocks(location, axes, bend, width)
+    return Blocks(location, axes, bend, slope, width)
 
 
 def _ridge(terms: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -104,11 +104,9 @@ class TestShapes:
 def test_progress_is_reported_of_both_phases(single):
     reports = []
     drawn = short(single, progress=lambda *report: reports.append(report))
-    # A warm-up this short proves nothing: after the plain map comes the one with a Gauss-Newton step.
-    plain = [(done, total) for phase, done, total in reports if phase == "plain warm-up"]
-    warmup = [(done, total) for phase, done, total in reports if phase == "warm-up"] or plain
+    warmup = [(done, total) for phase, done, total in reports if phase == "warm-up"]
     draws = [(done, total) for phase, done, total in reports if phase == "draws"]
-    assert {phase for phase, _, _ in reports} <= {"plain warm-up", "warm-up", "draws", "careful warm-up"}
+    assert {phase for phase, _, _ in reports} <= {"warm-up", "draws", "careful warm-up"}
     assert warmup[-1] == (drawn.warmup, 100)
     assert draws[-1] == (60, 60)
     assert all(earlier < later for phase in (warmup, draws) for earlier, later in pairwise(phase))
@@ -184,7 +182,7 @@ def test_the_posterior_is_the_one_that_a_grid_integrates():
 
 def test_the_geometry_is_that_of_the_structure(single_fit):
     """One group: five parameters and sigma, and the degrees of freedom; nothing else moves."""
-    assert Geometry(program(single_fit.structure), gauss_newton=False).layout.n == 7
+    assert Geometry(program(single_fit.structure)).layout.n == 7
 
 
 def test_softplus_of_a_law_keeps_its_gradient_however_far_out():
