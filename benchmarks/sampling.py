@@ -136,14 +136,14 @@ def numpyro_groups(table: str, seed: int) -> dict[str, Any]:
     import bayes_scaling as bs
 
     runs = bs.datasets.external(table)
-    # Half-normal scales between groups; those of A and B at N = D = 1 hold the exponents' differences too.
+    # Scales between groups; those of A and B at N = D = 1 hold the exponents' differences too.
     between = {"E": 0.3, "A": 2.0, "B": 2.0, "alpha": 0.1, "beta": 0.1, "sigma": 0.7}
 
     def model(n: Any, d: Any, group: Any, measured: Any, y: Any) -> None:
         p = {}
         for name, (median, spread) in raw_priors().items():
             mean = numpyro.sample(f"{name}_mean", dist.Normal(np.log(median), spread))
-            tau = numpyro.sample(f"{name}_tau", dist.HalfNormal(between[name]))
+            tau = numpyro.sample(f"{name}_tau", dist.LogNormal(np.log(0.6 * between[name]), 0.5))
             z = numpyro.sample(f"{name}_z", dist.Normal(0, 1).expand([len(runs.groups)]))
             p[name] = numpyro.deterministic(name, jnp.exp(mean + tau * z))
         nu = numpyro.sample("nu", dist.Gamma(2, 0.1))

@@ -72,22 +72,25 @@ class Coordinates:
         priors = structure.priors.values()
         self.location = np.array([prior.location for prior in priors])
         self.spread = np.array([prior.spread for prior in priors])
-        self.columns = {kind: [names.index(name) for name in found] for kind, found in (
-            ("own", varying), ("complete", structure.pooled("complete")),
-        )}  # fmt: skip
+        self._of_complete, self._of_own = (
+            np.array([[float(name == one) for name in names] for one in chosen]).reshape(-1, len(names))
+            for chosen in (structure.pooled("complete"), varying)
+        )
         self.partial = [varying.index(name) for name in structure.pooled("partial")]
         self.unpooled = [varying.index(name) for name in structure.pooled("none")]
         self.funnel = structure.noise.funnel and not varying
 
-    def log_density(self, xi: Array, transport: TransportMap, data: Data) -> Array:
+    def log_density(self, xi: Array, transport: TransportMap, data: Data) -> jax.Array:
         """The model's log density, the population integrated out, in these coordinates, shape (n,)."""
         at, log_det = self.point(xi, transport, data)
         plain = (at.complete, at.noise, at.own[:, self.unpooled])
         log_prior = sum(-0.5 * jnp.sum(x**2) - x.size * _LOG_ROOT_TWO_PI for x in plain)
         if self.partial:
-            log_prior += self.population.log_density(at.own[:, self.partial])
+            every = len(self.partial) == self.layout.own
+            log_prior += self.population.log_density(at.own if every else at.own[:, self.partial])
         log_likelihood = self.program.log_likelihood(self.theta(at), at.noise, data)
-        return jnp.sum(log_likelihood) + log_prior + log_det
+        total: jax.Array = jnp.sum(log_likelihood) + log_prior + log_det
+        return total
 
     def point(self, xi: Array, transport: TransportMap, data: Data) -> tuple[Point, Array | float]:
         """The point at some coordinates, and the log determinant of the Jacobian."""
@@ -99,10 +102,10 @@ class Coordinates:
 
     def theta(self, at: Point) -> jax.Array:
         """Parameters of each group on the free scale, (groups, parameters)."""
-        standard = jnp.zeros((self.layout.groups, len(self.spread)))
-        standard = standard.at[:, self.columns["complete"]].set(at.complete)
-        standard = standard.at[:, self.columns["own"]].set(at.own)
-        return self.location + self.spread * standard
+        # Products with 0-1 matrices: the gradient of an assignment is a slow scattered sum.
+        standard = at.complete @ self._of_complete + at.own @ self._of_own
+        theta: jax.Array = self.location + self.spread * standard
+        return theta
 
     def free(self, at: Point, uniform: Array, normal: Array) -> Free:
         """The model's free variables there; the population is drawn by numbers of shape (partial,) each."""
@@ -114,7 +117,7 @@ class Coordinates:
             of_groups = at.own[:, np.array(self.partial)]
             mean, found["tau_offset"], tau = self.population.draw(of_groups, uniform, normal)
             complete |= dict(zip(self.program.structure.pooled("partial"), mean, strict=True))
-            offset = offset.at[:, np.array(self.partial)].set((of_groups - mean) / tau)
+            offset = jnp.asarray(offset).at[:, np.array(self.partial)].set((of_groups - mean) / tau)
         if names:
             found["mean"] = jnp.stack([complete[name] for name in names])
         if self.layout.own:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
 
+from bayes_scaling.laws.elementwise import Computed
 from bayes_scaling.model.structure import Structure
 from bayes_scaling.sampling.jax_model import Array
 
@@ -40,22 +41,21 @@ class Population:
 
     def draw(self, x: Array, uniform: Array, normal: Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Mean, offset of tau and tau of each parameter, (P,) each, from uniform and standard normal numbers."""
-        offset, tau, _ = self._fine
+        offset = self._fine[0]
         terms = self._terms(x, *self._fine)
         density = jnp.exp(terms - terms.max(axis=1, keepdims=True))
         # The density is taken as linear between nodes, its integral as linear: an error of one part in a million.
         share = jnp.cumsum(0.5 * (density[:, 1:] + density[:, :-1]), axis=1)
         share = jnp.concatenate([jnp.zeros((len(x.T), 1)), share], axis=1) / share[:, -1:]
         drawn = jax.vmap(lambda u, s: jnp.interp(u, s, offset))(uniform, share)
-        tau = jnp.stack([self._tau(i, drawn[i]) for i in range(len(self.priors))])
-        precision = 1 + x.shape[0] / tau**2
-        mean = jnp.sum(x, axis=0) / tau**2 / precision + normal / jnp.sqrt(precision)
-        return mean, drawn, tau
+        spread = jnp.stack([self._tau(i, drawn[i]) for i in range(len(self.priors))])
+        precision = 1 + x.shape[0] / spread**2
+        mean = jnp.sum(x, axis=0) / spread**2 / precision + normal / jnp.sqrt(precision)
+        return mean, drawn, spread
 
-    def _tau(self, i: int, offset: Array) -> Array:
+    def _tau(self, i: int, offset: Computed) -> Computed:
         """Spread between groups in units of the prior's."""
-        tau: Array = self.priors[i].tau(offset) / self.priors[i].spread
-        return tau
+        return self.priors[i].tau(offset) / self.priors[i].spread
 
     def _nodes(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Offsets of tau, (count,), tau there, (P, count), and log weights, (count,)."""

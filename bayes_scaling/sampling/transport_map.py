@@ -14,7 +14,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from bayes_scaling.laws.elementwise import exp
+from bayes_scaling.laws.elementwise import Computed, exp
 from bayes_scaling.sampling.jax_model import Array
 
 DENSE_LIMIT = 200
@@ -64,17 +64,15 @@ class Blocks(NamedTuple):
         axes, square = np.broadcast_to(np.eye(size), (count, size, size)), np.zeros((count, size, size))
         return cls(np.zeros((count, size)), axes, np.zeros((count, size, size, size)), square, square)
 
-    def forward(self, eta: Array) -> tuple[Array, Array]:
+    def forward(self, eta: Array) -> tuple[Computed, Computed]:
         """Coordinates to positions, shape (..., B, k), and what they add to the log determinant, shape (...)."""
         einsum = partial(np.einsum, optimize=True) if isinstance(eta, np.ndarray) else jnp.einsum
         w = _damped(eta)
         log_width = einsum("bij,...bj->...bi", self.width, w)
-        moved = einsum("bij,...bj->...bi", self.slope, w) + 0.5 * einsum(
-            "bijk,...bj,...bk->...bi", self.bend, w, w
-        )
-        return self.location + einsum(
-            "bij,...bj->...bi", self.axes, exp(log_width) * eta + moved
-        ), log_width.sum((-1, -2))
+        moved = einsum("bij,...bj->...bi", self.slope, w)
+        moved += 0.5 * einsum("bijk,...bj,...bk->...bi", self.bend, w, w)
+        x = self.location + einsum("bij,...bj->...bi", self.axes, exp(log_width) * eta + moved)
+        return x, log_width.sum((-1, -2))
 
     def inverse(self, x: np.ndarray) -> np.ndarray:
         """Positions to coordinates, shape (..., B, k)."""
@@ -96,15 +94,13 @@ class TransportMap(NamedTuple):
     """The arrays that define one map of n coordinates: those that groups share, first, and those of each group."""
 
     center: Array  # (n,)
-    factor: (
-        Array | tuple[Array, Array]
-    )  # (n, n), or a matrix of the shared coordinates and the diagonal of the rest
+    factor: Array | tuple[Array, Array]  # (n, n), or a matrix of the shared ones and the diagonal of the rest
     shared: Blocks  # one
     groups: Blocks  # one for each group
     log_det: Array | float
     anchor: Anchor | None = None
 
-    def affine(self, xi: Array) -> Array:
+    def affine(self, xi: Array) -> Computed:
         """The outermost part, of shape (..., n)."""
         if isinstance(self.factor, tuple):
             p = self.factor[0].shape[0]
@@ -112,7 +108,7 @@ class TransportMap(NamedTuple):
             return self.center + (np if isinstance(xi, np.ndarray) else jnp).concatenate(parts, axis=-1)
         return self.center + xi @ self.factor.T
 
-    def forward(self, xi: Array) -> tuple[Array, Array, Array]:
+    def forward(self, xi: Array) -> tuple[Computed, Computed, Computed]:
         """What groups share, (..., p), each group's own, (..., groups, k), and the log determinant, (...)."""
         eta, p = self.affine(xi), self.shared.location.shape[1]
         shared, of_shared = self.shared.forward(eta[..., None, :p])
@@ -209,6 +205,5 @@ def _ridge(terms: np.ndarray, values: np.ndarray) -> np.ndarray:
     return coefficients
 
 
-def _damped[A: Array](eta: A) -> A:
-    damped: A = eta / (1 + (eta / _REACH) ** 2) ** 0.5
-    return damped
+def _damped(eta: Computed) -> Computed:
+    return eta / (1 + (eta / _REACH) ** 2) ** 0.5

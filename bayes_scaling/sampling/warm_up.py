@@ -84,8 +84,8 @@ class Chains:
             # The first third of a window still finds its step and forgets where it started.
             kept = along_draws(chunks[len(chunks) // 3 :])
             pooled = np.asarray(kept.position).reshape(-1, geometry.layout.n)
-            careful = kept.diverging.mean() > 0.001
-            short = kept.n_steps.mean() < LONG_TREE
+            careful = bool(kept.diverging.mean() > 0.001)
+            short = bool(kept.n_steps.mean() < LONG_TREE)
             serves = not careful and short and _nearly_white(shrunk(pooled))
             if (serves and done > 2 * CHUNK) or done + 2 * window > limit:
                 return WarmedUp(transport, [averaged(state) for state in states], done)
