@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-TAIL = 0.89
-"""The quantile whose effective draws count for the upper tail, as ArviZ has it; its mirror image for the lower."""
+TAILS = (0.05, 0.95)
+"""The quantiles whose effective draws count for the tails, as in the paper: the bounds of 90% intervals."""
 
 
 def convergence(posterior: "xr.Dataset") -> "pd.DataFrame":
@@ -35,7 +35,7 @@ def convergence(posterior: "xr.Dataset") -> "pd.DataFrame":
         columns = {
             "r_hat": array_stats.rhat(stacked),
             "ess_bulk": array_stats.ess(stacked, method="bulk"),
-            "ess_tail": array_stats.ess(stacked, method="tail", prob=TAIL),
+            "ess_tail": array_stats.ess(stacked, method="tail", prob=TAILS),
         }
     return pd.DataFrame(columns, index=list(draws))
 

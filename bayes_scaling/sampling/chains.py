@@ -15,13 +15,16 @@ from bayes_scaling.sampling.draws import Draws
 from bayes_scaling.sampling.engine import CHUNK, Engine, engine, hierarchical, prior_draws
 from bayes_scaling.sampling.jax_model import Array, Data
 from bayes_scaling.sampling.job import Job
-from bayes_scaling.sampling.mixing import r_hat_below, worst_r_hat
+from bayes_scaling.sampling.mixing import fewest_effective, r_hat_below, worst_r_hat
 from bayes_scaling.sampling.modes import modes
 from bayes_scaling.sampling.nuts import Chunk
 from bayes_scaling.sampling.settings import Sampler
 from bayes_scaling.sampling.transport_map import TransportMap
 from bayes_scaling.sampling.warm_up import CAREFUL, Chains, along_draws
 from bayes_scaling.sampling.work import Finish, Named, Work
+
+EFFECTIVE = 400
+"""Effective draws that an interval needs (Vehtari et al. 2021), of each quantity."""
 
 LONGEST = 4
 """Chains that disagree draw up to this many times what was asked."""
@@ -49,13 +52,12 @@ def run(job: Job) -> Work[Draws]:
         careful = max(target, job.sampler.target_accept)
         transport, states = yield from chains.adapt_again(chunks, states, transport, careful)
         states, chunks = yield from chains.draw(states, transport, draws)
-    # Chains that still disagree run on, and evenly spaced draws are kept.
+    # Chains that still disagree, or say little of the tails, run on, and evenly spaced draws are kept.
     finish = partial(_finished, parts.parameters, parts.batch)
     population = _numbers_of_population(parts, job.sampler)
     spacing, kept = 1, _spaced(chunks, 1, draws)
     parameters = yield from finish(np.concatenate([kept.position, population], axis=2), transport, data)
-    wanted = 1 + 0.01 * max(1.0, 1000 / draws)
-    while worst_r_hat(parameters) > wanted and spacing < LONGEST and not chains.separate(chunks):
+    while not _mixed(parameters) and spacing < LONGEST and not chains.separate(chunks):
         spacing *= 2
         missing = max(1, spacing * draws - chunks.energy.shape[1])
         states, more = yield from chains.draw(states, transport, missing)
@@ -95,6 +97,14 @@ def _numbers_of_population(parts: Engine, sampler: Sampler) -> np.ndarray:
     shape = (sampler.chains, sampler.draws, len(parts.geometry.partial))
     rng = np.random.default_rng([sampler.seed, 808])
     return np.concatenate([rng.random(shape), rng.standard_normal(shape)], axis=2)
+
+
+def _mixed(parameters: Named) -> bool:
+    """Whether R-hat is at most 1.01 and enough draws are effective, in the tails too; of fewer draws less is asked."""
+    chains, draws = next(iter(parameters.values())).shape[:2]
+    if worst_r_hat(parameters) > 1 + 0.01 * max(1.0, 1000 / draws):
+        return False
+    return fewest_effective(parameters) >= min(EFFECTIVE, 0.1 * chains * draws)
 
 
 def _agree(chunks: Chunk) -> bool:

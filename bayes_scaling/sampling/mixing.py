@@ -14,6 +14,25 @@ def worst_r_hat(draws: Mapping[str, np.ndarray]) -> float:
     return max(float(_r_hat(_two_at_least(values), "rank").max()) for values in draws.values())
 
 
+def fewest_effective(draws: Mapping[str, np.ndarray]) -> float:
+    """The fewest effective draws, of bulk or tails (5% and 95%), over quantities of shape (chain, draw, ...).
+
+    As in Vehtari et al. 2021, arXiv:1903.08008; a quantity that never moves does not count.
+    """
+    # ArviZ loads xarray and pandas, which the sampler does not need before.
+    from arviz_stats.base.array import array_stats
+
+    fewest = np.inf
+    for values in draws.values():
+        if not np.all(np.isfinite(values)):
+            return 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bulk = array_stats.ess(values, chain_axis=0, draw_axis=1, method="bulk")
+            tails = array_stats.ess(values, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95))
+        fewest = np.fmin(fewest, np.fmin.reduce(np.ravel([bulk, tails])))
+    return float(fewest)
+
+
 def r_hat_below(positions: np.ndarray, limit: float) -> bool:
     """Whether split R-hat of every coordinate is at most this, beside what so many independent draws differ by.
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bayes_scaling.sampling.mixing import r_hat_below, worst_r_hat
+from bayes_scaling.sampling.mixing import fewest_effective, r_hat_below, worst_r_hat
 
 
 def chains(*offsets, draws=200, spread=1.0):
@@ -42,6 +42,27 @@ class TestWorst:
 
     def test_what_never_moves_is_infinite(self):
         assert worst_r_hat({"a": np.ones((2, 100))}) == np.inf
+
+
+class TestFewest:
+    def test_independent_draws_all_count(self):
+        assert fewest_effective({"a": chains(0, 0, 0, 0)}) > 600
+
+    def test_the_worst_element_of_the_worst_quantity_counts(self):
+        slow = np.repeat(chains(0, 0, draws=20), 10, axis=1)
+        both = np.stack([chains(0, 0), slow], axis=-1)
+        assert fewest_effective({"a": chains(0, 0), "b": both}) < 80
+
+    def test_tails_that_hardly_mix_count_although_the_bulk_does(self):
+        """Rare excursions that last long: of the middle there are many draws, of the tail there are few."""
+        x = chains(0, 0, 0, 0, draws=1000)
+        for i, chain in enumerate(x):
+            chain[200 * i : 200 * i + 60] = 5 + 0.01 * chain[200 * i : 200 * i + 60]
+        assert fewest_effective({"a": x}) < 100
+
+    def test_what_never_moves_does_not_count_and_what_is_not_finite_has_none(self):
+        assert fewest_effective({"a": chains(0, 0), "b": np.ones((2, 200))}) > 200
+        assert fewest_effective({"a": np.full((2, 200), np.nan)}) == 0
 
 
 class TestBelow:

@@ -1,0 +1,144 @@
+"""A few runs of a new group among known ones: what each kind of pooling says of the group's larger runs.
+
+    BAYES_SCALING_DATA=... python -m benchmarks.new_group [--page]
+
+For each group of each table, all runs of the other groups and 3, 5 or 10 of its own smaller half by compute are fitted with
+partial, no and complete pooling; the group's runs with at least three times the compute of those are forecast and scored.
+Each piece is a line of benchmarks/results/new_group.jsonl, and is skipped while it is there. The page and the picture
+beside it are made from that file; --page makes them and samples nothing.
+"""
+
+import argparse
+import json
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bayes_scaling as bs
+from bayes_scaling.evaluation.predictive import predictive
+from bayes_scaling.reporting.tables import markdown
+
+RESULTS = Path(__file__).parent / "results"
+PIECES = RESULTS / "new_group.jsonl"
+COMMAND = "BAYES_SCALING_DATA=../shared/data python -m benchmarks.new_group"
+TABLES = ("gadre", "gzip_pcfg", "sweep", "okar_sweep", "xlstm")
+OWN = (3, 5, 10)
+POOLINGS = ("none", "partial", "complete")
+FURTHER = 3.0  # times the compute of the group's own largest run that is fitted
+
+
+def tables() -> Iterator[tuple[str, bs.Runs]]:
+    """The tables with groups; of the package's own sweep, grid and larger runs alike."""
+    for name in TABLES:
+        yield name, bs.datasets.load(name) if name == "sweep" else bs.datasets.external(name)
+
+
+def cases(runs: bs.Runs) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
+    """Group, number of its own runs, and the masks of what is fitted and what is forecast."""
+    for index, group in enumerate(runs.groups):
+        of_group = runs.group_index == index
+        ranked = np.flatnonzero(of_group)[np.argsort(runs.flops[of_group], kind="stable")]
+        smaller = ranked[: len(ranked) // 2]
+        for count in OWN:
+            if len(smaller) < count:
+                continue
+            own = smaller[np.round(np.linspace(0, len(smaller) - 1, count)).astype(int)]
+            fitted = ~of_group
+            fitted[own] = True
+            larger = of_group & (runs.flops >= FURTHER * runs.flops[own].max())
+            if larger.any():
+                yield group, count, fitted, larger
+
+
+def scored(runs: bs.Runs, fitted: np.ndarray, larger: np.ndarray, pooling: str) -> dict[str, Any]:
+    """Health of the fit and scores of its forecast of the larger runs."""
+    began = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bs.DoubtfulFitWarning)  # all of it is in the health
+        fit = bs.fit(runs.select(fitted), "chinchilla", pooling=pooling, seed=1, progress=False)
+    seconds, health = time.perf_counter() - began, fit.diagnose()
+    s = predictive(fit, runs.select(larger)).scores(fit.drift)
+    return {
+        "held": int(larger.sum()), "covered": float(np.mean((s.pit >= 0.05) & (s.pit <= 0.95))),
+        "width": float(s.width.mean()), "log_density": float(s.log_density.mean()), "crps": float(s.crps.mean()),
+        "r_hat": health.r_hat, "ess_bulk": health.ess_bulk, "ess_tail": health.ess_tail,
+        "divergences": health.divergences, "seconds": seconds,
+    }  # fmt: skip
+
+
+def sample() -> None:
+    """All pieces that are not there yet."""
+    done = {(p["table"], p["group"], p["own"], p["pooling"]) for p in pieces()}
+    for name, runs in tables():
+        for group, count, fitted, larger in cases(runs):
+            for pooling in POOLINGS:
+                if (key := (name, group, count, pooling)) in done:
+                    continue
+                piece = dict(zip(("table", "group", "own", "pooling"), key, strict=True))
+                piece |= scored(runs, fitted, larger, pooling)
+                with PIECES.open("a") as file:
+                    file.write(json.dumps(piece) + "\n")
+                print(*key, f"{piece['log_density']:.2f} {piece['covered']:.2f}", flush=True)
+
+
+def pieces() -> list[dict[str, Any]]:
+    """What is in the file."""
+    return [json.loads(line) for line in PIECES.read_text().splitlines()] if PIECES.exists() else []
+
+
+def page() -> None:
+    """The page and the picture, from the file alone."""
+    import pandas as pd
+
+    found = pd.DataFrame(pieces())
+    means = found.groupby(["own", "pooling"])[["covered", "width", "log_density"]].mean()
+    rows = [
+        [own, pooling, f"{m['covered']:.2f}", f"{m['width']:.3f}", f"{m['log_density']:.2f}"]
+        for (own, pooling), m in means.iterrows()
+    ]
+    wide = found.pivot_table(index=["table", "group", "own"], columns="pooling", values="log_density")
+    best = (wide["partial"] >= wide[["none", "complete"]].max(axis=1)).mean()
+    worse = found[found["r_hat"] > 1.01]
+    text = [
+        "# A few runs of a new group among known ones", "",
+        f"Made by `{COMMAND}`. Law `chinchilla`, each group's forecast runs have at least {FURTHER:g} times the compute of",
+        "its fitted ones; means over groups of five tables (runs, then groups). Log density is a run's, of log loss.", "",
+        markdown(["own runs", "pooling", "90% band holds", "its width", "log density"], rows), "",
+        f"Partial pooling scores at least as well as both others in {best:.0%} of {len(wide)} cases. R-hat is above 1.01 in",
+        f"{len(worse)} of {len(found)} fits (worst {found['r_hat'].max():.3f}); {int(found['divergences'].sum())} divergences in all.", "",
+        "![Log density and coverage by pooling](new_group.png)", "",
+        markdown(
+            ["table", "group", "own runs", *POOLINGS],
+            [[*key, *(f"{row[p]:.2f}" for p in POOLINGS)] for key, row in wide.iterrows()],
+        ), "",
+    ]  # fmt: skip
+    (RESULTS / "new_group.md").write_text("\n".join(text))
+    picture(means)
+
+
+def picture(means: Any) -> None:
+    """Coverage against width, and log density against own runs, by pooling."""
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for pooling in POOLINGS:
+        of_kind = means.xs(pooling, level="pooling")
+        left.plot(of_kind.index, of_kind["log_density"], "o-", label=pooling)
+        right.plot(of_kind["width"], of_kind["covered"], "o-", label=pooling)
+    left.set(xlabel="own runs that are fitted", ylabel="log density a larger run", xticks=OWN)
+    right.axhline(0.9, color="0.6", lw=1)
+    right.set(xlabel="width of the 90% band, log loss", ylabel="share of larger runs inside", ylim=(0, 1.02))
+    left.legend(title="pooling", frameon=False)
+    figure.savefig(RESULTS / "new_group.png", dpi=130)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--page", action="store_true", help="make the page and sample nothing")
+    if not parser.parse_args().page:
+        sample()
+    page()
