@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,20 @@ def verb(
     required : bool
         Whether an argument without a default is an option that must be given.
     """
+
+    def make(run: Callable[..., Answer]) -> Verb:
+        return Verb(run, partial(_parameters, sources, skip.split(), required))
+
+    return make
+
+
+def _parameters(
+    sources: Sequence[str | click.Parameter], skip: Sequence[str], required: bool
+) -> list[click.Parameter]:
+    """The parameters of a command, from what `verb` is given."""
     read = [signature(source) for source in sources if isinstance(source, str)]
     words = {a.name: a for function in reversed(read) for a in function.arguments.values() if a.text}
-    seen = {*skip.split(), *(source.name for source in sources if isinstance(source, click.Parameter))}
+    seen = {*skip, *(source.name for source in sources if isinstance(source, click.Parameter))}
     parameters: list[click.Parameter] = []
     for source in sources:
         if isinstance(source, click.Parameter):
@@ -71,11 +83,7 @@ def verb(
     if "inputs" in (function.keywords for function in read):
         about = "Another input of the law."
         parameters.append(_repeated("--input", "NAME=VALUE", values.inputs, {}, help=about))
-
-    def make(run: Callable[..., Answer]) -> Verb:
-        return Verb(run.__name__.replace("_", "-"), callback=run, help=run.__doc__, params=parameters)
-
-    return make
+    return parameters
 
 
 _SEVERAL: "dict[str, tuple[str, Callable[[Sequence[str], str], object]]]" = {
@@ -130,9 +138,21 @@ def _repeated(
 
 
 class Verb(click.Command):
-    """A command that names all that is missing at once, and shows what it answers."""
+    """A command that names all that is missing at once, and shows what it answers.
+
+    Its parameters are made when they are asked for, so that a verb does not wait for those of its neighbours.
+    """
 
     context_class = Context
+
+    def __init__(self, run: Callable[..., Answer], parameters: Callable[[], list[click.Parameter]]) -> None:
+        super().__init__(run.__name__.replace("_", "-"), callback=run, help=run.__doc__)
+        del self.params  # Click's own are none
+        self._parameters = parameters
+
+    @cached_property
+    def params(self) -> list[click.Parameter]:  # type: ignore[override]
+        return self._parameters()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         given = list(args)
