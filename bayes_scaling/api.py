@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from bayes_scaling.data.load import RunsLike
 from bayes_scaling.evaluation.approaches import approaches
@@ -12,7 +12,9 @@ from bayes_scaling.evaluation.compare_pooling import PoolingComparison, compare_
 from bayes_scaling.evaluation.simulate import simulate
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.forecast.two_step import two_step
+from bayes_scaling.inference.arviz import to_arviz
 from bayes_scaling.inference.diagnostics import diagnose
+from bayes_scaling.inference.from_draws import from_draws
 from bayes_scaling.inference.netcdf import open_posterior, save_posterior
 from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.prior_sensitivity import prior_sensitivity
@@ -23,7 +25,6 @@ from bayes_scaling.inference.summary import summary
 from bayes_scaling.laws.base import DEFAULT, Law
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.build import Model
-from bayes_scaling.model.build import build_model as _build_model
 from bayes_scaling.model.noise import NoiseModel
 from bayes_scaling.model.structure import Pooling
 from bayes_scaling.planning.allocate import allocate
@@ -37,6 +38,9 @@ from bayes_scaling.planning.serving import serve
 from bayes_scaling.reporting import plot
 from bayes_scaling.sampling.progress import Report
 from bayes_scaling.sampling.settings import Sampler, SamplerSettings
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = [
     "Fit", "approaches", "backtest", "build_model", "compare", "compare_pooling", "design", "fit", "fit_many",
@@ -66,8 +70,15 @@ class Fit(Posterior):
     contrast = contrast
     # Which runs to train next
     design = design
+    # For the functions of ArviZ
+    to_arviz = to_arviz
     # One netCDF file, which `open_fit` reads
     save = save_posterior
+
+    @classmethod
+    def from_draws(cls, model: "Model | Posterior", tree: "xr.DataTree") -> "Fit":
+        """A fit from draws of one's own; see `bayes_scaling.inference.from_draws`."""
+        return _fit_of(from_draws(model, tree))
 
     def compare_pooling(
         self, *, refit: bool = True, progress: bool | Report = False, **settings: Unpack[SamplerSettings]
@@ -135,8 +146,7 @@ def build_model(
 
     Arguments and errors are those of `fit`; ``**settings`` are pooling, noise and priors.
     """
-    spec = make_spec(runs, law, group=group, **settings)
-    return _build_model(spec.runs, spec.law, spec.noise, spec.pooling)
+    return make_spec(runs, law, group=group, **settings).model
 
 
 def open_fit(path: str | Path) -> Fit:

@@ -22,10 +22,16 @@ FIT = click.Argument(["fit"], type=FILE, help="A .nc file that `bayes-scaling fi
 RUNS = click.Argument(["runs"], type=FILE, help="A .csv, .tsv or .parquet file with one row per run.")
 COLUMNS = (
     click.Option(
-        ["--column"], multiple=True, metavar="ROLE=COLUMN", help="Which column holds what: params=N."
+        ["--column"], multiple=True, metavar="ROLE=COLUMN", help="Which column holds what: params=N, or params=N*1e9."
     ),
     click.Option(["--inputs"], multiple=True, metavar="COLUMN,...", help="Further inputs beside the law's."),
-)
+    click.Option(
+        ["--loss-unit"], type=click.Choice(["nats", "bits", "bits_per_byte", "perplexity"]), default="nats",
+        help="What the loss is in; answers are in nats per token.",
+    ),
+    click.Option(["--bytes-per-token"], type=float, help="Of the tokenizer, for bits per byte."),
+    click.Option(["--trust-units"], is_flag=True, help="Take counts that look like billions as they are."),
+)  # fmt: skip
 """How a table is read: with these and ``--group`` a verb gets a `values.Table`."""
 
 JSON = click.Option(["--json"], is_flag=True, help="One JSON document on stdout, in full precision.")
@@ -175,7 +181,7 @@ class Verb(click.Command):
             raise InputError(f"--input {min(taken)}=... has an option of its own: --{min(taken)}")
         asked |= inputs
         if COLUMNS[0] in self.params:
-            asked["table"] = values.Table(*(asked.pop(name) for name in ("group", "column", "inputs")))
+            asked["table"] = values.Table(asked.pop("group"), *(asked.pop(o.name) for o in COLUMNS))
         if FORCE in self.params and asked["output"]:
             check_writable(Path(asked["output"]), asked["force"])
         picture = PICTURE[0] in self.params and (asked.pop("output"), asked.pop("force"))[0]

@@ -23,7 +23,7 @@ HARDWARE = (
 def allocate(fit: str, prob: float, **asked: Any) -> Answer:
     """Compute-optimal params and tokens for some training budgets."""
     opened = bs.open_fit(fit)
-    return answer(opened.allocate(**asked), {fit: opened}, prob, hidden=("interior", "decades"))
+    return answer(opened.allocate(**asked), {fit: opened}, prob, hidden=("interior", "loss"))
 
 
 @verb(FIT, *HARDWARE, "planning.plan.plan", PROB, JSON, *PICTURE)

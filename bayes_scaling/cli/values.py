@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bayes_scaling as bs
 from bayes_scaling.cli.signatures import signature
@@ -65,13 +65,20 @@ def model(given: Sequence[str], option: str) -> tuple[str, str]:
     return models(given, option)[-1]
 
 
+UNITS = ("loss_unit", "bytes_per_token", "trust_units")
+"""Arguments of `load_runs` that are no columns."""
+
+
 @dataclass(frozen=True)
 class Table:
-    """How a table is to be read: the column of its groups, columns by role, and further inputs."""
+    """How a table is to be read: the column of its groups, columns by role, further inputs, and units."""
 
     group: str | None
     column: Sequence[str]
     inputs: Sequence[str]
+    loss_unit: str
+    bytes_per_token: float | None
+    trust_units: bool
 
     def read(self, path: str, *laws: str) -> "Runs":
         """The runs of a file, with the columns that these laws take."""
@@ -79,7 +86,7 @@ class Table:
 
         columns = pairs(self.column, "--column")
         known = signature("data.load.load_runs").arguments
-        roles = [role for role in known if role not in ("source", "inputs", "name")]
+        roles = [role for role in known if role not in ("source", "inputs", "name", *UNITS)]
         for role in columns:
             if role not in roles:
                 raise InputError(f"--column {role}=... is unknown; the columns are {', '.join(roles)}")
@@ -88,7 +95,8 @@ class Table:
                 raise InputError("--group and --column group=... both name the group's column; give one")
             columns["group"] = self.group
         inputs = [column for law in laws for column in get_law(law).columns]
-        return bs.load_runs(path, inputs=[*inputs, *listed(self.inputs)], **columns)
+        read: dict[str, Any] = {**columns, **{name: getattr(self, name) for name in UNITS}}
+        return bs.load_runs(path, inputs=[*inputs, *listed(self.inputs)], **read)
 
 
 def named_by_law(fits: "Mapping[str, Fit]") -> "dict[str, Fit]":

@@ -70,6 +70,7 @@ def canonical(
     refuse_repeated_names(source.columns, name)
     if len(source) == 0:
         raise InputError(f"{name} has columns but no rows; expected one row per training run.")
+    mapping, factors = _factors(mapping, source.columns)
     claimed = _claim(source, mapping, inputs, name)
     inputs = further(inputs)
     table: dict[str, np.ndarray] = {}
@@ -77,7 +78,7 @@ def canonical(
         cells = source[column]
         if role in EXPECTED:
             counted = role == "loss" and "items" in claimed
-            table[role] = numbers(cells, "share" if counted else role, name, where)
+            table[role] = numbers(cells, "share" if counted else role, name, where) * factors.get(role, 1.0)
         elif role == "group":
             table[role] = labels(cells, name, where)
         else:
@@ -92,6 +93,27 @@ def canonical(
     ordered = {role: table[role] for role in (*REQUIRED, *OPTIONAL, *inputs) if role in table}
     others = source.drop(columns=[column for column in ordered if column in source.columns])
     return pd.concat([pd.DataFrame(ordered), others.reset_index(drop=True)], axis=1)
+
+
+def _factors(
+    mapping: Mapping[str, str | None], columns: Iterable[Hashable]
+) -> tuple[dict[str, str | None], dict[str, float]]:
+    """The mapping with each ``"N*1e9"`` as its column, and the factors; a column of that very name stays one."""
+    plain, factors, known = dict(mapping), dict[str, float](), set(columns)
+    for role, column in mapping.items():
+        name, star, factor = (column or "").rpartition("*")
+        if not star or column in known or role not in EXPECTED:
+            continue
+        try:
+            factors[role] = float(factor)
+        except ValueError:
+            factors[role] = 0.0
+        if not 0 < factors[role] < float("inf"):
+            raise InputError(
+                f"{role}={column!r} multiplies by {factor!r}; expected a number, as {role}='{name}*1e9'"
+            )
+        plain[role] = name.strip()
+    return plain, factors
 
 
 def _claim(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bayes_scaling.data import validate
 from bayes_scaling.data.columns import canonical, further
+from bayes_scaling.data.loss_unit import LossUnit, in_nats
 from bayes_scaling.data.read_file import read_file
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import DoubtfulInputWarning, InputError, warn
@@ -35,6 +36,9 @@ def load_runs(
     items: str | None = None,
     inputs: Sequence[str] = (),
     name: str | None = None,
+    loss_unit: LossUnit = "nats",
+    bytes_per_token: float | None = None,
+    trust_units: bool = False,
 ) -> Runs:
     """Read and check a table of training runs.
 
@@ -45,9 +49,10 @@ def load_runs(
         when nothing else is given.
     params, tokens : str
         The columns that hold the model's parameters N and training tokens D. Where one of them is not
-        there and FLOPs C are, it is derived from C = 6ND. Cells such as ``"70B"`` are read as numbers.
+        there and FLOPs C are, it is derived from C = 6ND. Cells such as ``"70B"`` are read as numbers; a column in
+        billions is named ``"N*1e9"``, and so is any column of numbers below.
     loss : str
-        The column that holds the loss, in nats per token.
+        The column that holds the loss, in nats per token or in ``loss_unit``.
     flops : str, optional
         The column that holds training FLOPs. Like the columns below, it is found without being named when its
         name in the source is that of the keyword.
@@ -67,17 +72,23 @@ def load_runs(
         Only these must then be there; without any, params and tokens must.
     name : str, optional
         What to call the runs; the file's name by default.
+    loss_unit : {"nats", "bits", "bits_per_byte", "perplexity"}
+        What the loss is given in; it is converted, with its standard error, to nats per token.
+    bytes_per_token : float, optional
+        Of the tokenizer, for bits per byte.
+    trust_units : bool
+        Take counts that look like billions or millions as they are.
 
     Raises
     ------
     InputError
         If the file cannot be read, a column is missing or named twice, or a cell is empty, text, infinite,
-        zero or negative where that cannot be. The message says which, and what to do.
+        zero or negative where that cannot be, or counts look like billions. The message says which, and what to do.
 
     Warns
     -----
     DoubtfulInputWarning
-        Where the table can be used but looks wrong: a count in billions, a perplexity, repeated rows,
+        Where the table can be used but looks wrong: a perplexity, repeated rows,
         FLOPs far from 6ND, one value of params or tokens. The sentences are kept as ``Runs.warnings``.
     """
     import pandas as pd
@@ -104,7 +115,9 @@ def load_runs(
             f"cannot read runs from {type(source).__name__}; "
             "expected the path of a .csv, .tsv or .parquet file, a pandas DataFrame, or Runs."
         )
-    table = canonical(frame, mapping, inputs, name, where)
+    table = in_nats(canonical(frame, mapping, inputs, name, where), loss_unit, bytes_per_token, name)
+    if not trust_units:
+        validate.refuse_other_units(table, inputs, name)
     found = tuple(validate.questionable(table, inputs))
     for sentence in found:
         warn(f"{name}: {sentence}", DoubtfulInputWarning)

@@ -126,22 +126,12 @@ def questionable(table: pd.DataFrame, inputs: tuple[str, ...] = ()) -> list[str]
     inputs : tuple of str
         The columns that a law takes, where known; those that are not N and D distinguish configurations.
     """
-    found = []
-    # No table's largest run has so few parameters or tokens; 12B written in millions is 1.2e4, 300B is 3e5.
-    for column, ceiling in (("params", 1e5), ("tokens", 1e6)):
+    found = [sentence for sentence, _ in other_units(table).values()]
+    for column in ("params", "tokens"):
         if column not in table:
             continue
         low, high = table[column].min(), table[column].max()
-        if high < ceiling:
-            unit, factor = (
-                ("billions", "1e9") if low < 1 else ("millions", "1e6") if high >= 1e3
-                else ("billions or millions", "1e9 or 1e6")
-            )  # fmt: skip
-            found.append(
-                f"{column} runs from {low:g} to {high:g}: these look like {unit}; "
-                f"multiply by {factor}, because {column} is a plain count."
-            )
-        elif low == high and (column in inputs or not {"params", "tokens", "flops"} & set(inputs)):
+        if low == high and (column in inputs or not {"params", "tokens", "flops"} & set(inputs)):
             found.append(
                 f"all runs share one {column} value ({format_quantity(low)}): "
                 f"how the loss depends on {column} is known only from the prior."
@@ -150,7 +140,7 @@ def questionable(table: pd.DataFrame, inputs: tuple[str, ...] = ()) -> list[str]
     if median > 12:
         found.append(
             f"the median loss is {median:.4g}: this looks like perplexity; "
-            "take its natural logarithm, because loss is in nats per token."
+            "name its unit with loss_unit='perplexity' (command line: --loss-unit perplexity)."
         )
     if {"params", "tokens", "flops"} <= set(table):
         ratio = float((table["flops"] / training_flops(table["params"], table["tokens"])).median())
@@ -161,6 +151,36 @@ def questionable(table: pd.DataFrame, inputs: tuple[str, ...] = ()) -> list[str]
             )
     found += _repeats(table, inputs)
     return found
+
+
+def other_units(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Counts that look like billions or millions: column -> a sentence, and the factor that is wanted."""
+    found = {}
+    # No table's largest run has so few parameters or tokens; 12B written in millions is 1.2e4, 300B is 3e5.
+    for column, ceiling in (("params", 1e5), ("tokens", 1e6)):
+        if column not in table or table[column].max() >= ceiling:
+            continue
+        low, high = table[column].min(), table[column].max()
+        unit, factor = (
+            ("billions", "1e9") if low < 1 else ("millions", "1e6") if high >= 1e3
+            else ("billions or millions", "1e9 or 1e6")
+        )  # fmt: skip
+        found[column] = (
+            f"{column} runs from {low:g} to {high:g}: these look like {unit}; "
+            f"multiply by {factor}, because {column} is a plain count.",
+            factor.split()[0],
+        )
+    return found
+
+
+def refuse_other_units(table: pd.DataFrame, inputs: tuple[str, ...], name: str) -> None:
+    """`InputError` where a count that a law reads looks like billions or millions."""
+    for column, (sentence, factor) in other_units(table).items():
+        if column in inputs or not inputs:
+            raise InputError(
+                f"{name}: {sentence} Map it with {column}='{column}*{factor}' (command line: --column "
+                f"{column}={column}*{factor}), or take it as it is with trust_units=True (--trust-units)."
+            )
 
 
 def identity(table: pd.DataFrame) -> tuple[str, ...]:

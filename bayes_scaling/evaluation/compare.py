@@ -27,6 +27,10 @@ PRACTICAL = 4.0
 """A difference of elpd below this is no reason to prefer a model (Sivula et al. 2020, arXiv:2008.10296)."""
 
 
+FEWEST = 3
+"""Clusters of runs that leave-one-out needs at least."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Result):
     """Fits of several laws to one table, ranked.
@@ -61,7 +65,17 @@ class Comparison(Result):
     def sentences(self, prob: float = 0.9) -> list[str]:
         """Which law interpolates best and which forecasts larger runs best; the weights of a mixture."""
         weights = ", ".join(f"{name} {weight:.2f}" for name, weight in self.weights().items())
-        return [self._winner(), f"weights in the mixture: {weights}"]
+        stacked, share = max(self.weights("loo").items(), key=lambda item: item[1])
+        return [
+            self._winner(),
+            f"weights in the mixture, {self.mixed_by}: {weights}; stacking by leave-one-out (LOO weight) would give "
+            f"{stacked} {share:.2f}, but it rewards the fit to these runs",
+        ]
+
+    @property
+    def mixed_by(self) -> str:
+        """What the weights of the mixture go by, in words."""
+        return "by held-out larger runs" if len(self.ahead) else "equal for want of larger runs to hold out"
 
     def _winner(self) -> str:
         near = str(self.ranking.index[0])
@@ -185,7 +199,7 @@ def compare(
     Raises
     ------
     InputError
-        For fewer than two fits, or fits of different tables.
+        For fewer than two fits, fits of different tables, or densities that cannot be compared.
     """
     # pandas loads when there is a table to make, and not on import.
     import pandas as pd
@@ -252,3 +266,26 @@ def _same_runs(fits: "Mapping[str, Posterior]") -> None:
                 f"{names[0]} and {name} see different configurations in the same runs, because their groups "
                 "differ; compare needs the same ones to leave out"
             )
+        _same_measure(names[0], fits[names[0]], name, fits[name])
+    clusters = int(fits[names[0]].noise.clusters(first).max()) + 1
+    if clusters < FEWEST:
+        raise InputError(
+            f"{first.name} under noise {fits[names[0]].noise.name!r} is {clusters} cluster{'s'[: clusters > 1]} of "
+            f"runs that err together, and leave-one-out needs {FEWEST} to leave one out of; compare how the laws "
+            "forecast larger runs instead: bs.backtest(runs, law) for each"
+        )
+
+
+def _same_measure(name: str, fit: "Posterior", other_name: str, other: "Posterior") -> None:
+    """`InputError` where two fits give densities of different things."""
+    if fit.law.response != other.law.response:
+        raise InputError(
+            f"{name} gives the density of a {fit.law.response} and {other_name} of a {other.law.response}, whose "
+            "sums do not measure the same; compare laws of one response"
+        )
+    if not np.array_equal(fit.noise.clusters(fit.runs), other.noise.clusters(other.runs)):
+        kinds = " and ".join(
+            f"{'whole groups' if x.noise.by_group else 'single configurations'} under noise {x.noise.name!r} ({key})"
+            for key, x in ((name, fit), (other_name, other))
+        )
+        raise InputError(f"leave-one-out would leave out {kinds}; fit both with one kind of noise")

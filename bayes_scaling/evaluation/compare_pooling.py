@@ -15,6 +15,7 @@ import numpy as np
 from bayes_scaling.data.load import RunsLike
 from bayes_scaling.errors import InputError
 from bayes_scaling.evaluation.compare import PRACTICAL, Comparison, compare
+from bayes_scaling.inference.intervals import quantiles, tails
 from bayes_scaling.inference.result import Result
 from bayes_scaling.inference.sample_posterior import sample_posterior
 from bayes_scaling.inference.spec import as_runs, make_spec
@@ -26,8 +27,13 @@ from bayes_scaling.sampling.settings import Sampler, SamplerSettings
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
 NONE, ALL, OFFSETS, EXPONENTS = "none differ", "all differ", "offsets differ", "slopes differ"
+
+
+ROPE = 0.1
+"""Relative difference of a parameter between groups that counts as none (a region of practical equivalence)."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,9 +63,9 @@ class PoolingComparison(Result):
 
     def sentences(self, prob: float = 0.9) -> list[str]:
         """What the differences say: of all parameters, of slopes and of offsets, then of each parameter."""
-        return list(self._sentences())
+        return list(self._sentences(prob))
 
-    def _sentences(self) -> Iterator[str]:
+    def _sentences(self, prob: float) -> Iterator[str]:
         gain, se = self.difference(ALL, NONE)
         word = "differ" if _verdict(gain, se) == "differs" else "show no sign of a difference"
         yield f"the groups {word}: letting all parameters differ is worth {gain:.1f} (se {se:.1f}) of elpd"
@@ -67,17 +73,42 @@ class PoolingComparison(Result):
             if structure in self.comparison.fits:
                 gain, se = self.difference(ALL, structure)
                 needs = _verdict(gain, se) == "differs"
-                answer = f"also need different {shared}" if needs else f"can share the same {shared}"
+                answer = f"need different {shared} too" if needs else f"show no difference of {shared}"
                 yield (
                     f"with the {kept} free to differ, the groups {answer}: letting those differ too is worth "
-                    f"{gain:.1f} (se {se:.1f})"
+                    f"{gain:.1f} (se {se:.1f}; less than {PRACTICAL:g}, or than 2 se, is no reason to prefer either)"
                 )
         for name, row in self.parameters.to_dict("index").items():
             yield (
                 f"{name} ({row['kind']}): {row['verdict']}; sharing it alone costs {row['needed']:.1f} "
                 f"(se {row['needed se']:.1f}), letting it alone differ is worth {row['alone']:.1f} "
-                f"(se {row['alone se']:.1f})"
+                f"(se {row['alone se']:.1f}){self._gap(str(name), prob)}"
             )
+
+    def _gap(self, name: str, prob: float) -> str:
+        """How far the groups are apart in a parameter, where all differ, beside the region of practical equivalence."""
+        found = self.gap(name)
+        if found is None:
+            return ""
+        low, middle, high = quantiles(found, tails(prob)).to_numpy()
+        inside = float((found < ROPE).mean())
+        return (
+            f"; the farthest two groups are apart by {middle:.0%} of it ({100 * prob:g}%: {low:.0%} to {high:.0%}), "
+            f"and with a probability of {inside:.2f} by less than {ROPE:.0%}, which counts as the same"
+        )
+
+    def gap(self, name: str) -> "xr.DataArray | None":
+        """Draws of the widest relative difference of a parameter between two groups, where all parameters differ.
+
+        Dims (chain, draw): largest over smallest group, less 1; None where there is no such fit or the sign changes.
+        """
+        fit = self.comparison.fits.get(ALL)
+        if fit is None or "group" not in fit.posterior[name].dims:
+            return None
+        values = fit.posterior[name]
+        low, high = abs(values).min("group"), abs(values).max("group")
+        same_sign = bool(((values > 0).all("group") | (values < 0).all("group")).all())
+        return high / low - 1 if same_sign else None
 
     @property
     def warnings(self) -> list[str]:

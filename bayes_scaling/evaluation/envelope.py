@@ -49,13 +49,14 @@ def envelope(runs: "Runs", sigma: "xr.DataArray", window: float, seed: int) -> L
 
     Each draw adds noise as large as the law's, one value for a whole training curve, and finds the best curve in each
     window of compute. Windows whose best model is the smallest or the largest in them say nothing of an optimum.
-    Each model size counts once, in the middle of the stretch where it is best, and the line is drawn from the posterior
-    of a regression through these points (flat in the line and in the log of its scatter).
+    A curve that ends while it is the best is cut off: nobody knows where its stretch would have ended, and it is left
+    out. Each other size counts once, in the middle of the stretch where it is best, and the line is drawn from the
+    posterior of a regression through these points (flat in the line and in the log of its scatter).
 
     Raises
     ------
     InputError
-        If too few windows have three sizes, or too few sizes an optimum.
+        If too few windows have three sizes, too few sizes an optimum, or too many curves end while they are the best.
     """
     # Here and below: pandas and xarray load when approaches are compared, and not on import.
     import pandas as pd
@@ -69,15 +70,32 @@ def envelope(runs: "Runs", sigma: "xr.DataArray", window: float, seed: int) -> L
     a, at_reference = np.empty(len(flat)), np.empty(len(flat))
     origin = centres.mean()
     chosen = np.empty((len(flat), len(centres)))
+    # The last window of each curve; runs without curves have no end.
+    last = (
+        len(centres) - 1 - np.isfinite(loss)[::-1].argmax(0)
+        if "trajectory" in runs.table
+        else np.full(len(size), -1)
+    )
+    windows, cut_off = np.arange(len(centres)), 0
     for i, scale in enumerate(flat):
         for _ in range(TRIES):
-            best = size[np.argmin(loss + scale * rng.standard_normal(len(size)), axis=1)]
+            winner = np.argmin(loss + scale * rng.standard_normal(len(size)), axis=1)
+            best = size[winner]
             chosen[i] = np.where((best > smallest) & (best < largest), best, np.nan)
+            known = len(np.unique(chosen[i, np.isfinite(chosen[i])]))
+            chosen[i, np.isin(winner, winner[last[winner] == windows])] = np.nan
             inside = np.isfinite(chosen[i])
             sizes, of = np.unique(chosen[i, inside], return_inverse=True)
             if len(sizes) >= FEWEST:
                 break
+            cut_off = max(cut_off, known - len(sizes))
         else:
+            if cut_off:
+                raise InputError(
+                    f"{cut_off} of {known} training curves of the envelope end while they are the best at their "
+                    "compute, so that a line through them would be biased: train small models for longer, or use "
+                    "isoFLOP profiles"
+                )
             raise InputError(
                 f"{len(sizes)} model sizes make up the envelope (those at its edges left out); a line takes {FEWEST}"
             )

@@ -45,7 +45,7 @@ def leave_one_out(
     fit: "Posterior", name: str, *, refit: bool = True, progress: bool | Report = False
 ) -> LeaveOneOut:
     """The leave-one-out densities of a fit; ``refit``: exactly, wherever Pareto-k is above `BAD_K`."""
-    log_likelihood = fit.tree["log_likelihood"].to_dataset()["log_likelihood"]
+    log_likelihood = fit.log_likelihood
     values, pareto_k = psis_loo(log_likelihood)
     bad = np.flatnonzero(~(pareto_k <= BAD_K)) if refit else np.array([], int)
     if len(bad):

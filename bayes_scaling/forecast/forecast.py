@@ -65,7 +65,7 @@ class Forecast(Result):
     def table(self, prob: float = 0.9) -> "pd.DataFrame":
         """One row per point and group: inputs, medians and intervals of each kind, decades beyond."""
         filled = {str(name): values for name, values in self.inputs.items()}
-        for what in ("mean", "drifted", "new_run"):
+        for what in self.quantities:
             filled |= columns(what, self.draws(what), prob)
         filled |= {f"decades beyond ({name})": far for name, far in self.decades_beyond.items()}
         return long_table(filled)

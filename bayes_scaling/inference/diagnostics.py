@@ -10,6 +10,7 @@ from bayes_scaling.inference.convergence import convergence
 from bayes_scaling.inference.identifiability import floor_above_runs, known_by_prior, misfit, unidentified
 from bayes_scaling.inference.prior_sensitivity import prior_sensitive
 from bayes_scaling.inference.result import Result
+from bayes_scaling.inference.run_checks import run_checks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,6 +127,7 @@ def diagnose(fit: "Posterior") -> Diagnosis:
         *prior_sensitive(fit),
         *misfit(fit),
         *floor_above_runs(fit),
+        *run_checks(fit),
     ]
     return Diagnosis(r_hat, bulk, tail, divergences, e_bfmi, tuple(failures), tuple(dict.fromkeys(warnings)))
 

@@ -35,9 +35,9 @@ def make_tree(spec: Spec, sampled: Draws, provenance: Provenance) -> "xr.DataTre
     posterior = {name: (dims[: values.ndim], values) for name, values in sampled.parameters.items()}
     prior = {name: (dims[: values.ndim + 1], values[None]) for name, values in sampled.prior.items()}
     stats = {name: (dims[:2], values) for name, values in sampled.stats.items()}
-    scores = {"log_likelihood": ((*dims[:2], "cluster"), sampled.log_likelihood)}
-    share = spec.law.response == "share"
-    observed = {"share": ("run", runs.loss)} if share else {"log_loss": ("run", runs.log_loss)}
+    name = spec.noise.observed
+    scores = {name: ((*dims[:2], spec.structure.scored), sampled.log_likelihood)}
+    observed = {name: ("run", runs.loss if name == "share" else runs.log_loss)}
     table = runs.table.convert_dtypes(dtype_backend="numpy_nullable")
     columns = {_variable(i, str(name)): ("run", _plain(table[name])) for i, name in enumerate(table.columns)}
     return xr.DataTree.from_dict(
@@ -84,9 +84,18 @@ def open_posterior(path: str | Path) -> Posterior:
         raise InputError(f"{path}: {error}; define it with @law before opening the file") from None
     made = upgraded(found, family)
     tree.attrs = {"provenance": json.dumps(made)}
+    if found["format"] < 3:
+        _rename_scores(tree)
     law = family.with_priors({name: prior_from_dict(values) for name, values in made["priors"].items()})
     noise = noise_from_dict(made["noise"], law.response)
     return Posterior(law, _runs(tree, made["runs"]), noise, made["pooling"], tree)
+
+
+def _rename_scores(tree: "xr.DataTree") -> None:
+    """Gives log likelihoods of an older file the name and the dims of what was observed."""
+    scores, (name,) = tree["log_likelihood"].to_dataset(), tree["observed_data"].data_vars
+    own = scores.sizes["cluster"] == tree["observed_data"].sizes["run"]
+    tree["log_likelihood"] = scores.rename({"log_likelihood": name} | ({"cluster": "run"} if own else {}))
 
 
 def _read(path: Path) -> "xr.DataTree":

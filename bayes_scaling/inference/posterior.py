@@ -11,9 +11,9 @@ from bayes_scaling.data.reference import Reference
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.provenance import Provenance
-from bayes_scaling.inference.spec import NEW_GROUP
+from bayes_scaling.inference.spec import NEW_GROUP, Spec
 from bayes_scaling.laws.base import Law
-from bayes_scaling.model.build import Model, build_model
+from bayes_scaling.model.build import Model
 from bayes_scaling.model.drift import Drift
 from bayes_scaling.model.noise import NoiseModel
 from bayes_scaling.model.structure import Pooling, Structure, structure
@@ -100,9 +100,14 @@ class Posterior:
         return structure(self.runs, self.law, self.noise, self.pooling)
 
     @cached_property
+    def spec(self) -> Spec:
+        """What was asked for."""
+        return Spec(self.runs, self.law, self.noise, self.pooling, self.sampler)
+
+    @property
     def model(self) -> Model:
         """The PyMC model, with what was observed in it; see `bayes_scaling.model.build.build_model`."""
-        return build_model(self.runs, self.law, self.noise, self.pooling)
+        return self.spec.model
 
     @cached_property
     def posterior(self) -> "xr.Dataset":
@@ -113,6 +118,12 @@ class Posterior:
     def prior(self) -> "xr.Dataset":
         """Prior draws of the same quantities."""
         return self.tree["prior"].to_dataset()
+
+    @property
+    def log_likelihood(self) -> "xr.DataArray":
+        """Log likelihood of each cluster of rows, dims (chain, draw, cluster), of those draws for which it was kept."""
+        scores = self.tree["log_likelihood"].to_dataset()[self.noise.observed]
+        return scores.rename(run="cluster") if "run" in scores.dims else scores
 
     @property
     def one_per_draw(self) -> "xr.DataArray":

@@ -87,12 +87,11 @@ def flat(values: "xr.DataArray") -> np.ndarray:
 
 def _log_priors(fit: "Posterior") -> dict[str, np.ndarray]:
     """Log density of each prior at each draw, up to a constant; the same whichever group is asked about."""
-    return {name: flat(_log_prior(fit, name, prior)) for name, prior in fit.law.priors.items()}
+    return {name: flat(log_prior(fit.posterior, name, prior)) for name, prior in fit.law.priors.items()}
 
 
-def _log_prior(fit: "Posterior", name: str, prior: "Prior") -> "xr.DataArray":
+def log_prior(posterior: "xr.Dataset", name: str, prior: "Prior") -> "xr.DataArray":
     """Log density of what this prior says of the parameter, up to a constant, dims (chain, draw)."""
-    posterior = fit.posterior
     population = posterior.get(f"{name}_population", posterior[name])
     log_density: xr.DataArray = -0.5 * ((prior.inverse(population) - prior.location) / prior.spread) ** 2
     if f"{name}_tau" in posterior:

@@ -9,7 +9,7 @@ from bayes_scaling.model.noise import noise_from_dict
 from bayes_scaling.model.structure import Pooling
 from bayes_scaling.sampling.settings import TARGET_ACCEPT
 
-FORMAT = 2
+FORMAT = 3
 """Version of the file format."""
 
 
@@ -59,6 +59,6 @@ def upgraded(found: dict[str, Any], law: Law) -> Provenance:
         runs = dict(found["runs"])
         runs["warnings"] = runs.pop("doubts")
         noise = noise_from_dict(found["noise"], law.response).to_dict()
-        later = {"format": 2, "runs": runs, "noise": noise, "target_accept": TARGET_ACCEPT}
+        later = {"runs": runs, "noise": noise, "target_accept": TARGET_ACCEPT}
         found = {"drift": None} | found | later
-    return cast(Provenance, found)
+    return cast(Provenance, found | {"format": FORMAT})

@@ -13,6 +13,7 @@ from bayes_scaling.errors import InputError
 from bayes_scaling.inference.provenance import FORMAT, Description, Provenance
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
 from bayes_scaling.laws.priors import Prior
+from bayes_scaling.model.build import Model, build_model
 from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import NoiseModel, as_noise
 from bayes_scaling.model.structure import Pooling, Structure, structure
@@ -49,6 +50,13 @@ class Spec:
     def structure(self) -> Structure:
         """What shapes the model, for the sampler."""
         return structure(self.runs, self.law, self.noise, self.pooling)
+
+    @cached_property
+    def model(self) -> Model:
+        """The PyMC model, whose attribute ``spec`` is this specification; see `bayes_scaling.model.build`."""
+        model = build_model(self.runs, self.law, self.noise, self.pooling)
+        model.spec = self
+        return model
 
     def job(self, key: Hashable = None, progress: Report | None = None) -> Job:
         """What the sampler is given."""

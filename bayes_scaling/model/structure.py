@@ -248,6 +248,11 @@ class Structure:
         """Prior of each parameter of the noise that all groups share."""
         return self.noise.shared_priors(self.clustered, self.along)
 
+    @property
+    def scored(self) -> Literal["run", "cluster"]:
+        """What has a term of the log likelihood of its own."""
+        return "run" if self.n_clusters == self.n_rows else "cluster"
+
     def pooled(self, *kinds: Pooling) -> list[str]:
         """The columns of theta that are pooled in one of these ways."""
         return [name for name, kind in self.pooling if kind in kinds]

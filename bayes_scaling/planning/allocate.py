@@ -5,16 +5,23 @@ from typing import TYPE_CHECKING
 from bayes_scaling.data.units import Quantities, tokens_for
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.points import decades_beyond
+from bayes_scaling.inference.intervals import median
 from bayes_scaling.planning.frontier import split
 from bayes_scaling.planning.loss_surface import FRESH, LossSurface, ordered, over_points
 from bayes_scaling.planning.results.allocation import Allocation
 
 if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
+    from bayes_scaling.model.drift import Drift
 
 
 def allocate(
-    fit: "Posterior", flops: Quantities, *, group: str | None = None, **inputs: Quantities
+    fit: "Posterior",
+    flops: Quantities,
+    *,
+    group: str | None = None,
+    drift: "Drift | float | bool | None" = None,
+    **inputs: Quantities,
 ) -> Allocation:
     """Compute-optimal N and D, as posterior draws.
 
@@ -26,8 +33,8 @@ def allocate(
     fit : Posterior
     flops : number, string such as "1e24", or sequence of them
         Training budgets C in FLOPs.
-    group : str, optional
-        As for `predict`.
+    group, drift
+        As for `predict`. The drift enters the forecast of a new run; the best split of a budget is the law's own.
     **inputs
         The law's inputs beside N and D, by column name, such as ``unique_tokens="100B"``: one value, or one for
         each budget.
@@ -41,16 +48,21 @@ def allocate(
     import xarray as xr
 
     budgets = over_points(flops, "flops")
-    surface = LossSurface(fit, group, False, inputs, budgets.size)
+    surface = LossSurface(fit, group, drift, inputs, budgets.size)
     if surface.fresh:
         raise InputError(f"law {fit.law.name!r} needs {FRESH!r} to split a budget; give {FRESH}=...")
     n, _ = split(surface, budgets)
-    # Groups may share the optimum and still differ in loss: one set of dims for all three.
+    # Groups may share the optimum and still differ in loss: one set of dims for all.
     params, loss = map(ordered, xr.broadcast(n, surface.law(n, tokens_for(budgets, n))))
+    chosen = median(params)
+    data = tokens_for(budgets, chosen)
+    beyond = xr.DataArray(surface.beyond(chosen, data)).where(chosen.notnull())
     return Allocation(
         flops=budgets,
         params=params.rename("params"),
         tokens=ordered(tokens_for(budgets, params)).rename("tokens"),
         loss=loss.rename("loss"),
+        new_run=ordered(surface.new_run(chosen, data)).rename("loss"),
         decades_beyond=decades_beyond(fit.runs, "flops", budgets).rename(None),
+        beyond=beyond.rename(None),
     )

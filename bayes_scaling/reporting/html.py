@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from bayes_scaling.data.files import check_writable, replacing
-from bayes_scaling.data.units import Quantity
+from bayes_scaling.data.units import Quantity, format_flops, format_quantity
+from bayes_scaling.forecast.forecast import FAR
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.inference.diagnostics import diagnose
 from bayes_scaling.inference.summary import summary
+from bayes_scaling.model.drift import distance
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.risk import risk
 from bayes_scaling.reporting.page_pictures import PLANE, page_pictures
@@ -20,7 +22,13 @@ from bayes_scaling.reporting.tables import written
 
 if TYPE_CHECKING:
     from bayes_scaling.evaluation.compare import Comparison
+    from bayes_scaling.forecast.forecast import Forecast
     from bayes_scaling.inference.posterior import Posterior
+    from bayes_scaling.planning.results.allocation import Allocation
+
+
+LARGER = (10.0, 100.0, 1000.0)
+"""How much more compute than the largest run what is forecast has, where nobody says."""
 
 
 class Points(TypedDict, total=False):
@@ -40,8 +48,8 @@ def report(
     path: str | Path | None = None,
     *,
     comparison: "Comparison | None" = None,
-    targets: Sequence[tuple[Quantity, Quantity]] = (("100B", "2T"),),
-    budgets: Sequence[Quantity] = ("1e24", "1e25", "1e26"),
+    targets: Sequence[tuple[Quantity, Quantity]] | None = None,
+    budgets: Sequence[Quantity] | None = None,
     group: str | None = None,
     prob: float = 0.9,
     force: bool = False,
@@ -56,9 +64,11 @@ def report(
     comparison : Comparison, optional
         Of this fit's law with others on the same table.
     targets : sequence of (params, tokens)
-        What to forecast, for a law of N and D.
+        What to forecast, for a law of N and D. Default: runs of 10, 100 and 1,000 times the compute of the largest run,
+        at its tokens per parameter.
     budgets : sequence of number or str
-        FLOPs to split into N and D; for a law of compute alone, what to forecast.
+        FLOPs to split into N and D; for a law of compute alone, what to forecast. Default: 10, 100 and 1,000 times the
+        largest of the data.
     group : str, optional
         Only this group, or "new" for one not seen yet. Default: all in the tables; the one with the largest
         run in the sentences and pictures.
@@ -80,7 +90,10 @@ def report(
     target = None if path is None else Path(path)
     if target is not None:
         check_writable(target, force)
-    page = _page(fit, comparison, targets, budgets, group, prob)
+    bands = None if targets is None else len(targets)
+    targets = _larger_runs(fit) if targets is None else targets
+    budgets = _larger_budgets(fit) if budgets is None else budgets
+    page = _page(fit, comparison, targets, budgets, group, prob, bands)
     if target is None:
         return page
     with replacing(target, force) as aside:
@@ -95,6 +108,7 @@ def _page(
     budgets: Sequence[Quantity],
     group: str | None,
     prob: float,
+    bands: int | None,
 ) -> str:
     # Slow to load, and wanted for pages alone.
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -111,6 +125,8 @@ def _page(
         answers += [*allocate(fit, list(budgets), group=shown).sentences(prob), *valley.floors()]
     if comparison is not None:
         answers += _compared(comparison, fit, points, shown, prob)
+    # Of sizes that nobody asked for, one picture is enough.
+    sizes = [params for params, _ in targets][: 1 if bands is None else bands]
     said = [found.warnings for found in (diagnosis, forecast, plan, valley, comparison) if found is not None]
     environment = Environment(
         loader=PackageLoader("bayes_scaling.reporting"),
@@ -127,14 +143,44 @@ def _page(
         bias=f"{-fit.drift.mean:.1%}" if fit.drift.mean else None,
         diagnosis=diagnosis,
         warnings=list(dict.fromkeys(chain.from_iterable(said))),
+        far=_far(forecast, plan),
         answers=answers,
         forecast=written(forecast.table(prob)) if forecast else [],
         allocation=written(plan.table(prob)) if plan else [],
         comparison=written(comparison.table(prob)) if comparison else [],
-        pictures=list(page_pictures(fit, comparison, [params for params, _ in targets], valley, shown, prob)),
+        pictures=list(page_pictures(fit, comparison, sizes, valley, shown, prob)),
         summary=written(summary(fit, prob).rename_axis("quantity")),
         runs=written(fit.runs.describe()),
         provenance=provenance(fit),
+    )
+
+
+def _larger_budgets(fit: "Posterior") -> list[Quantity]:
+    """The compute of the largest run, 10, 100 and 1,000 times."""
+    if not {"params", "tokens"} <= set(fit.law.columns) and "flops" not in fit.law.columns:
+        return []
+    most = float(fit.runs.extent["flops"][1])
+    return [format_flops(times * most) for times in LARGER]
+
+
+def _larger_runs(fit: "Posterior") -> list[Target]:
+    """The largest run, with 10, 100 and 1,000 times its compute at the same tokens per parameter."""
+    if fit.law.columns != PLANE:
+        return []
+    largest = int((fit.runs.params * fit.runs.tokens).argmax())
+    n, d = float(fit.runs.params[largest]), float(fit.runs.tokens[largest])
+    return [(format_quantity(n * times**0.5), format_quantity(d * times**0.5)) for times in LARGER]
+
+
+def _far(forecast: "Forecast | None", plan: "Allocation | None") -> str | None:
+    """What to know where an answer lies far beyond the data."""
+    found = [] if forecast is None else [float(distance(forecast.decades_beyond).max())]
+    found += [] if plan is None else [float(plan.beyond.max())]
+    if not found or max(found) <= FAR:
+        return None
+    return (
+        f"Some answers lie up to {max(found):.1f} decades beyond the data. Laws have been tested on held-out runs that "
+        f"lie less far away: beyond {FAR:g} decades the intervals rest on how far they missed those"
     )
 
 
@@ -153,4 +199,4 @@ def _compared(
     yield f"Of {len(comparison.ranking)} laws, {'; '.join(comparison.sentences(prob))}"
     if points and all(rival.law.columns == fit.law.columns for rival in comparison.fits.values()):
         for sentence in comparison.predict(group=group, **points).sentences(prob):
-            yield f"Laws mixed by these weights: {sentence}"
+            yield f"Laws mixed, weights {comparison.mixed_by}: {sentence}"

@@ -42,12 +42,13 @@ _FORMATS: dict[str, Callable[[float], str]] = {
 
 _HEADINGS = {
     "tokens_per_param": "tokens/param",
-    "mean": "loss",
+    "mean": "law alone",
     "drifted": "with drift",
     "new_run": "new run",
     "prob target": "P(target)",
     "removed": "variance removed",
     "per_flop": "for its cost",
+    "weight": "LOO weight",
     "elpd_diff": "difference",
     "dse": "se of it",
     "ahead": "larger runs",

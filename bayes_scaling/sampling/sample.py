@@ -4,15 +4,17 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import jax
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bayes_scaling.model.structure import Structure
+from bayes_scaling.model.structure import ModelData, Structure
 from bayes_scaling.sampling.chains import run
 from bayes_scaling.sampling.dask import drive_on
 from bayes_scaling.sampling.draws import Draws
 from bayes_scaling.sampling.engine import engine, prior_draws
 from bayes_scaling.sampling.executors import Outcome, executor
+from bayes_scaling.sampling.jax_model import program
 from bayes_scaling.sampling.job import Job
 from bayes_scaling.sampling.padding import cluster_places, largest, padded_data, padded_structure
 from bayes_scaling.sampling.settings import Parallel
@@ -80,6 +82,24 @@ def sample_many(
                 kept = outcome.log_likelihood[..., place]
                 outcome = replace(outcome, log_likelihood=kept, device=outcome.device or over.how)
             yield key, outcome
+
+
+def scores(s: Structure, data: ModelData, theta: np.ndarray, shared: np.ndarray) -> np.ndarray:
+    """Log likelihoods of draws that were made elsewhere, shape (chain, draw, cluster).
+
+    Parameters
+    ----------
+    s, data
+        As `bayes_scaling.model.build.build_structure` takes them.
+    theta : ndarray, shape (chain, draw, group, parameter)
+        On the free scale.
+    shared : ndarray, shape (chain, draw, parameter)
+        Of the noise, as standard normals.
+    """
+    of_one = program(s).log_likelihood
+    flat = tuple(values.reshape(-1, *values.shape[2:]) for values in (theta, shared))
+    found = jax.jit(lambda draws: jax.lax.map(lambda draw: of_one(draw[0], draw[1], data), draws))(flat)
+    return np.asarray(found).reshape(*theta.shape[:2], -1)
 
 
 def draw_prior(structure: Structure, draws: int, seed: int) -> dict[str, np.ndarray]:

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -457,7 +458,7 @@ def test_cell_errors_name_the_line_of_the_file(tmp_path):
         (
             {"loss": [30, 22, 20, 13.5]},
             "the median loss is 21: this looks like perplexity; "
-            "take its natural logarithm, because loss is in nats per token.",
+            "name its unit with loss_unit='perplexity' (command line: --loss-unit perplexity).",
         ),
         (
             {"flops": [1.2e9, 1.2e10, 1.2e10, 1.2e11]},
@@ -488,11 +489,58 @@ def test_cell_errors_name_the_line_of_the_file(tmp_path):
 )  # fmt: skip
 def test_warnings(columns, sentence):
     with pytest.warns(DoubtfulInputWarning) as warned:
-        runs = load_runs(frame(**columns), name="t")
+        runs = load_runs(frame(**columns), name="t", trust_units=True)
     assert runs.warnings == (sentence,)
     assert [str(w.message) for w in warned] == [f"t: {sentence}"]
     assert warned[0].filename == __file__
     assert runs.n == 4
+
+
+class TestUnits:
+    def test_counts_that_look_like_billions_are_refused_with_the_remedy(self):
+        table = frame(params=[0.07, 1, 6.9, 12])
+        message = (
+            "t: params runs from 0.07 to 12: these look like billions; multiply by 1e9, because params is a plain "
+            "count. Map it with params='params*1e9' (command line: --column params=params*1e9), or take it as it is "
+            "with trust_units=True (--trust-units)."
+        )
+        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+            load_runs(table, name="t")
+        np.testing.assert_allclose(load_runs(table, params="params*1e9").params, [7e7, 1e9, 6.9e9, 1.2e10])
+        with pytest.warns(DoubtfulInputWarning, match="look like billions"):
+            load_runs(table.assign(flops=6 * table["params"] * table["tokens"]), inputs="flops")
+
+    def test_a_factor_comes_before_what_is_derived(self):
+        table = frame().rename(columns={"params": "N"}).assign(N=lambda t: t["N"] / 1e9)
+        flops = 6e9 * table["N"] * table["tokens"]
+        runs = load_runs(
+            table.drop(columns="tokens").assign(C=flops / 1e18), params="N*1e9", flops="C * 1e18"
+        )
+        np.testing.assert_allclose(runs.tokens, frame()["tokens"])
+        odd = table.rename(columns={"N": "N*1e9"})
+        with pytest.raises(InputError, match="these look like"):
+            load_runs(odd, params="N*1e9")
+        with pytest.raises(InputError, match=r"^params='N\*many' multiplies by 'many'; expected a number"):
+            load_runs(table, params="N*many")
+
+    def test_losses_are_read_in_their_unit(self):
+        nats = load_runs(frame().assign(loss_se=0.01))
+        nats_table = frame()["loss"]
+        given = {
+            "bits": (nats_table / np.log(2), 0.01 / np.log(2), {}),
+            "bits_per_byte": (nats_table / np.log(2) / 4.4, 0.01 / np.log(2) / 4.4, {"bytes_per_token": 4.4}),
+            "perplexity": (np.exp(nats_table), 0.01 * np.exp(nats_table), {}),
+        }
+        for unit, (loss, error, options) in given.items():
+            runs = load_runs(frame(loss=loss).assign(loss_se=error), loss_unit=unit, **options)
+            np.testing.assert_allclose(runs.loss, nats.loss)
+            np.testing.assert_allclose(runs.measurement_sd, nats.measurement_sd)
+        with pytest.raises(InputError, match="by the bytes of a token"):
+            load_runs(frame(), loss_unit="bits_per_byte")
+        with pytest.raises(InputError, match="loss_unit is 'decibel'; expected one of nats, bits"):
+            load_runs(frame(), loss_unit="decibel")
+        with pytest.raises(InputError, match=r"row 2: a perplexity of 0\.5; expected more than 1"):
+            load_runs(frame(loss=[3, 0.5, 3, 3]), loss_unit="perplexity")
 
 
 def test_no_warning_without_cause():

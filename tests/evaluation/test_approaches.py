@@ -138,6 +138,27 @@ class TestEnvelope:
         assert abs(middle) < 0.3
         assert (points["lower"] <= points["upper"]).all()
 
+    @pytest.mark.parametrize("sizes", [8, 16])
+    def test_curves_that_end_while_they_are_the_best_do_not_make_the_line(self, sizes):
+        """Trained to 20 (10) tokens a parameter: with their ends, 90% reached from .475 up, where the truth is .455."""
+        rows = []
+        for i, n in enumerate(np.geomspace(3e7, 3e9, sizes)):
+            last = 160 * n / sizes
+            at = 1e8 * 1.15 ** np.arange(np.floor(np.log(last / 1e8) / np.log(1.15)) + 1)
+            rows += [{"params": n, "tokens": d, "trajectory": f"run {i}"} for d in at]
+        a, _, _ = envelope(runs_of(pd.DataFrame(rows), sigma=1e-4), noise_of(1e-3), 0.1, 3)
+        low, high = np.quantile(a, [0.05, 0.95])
+        assert low < TRUTH["beta"] / (TRUTH["alpha"] + TRUTH["beta"]) < high
+
+    def test_where_all_end_so_there_is_no_line(self):
+        rows = [
+            {"params": n, "tokens": d, "trajectory": f"run {i}"}
+            for i, n in enumerate(np.geomspace(3e7, 3e9, 12))
+            for d in 1e8 * 1.15 ** np.arange(np.floor(np.log(10 * n / 1e8) / np.log(1.15)) + 1)
+        ]
+        with pytest.raises(InputError, match="training curves of the envelope end while they are the best"):
+            envelope(runs_of(pd.DataFrame(rows), sigma=1e-4), noise_of(1e-5), 0.1, 3)
+
     def test_more_noise_is_more_uncertainty(self):
         runs = runs_of(training_curves(), sigma=1e-4)
         quiet, loud = (float(envelope(runs, noise_of(s), 0.1, 3)[0].std()) for s in (1e-4, 0.003))

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import quiet_fit, simulated_runs, table
+from helpers import instant_fit, quiet_fit, simulated_runs, table
 from scipy import stats
 
 import bayes_scaling as bs
@@ -118,6 +118,44 @@ class TestCompare:
             "compare needs the same ones to leave out"
         ):
             compare({"a": single_fit, "b": other})
+
+
+class TestWhatCannotBeCompared:
+    """Without a word these had winners, or ended in a ValueError of NumPy."""
+
+    @pytest.fixture
+    def curve(self):
+        flops = np.geomspace(1e19, 1e22, 8)
+        table = pd.DataFrame({"flops": flops, "loss": 0.7 * (flops / 1e20) ** -0.1})
+        return lambda groups: bs.load_runs(
+            table.assign(group=np.resize(groups, 8)), inputs="flops", name="curves"
+        )
+
+    def test_shares_and_losses(self, curve):
+        runs = curve(["a"])
+        shares, losses = instant_fit(runs, "task_of_compute"), instant_fit(runs, "power_floor:flops")
+        with refuses(
+            "shares gives the density of a share and losses of a loss, whose sums do not measure the same; "
+            "compare laws of one response"
+        ):
+            compare({"shares": shares, "losses": losses})
+
+    def test_a_curve_and_single_runs(self, curve):
+        runs = curve(["a", "b", "c", "d"])
+        one, other = (instant_fit(runs, "power_floor:flops", noise=noise) for noise in ("curve", "constant"))
+        with refuses(
+            "leave-one-out would leave out whole groups under noise 'curve' (one) and single configurations under "
+            "noise 'constant' (other); fit both with one kind of noise"
+        ):
+            compare({"one": one, "other": other})
+
+    def test_one_curve_alone(self, curve):
+        one, other = (instant_fit(curve(["a"]), law, noise="curve") for law in ("power_floor:flops", "gpt4"))
+        with refuses(
+            "curves under noise 'curve' is 1 cluster of runs that err together, and leave-one-out needs 3 to leave one "
+            "out of; compare how the laws forecast larger runs instead: bs.backtest(runs, law) for each"
+        ):
+            compare({"one": one, "other": other})
 
 
 class TestLargerRuns:

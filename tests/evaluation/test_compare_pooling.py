@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import bayes_scaling as bs
 from bayes_scaling import InputError, api
@@ -32,7 +33,7 @@ def test_verdicts_follow_the_differences():
     for name, pools in structures(law).items():
         gain = 1.0 * (pools["E"] == "partial") - 0.01 * (pools["alpha"] == "partial")
         columns[name] = gain + 0.05 * rng.standard_normal(60)
-    comparison = SimpleNamespace(pointwise=pd.DataFrame(columns), fits=columns)
+    comparison = SimpleNamespace(pointwise=pd.DataFrame(columns), fits=dict.fromkeys(columns))
     found = judged(comparison, law)
     assert found.parameters["verdict"].to_dict() == {
         "E": "differs", **dict.fromkeys(("A", "B", "alpha", "beta"), "no sign that it differs"),
@@ -41,8 +42,32 @@ def test_verdicts_follow_the_differences():
     gap = columns["all differ"] - columns["all but E"]
     assert found.parameters.loc["E", "needed se"] == pytest.approx(np.std(gap, ddof=1) * np.sqrt(60))
     assert found.sentences()[0].startswith("the groups differ")
-    assert "can share the same slopes" in found.sentences()[1]
-    assert "also need different offsets" in found.sentences()[2]
+    assert "show no difference of slopes" in found.sentences()[1]
+    assert "need different offsets too" in found.sentences()[2]
+
+
+def test_a_difference_is_said_with_its_interval_and_what_counts_as_none():
+    """Of groups whose exponents are .30 and .33 in half of the draws, and .30 and .36 in the other half."""
+    law = bs.LAWS["chinchilla"]
+    second = np.where(np.arange(100) < 50, 0.318, 0.36)
+    draws = np.stack([np.full(100, 0.3), second], -1)[None]
+    posterior = xr.Dataset(
+        {"alpha": (("chain", "draw", "group"), draws), "E": (("chain", "draw"), draws[..., 0])}
+    )
+    names = list(structures(law))
+    fits = dict.fromkeys(names) | {
+        "all differ": SimpleNamespace(posterior=posterior.assign(A=posterior["E"]))
+    }
+    for name in ("A", "B", "beta"):
+        fits["all differ"].posterior[name] = posterior["E"]
+    pointwise = pd.DataFrame(np.zeros((20, len(names))), columns=names)
+    found = judged(SimpleNamespace(pointwise=pointwise, fits=fits), law)
+    (said,) = [sentence for sentence in found.sentences() if sentence.startswith("alpha ")]
+    assert said.endswith(
+        "; the farthest two groups are apart by 13% of it (90%: 6% to 20%), and with a probability of 0.50 by less "
+        "than 10%, which counts as the same"
+    )
+    assert not any("can share" in sentence for sentence in found.sentences())
 
 
 def test_where_parameters_take_each_others_place_neither_is_cleared():
@@ -52,9 +77,9 @@ def test_where_parameters_take_each_others_place_neither_is_cleared():
         name: ("partial" in (pools["A"], pools["B"])) + 0.02 * rng.standard_normal(60)
         for name, pools in structures(law).items()
     }
-    verdicts = judged(SimpleNamespace(pointwise=pd.DataFrame(columns), fits=columns), law).parameters[
-        "verdict"
-    ]
+    verdicts = judged(
+        SimpleNamespace(pointwise=pd.DataFrame(columns), fits=dict.fromkeys(columns)), law
+    ).parameters["verdict"]
     assert verdicts["A"] == verdicts["B"] == "differs, or another in its place"
     assert verdicts["E"] == "no sign that it differs"
 

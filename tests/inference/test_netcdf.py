@@ -188,7 +188,7 @@ class TestOpening:
 
     def test_a_file_of_a_later_version(self, single_fit, tmp_path):
         path = self.rewritten(single_fit, tmp_path / "fit.nc", format=99)
-        with refuses(f"{path} has file format 99; this version reads up to 2: upgrade bayes_scaling"):
+        with refuses(f"{path} has file format 99; this version reads up to 3: upgrade bayes_scaling"):
             bs.open_fit(path)
 
     def test_a_law_that_is_not_in_the_catalogue(self, single_fit, tmp_path):

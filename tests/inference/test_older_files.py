@@ -57,7 +57,7 @@ def test_forecasts_are_those_of_the_version_that_wrote_the_file(request, name, i
 def test_a_file_written_anew_has_the_present_words(groups, tmp_path):
     opened = bs.open_fit(groups.save(tmp_path / "fit.nc"))
     assert opened.provenance == groups.provenance
-    assert opened.provenance["format"] == 2
+    assert opened.provenance["format"] == 3
     assert set(opened.provenance["runs"]) == {"name", "inputs", "warnings", "columns"}
 
 

@@ -69,7 +69,7 @@ def test_each_fit_is_of_its_own_runs(tables, outcomes):
     for name, runs in tables.items():
         fit = outcomes[name].fit
         assert fit.runs.table.equals(runs.table)
-        assert fit.tree["log_likelihood"].sizes["cluster"] == len(runs)
+        assert fit.tree["log_likelihood"].sizes["run"] == len(runs)
 
 
 def test_order_and_company_change_no_fit(tables, outcomes):

@@ -109,8 +109,28 @@ class TestAllocation:
         plan = single_fit.allocate([most, 1000 * most])
         np.testing.assert_allclose(plan.decades_beyond, [0, 3], atol=1e-9)
 
+    def test_predict_plan_and_allocate_say_one_loss_of_one_run(self, single_fit):
+        """The new run's median, drift included, with its distance beyond the data."""
+        plan, best = single_fit.plan("1e24"), single_fit.allocate("1e24")
+        n, d = (float(plan.choice[what][0]) for what in ("params", "tokens"))
+        there = single_fit.predict(n, d)
+        median = float(there.median())
+        assert median != pytest.approx(float(plan.median("mean")), rel=1e-4)
+        for found in (plan, best):
+            assert float(found.median("new_run")) == pytest.approx(median, rel=1e-12)
+            assert f"reaches {median:.3f}" in found.sentences()[0]
+            low, high = there.interval(0.9)
+            assert f"(90%: {float(low):.3f} to {float(high):.3f})" in found.sentences()[0]
+            assert "2.4 decades beyond the data" in found.sentences()[0]
+            assert float(found.table()["decades beyond"][0]) == pytest.approx(
+                max(float(far[0]) for far in there.decades_beyond.values())
+            )
+        assert f"loss {median:.2f} " in there.sentences()[0]
+
     def test_an_unknown_quantity_is_refused(self, single_fit):
-        message = "an Allocation has no quantity 'cost'; it has params, tokens, tokens_per_param, loss"
+        message = (
+            "an Allocation has no quantity 'cost'; it has params, tokens, tokens_per_param, new_run, loss"
+        )
         with pytest.raises(InputError, match=f"{re.escape(message[2:])}$"):
             single_fit.allocate("1e22").interval(what="cost")
 

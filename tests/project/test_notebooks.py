@@ -12,7 +12,7 @@ import bayes_scaling as bs
 jupytext = pytest.importorskip("jupytext")
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-NAMES = ("first_posterior", "extrapolation_risk", "law_families", "plan_a_run")
+NAMES = ("first_posterior", "extrapolation_risk", "law_families", "plan_a_run", "change_the_model")
 
 
 @pytest.fixture

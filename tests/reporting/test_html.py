@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 import bayes_scaling as bs
-from bayes_scaling.data.units import format_quantity
+from bayes_scaling.data.units import format_flops, format_quantity
+
+TARGET, BUDGETS = ("100B", "2T"), ["1e24", "1e25", "1e26"]
 
 
 @pytest.fixture(scope="module")
 def page(pile_fit):
-    return bs.report(pile_fit)
+    return bs.report(pile_fit, targets=[TARGET], budgets=BUDGETS)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,7 @@ def text_of(page):
 
 def test_holds_every_answer(page, pile_fit):
     text = text_of(page)
-    loss = pile_fit.predict("100B", "2T")
+    loss = pile_fit.predict(*TARGET)
     for kind in ("mean", "new_run"):
         for number in np.ravel(loss.interval(0.9, kind)):
             assert f"{number:.3f}" in text
@@ -42,6 +44,21 @@ def test_starts_with_a_sentence_that_answers(page, single_fit, pile_fit):
     assert text_of(page).partition("Sentences and pictures are about")[2].index(first) < 100
     inside = bs.report(single_fit, targets=[(single_fit.reference["params"], single_fit.reference["tokens"])])
     assert "within the range of the data" in text_of(inside)
+
+
+def test_runs_that_nobody_named_are_ten_to_a_thousand_times_the_largest(pile_fit):
+    text = text_of(bs.report(pile_fit))
+    most = pile_fit.runs.extent["flops"][1]
+    for times in (10, 100, 1000):
+        assert f"{format_flops(times * most)} FLOPs" in text
+    assert "Some answers lie up to 3.0 decades beyond the data" in text
+
+
+def test_a_banner_says_that_answers_lie_far_beyond_the_data(single_page, single_fit):
+    assert '<div class="banner far"' in single_page.partition("<header>")[0]
+    most = single_fit.runs.extent["flops"][1]
+    near = bs.report(single_fit, targets=[], budgets=[10 * most])
+    assert "banner far" not in near.partition("<body>")[2]
 
 
 def test_says_how_much_a_wrong_size_costs(page, pile_fit):
@@ -112,7 +129,8 @@ def test_with_a_comparison(pile_fit):
     comparison = bs.compare({"chinchilla": pile_fit, "again": rival}, refit=False, ahead=False)
     text = text_of(bs.report(pile_fit, comparison=comparison, budgets=()))
     assert "Laws compared" in text
-    assert "Laws mixed by these weights: 100B parameters on 2T tokens: loss" in text
+    assert "Laws mixed, weights equal for want of larger runs to hold out: " in text
+    assert "LOO weight" in text
 
 
 def test_a_file_is_kept_unless_forced_and_the_page_is_the_same_each_time(tmp_path, single_fit, single_page):

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bayes_scaling.data.load import load_runs
 from bayes_scaling.data.runs import Runs
@@ -110,7 +110,7 @@ def external(name: str, *, loss_se: bool = False) -> Runs:
     path = Path(folder) / entry.path
     if not path.is_file():
         raise InputError(f"there is no file '{path}'; {VARIABLE} points to '{folder}', which must hold it.")
-    columns = {"params": "N", "tokens": "D", **entry.columns}
+    columns: dict[str, Any] = {"params": "N", "tokens": "D", **entry.columns}
     if loss_se:
         columns["loss_se"] = "c4_val_se"
     return load_runs(entry.prepare(pd.read_csv(path)), **columns, inputs=entry.inputs, name=name)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from bayes_scaling.data.units import format_flops, format_quantity
 from bayes_scaling.inference.intervals import columns, long_table
 from bayes_scaling.inference.result import Result
-from bayes_scaling.planning.results.wording import of_group, with_span, without_optimum
+from bayes_scaling.planning.results.wording import beyond_words, of_group, with_span, without_optimum
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,17 +26,24 @@ class Allocation(Result):
         optimum.
     loss : xarray.DataArray
         The law's loss there, in nats per token; same dims.
+    new_run : xarray.DataArray
+        What one more run of the median model reaches on the rest of the budget, with the law's drift and a run's noise:
+        the loss that `plan` and `predict` say of it; same dims.
     decades_beyond : xarray.DataArray
-        How many powers of ten the budget lies outside of the data, dim ``point``.
+        Powers of ten of the budget beyond the data, dim ``point``.
+    beyond : xarray.DataArray
+        Powers of ten of that run beyond the data, in compute, N or D, dims ([group,] point).
     """
 
     flops: "xr.DataArray"
     params: "xr.DataArray"
     tokens: "xr.DataArray"
     loss: "xr.DataArray"
+    new_run: "xr.DataArray"
     decades_beyond: "xr.DataArray"
+    beyond: "xr.DataArray"
 
-    quantities: ClassVar = ("params", "tokens", "tokens_per_param", "loss")
+    quantities: ClassVar = ("params", "tokens", "tokens_per_param", "new_run", "loss")
 
     @property
     def tokens_per_param(self) -> "xr.DataArray":
@@ -64,7 +71,7 @@ class Allocation(Result):
         values = {"flops": self.flops}
         for what in self.quantities:
             values |= columns(what, self.draws(what), prob)
-        return long_table(values | {"decades beyond (flops)": self.decades_beyond, "interior": self.interior})
+        return long_table(values | {"decades beyond": self.beyond, "interior": self.interior})
 
     def sentences(self, prob: float = 0.9) -> list[str]:
         """One sentence per budget and group."""
@@ -76,7 +83,7 @@ class Allocation(Result):
                 continue
             size, data = (with_span(row, what, prob, format_quantity) for what in ("params", "tokens"))
             found.append(
-                f"{lead}: {size} parameters on {data} tokens, {row['tokens_per_param']:.3g} per parameter, reach "
-                f"a loss of {with_span(row, 'loss', prob, lambda x: f'{x:.3f}')} by the law"
+                f"{lead}: {size} parameters on {data} tokens, {row['tokens_per_param']:.3g} per parameter; "
+                f"a new run of it reaches {with_span(row, 'new_run', prob, lambda x: f'{x:.3f}')}, {beyond_words(row)}"
             )
         return found

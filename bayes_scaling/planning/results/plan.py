@@ -9,7 +9,7 @@ from bayes_scaling.data.units import format_flops, format_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import columns, long_table, median
 from bayes_scaling.inference.result import Result
-from bayes_scaling.planning.results.wording import of_group, span, three, with_span
+from bayes_scaling.planning.results.wording import beyond_words, of_group, three, with_span
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -95,7 +95,7 @@ class Plan(Result):
         import xarray as xr  # loads when there are draws, and not on import
 
         values = {"question": xr.DataArray(self.questions, dims="point")}
-        for what in ("flops", "params", "tokens", "tokens_per_param", "mean", "drifted", "new_run"):
+        for what in ("flops", "params", "tokens", "tokens_per_param", *KINDS):
             values |= columns(what, self.draws(what), prob)
         if self.by_law is not None:
             values["flops by law"] = median(self.by_law)
@@ -120,11 +120,8 @@ def _answer(row: "Mapping[Hashable, float]", prob: float) -> str:
     by_law = row.get("flops by law", row["flops"])
     alone = f" (by the law alone {format_flops(by_law)})" if by_law != row["flops"] else ""
     chance = f", P(loss <= {row['target']:g}) = {row['prob target']:.2f}" if "target" in row else ""
-    far = row["decades beyond"]
     return (
         f"{size} parameters on {data} tokens, {with_span(row, 'tokens_per_param', prob, three)} per parameter, "
-        f"{with_span(row, 'flops', prob, format_flops)} FLOPs{alone}; the choice of the medians reaches a loss of "
-        f"{row['drifted']:.3f}, {100 * prob:g}% of new runs within "
-        f"[{span(row, 'new_run', prob, lambda x: f'{x:.3f}', ', ')}]{chance}, "
-        f"{f'{far:.1f} decades beyond the data' if far >= 0.05 else 'within the range of the data'}"
+        f"{with_span(row, 'flops', prob, format_flops)} FLOPs{alone}; a new run of the "
+        f"medians reaches {with_span(row, 'new_run', prob, lambda x: f'{x:.3f}')}{chance}, {beyond_words(row)}"
     )

@@ -1,14 +1,10 @@
 """How sentences write a number with its interval."""
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayes_scaling.inference.intervals import bound_names
-
-if TYPE_CHECKING:
-    pass
 
 
 def span(
@@ -29,6 +25,12 @@ def with_span(row: "Mapping[Hashable, float]", what: str, prob: float, form: Cal
 def of_group(row: "Mapping[Hashable, object]") -> str:
     """The group of a row, behind what it is a row of."""
     return f", {row['group']}" if "group" in row else ""
+
+
+def beyond_words(row: "Mapping[Hashable, float]") -> str:
+    """How far a row lies beyond the data."""
+    far = row["decades beyond"]
+    return f"{far:.1f} decades beyond the data" if far >= 0.05 else "within the range of the data"
 
 
 def without_optimum(share: float, where: str = "") -> str:

@@ -1,0 +1,87 @@
+"""A posterior with every group that ArviZ's functions read, under its standard name.
+
+What takes time or space (predictive draws, log priors) is computed when it is asked for, and not kept in files.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_scaling.inference.posterior import Posterior
+from bayes_scaling.inference.prior_sensitivity import log_prior
+from bayes_scaling.model.data import model_data
+from bayes_scaling.model.structure import Design
+
+# xarray loads when there are draws, and not on import.
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def to_arviz(fit: Posterior, rename: Mapping[str, str] = MappingProxyType({})) -> "xr.DataTree":
+    """The tree of a posterior with the groups that are not kept: for the functions of ArviZ.
+
+    Parameters
+    ----------
+    fit : Posterior
+    rename : mapping of parameter to the name that ArviZ is given, optional
+        Its plots of prior sensitivity take the name ``alpha`` for themselves: ``{"alpha": "exponent of N"}``.
+
+    Returns
+    -------
+    DataTree
+        Beside the groups of ``fit.tree``: posterior_predictive and prior_predictive of the rows, dims (chain, draw,
+        run), and log_prior, one variable for each parameter. The observed variable (``log_loss`` or ``share``) has
+        one name in all groups. Its log_likelihood has dims (chain, draw, run); where runs err together (replicates,
+        checkpoints, a curve) it is (chain, draw, cluster), and functions that pair it with rows do not apply.
+        Posterior draws are thinned to those whose log likelihood was kept.
+    """
+    import xarray as xr
+
+    tree, name = fit.tree.copy(), fit.noise.observed
+    kept = tree["log_likelihood"]["draw"]
+    posterior = fit.posterior.sel(draw=kept)
+    tree["sample_stats"] = tree["sample_stats"].to_dataset().sel(draw=kept)
+    tree["posterior_predictive"] = xr.Dataset({name: predictive(fit, posterior, 909)})
+    tree["prior_predictive"] = xr.Dataset({name: predictive(fit, fit.prior, 919)})
+    priors = fit.structure.priors | fit.structure.global_priors
+    log_priors = xr.Dataset({key: log_prior(posterior, key, prior) for key, prior in priors.items()})
+    for group, draws in {"posterior": posterior, "prior": fit.prior, "log_prior": log_priors}.items():
+        tree[group] = draws.rename({key: new for key, new in rename.items() if key in draws})
+    return tree
+
+
+def predictive(fit: Posterior, draws: "xr.Dataset", stream: int) -> "xr.DataArray":
+    """The observed variable drawn anew at each row, dims (chain, draw, run).
+
+    Parameters
+    ----------
+    fit : Posterior
+    draws : Dataset
+        Parameters of the law and the noise, dims (chain, draw) and group where they differ between groups.
+    stream : int
+        Draws of different purposes have different streams of the fit's seed.
+    """
+    import xarray as xr
+
+    runs, noise, data = fit.runs, fit.noise, model_data(fit.runs, fit.law, fit.noise)
+    group, run = xr.DataArray(runs.group_index, dims="run"), np.arange(len(runs))
+
+    def of_rows(name: str) -> "xr.DataArray":
+        value = draws[name]
+        return value.isel(group=group, drop=True) if "group" in value.dims else value
+
+    at = {letter: xr.DataArray(data[letter], dims="run") for letter in fit.law.inputs}
+    zeros = draws["chain"] * 0.0 + draws["draw"] * 0.0 + xr.DataArray(np.zeros(len(run)), {"run": run}, "run")
+    with np.errstate(all="ignore"):
+        law = fit.law(**at, **{name: of_rows(name) for name in fit.law.parameters})
+    means, sigmas = ((values + zeros).transpose(*zeros.dims).to_numpy() for values in (law, of_rows("sigma")))
+    shared = {name: draws[name].to_numpy() for name in fit.structure.global_priors}
+    rng, drawn = np.random.default_rng([fit.seed, stream]), np.empty(zeros.shape)
+    for i in np.ndindex(zeros.shape[:2]):
+        numbers = {name: float(values[i]) for name, values in shared.items()}
+        counted = fit.structure.counted
+        drawn[i] = noise.draw(rng, Design(data, means[i], sigmas[i], numbers, runs.measurement_sd, counted))
+    with np.errstate(divide="ignore"):
+        return zeros.copy(data=np.log(drawn) if noise.response == "loss" else drawn)
