@@ -62,8 +62,16 @@ class Verbs(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 110},
 )
 @click.version_option(bs.__version__, message="%(prog)s %(version)s")
-def verbs() -> None:
+@click.option(
+    "--laws", multiple=True, metavar="FILE.py", help="A file that declares laws with @law; may be repeated."
+)
+def verbs(laws: tuple[str, ...]) -> None:
     """See the help above."""
+    # Most verbs need no such file.
+    from bayes_scaling.cli.values import declare
+
+    for path in laws:
+        declare(path)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

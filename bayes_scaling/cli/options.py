@@ -100,6 +100,7 @@ _SEVERAL: "dict[str, tuple[str, Callable[[Sequence[str], str], object]]]" = {
     "Sequence[tuple[Quantity, Quantity]]": ("N:D,...", values.models),
     "tuple[Quantity, Quantity]": ("N:D", values.model),
     "Pooling | Mapping[str, Pooling]": ("[PARAMETER=]KIND,...", values.pooling),
+    "Mapping[str, Prior]": ("PARAMETER=PRIOR", values.priors),
     "Client": ("ADDRESS", values.client),
 }
 """Annotation -> what the option is followed by, and how what is given is read; the option may be repeated."""
@@ -137,10 +138,13 @@ def _repeated(
     default: object = None,
     **about: Any,
 ) -> click.Option:
-    def callback(_: click.Context, __: click.Parameter, given: Sequence[str]) -> object:
-        return read(given, flag) if given else default
+    # One prior for each time that the option is given.
+    flags = ["--prior", "priors"] if flag == "--priors" else [flag]
 
-    return click.Option([flag], multiple=True, metavar=metavar, callback=callback, **about)
+    def callback(_: click.Context, __: click.Parameter, given: Sequence[str]) -> object:
+        return read(given, flags[0]) if given else default
+
+    return click.Option(flags, multiple=True, metavar=metavar, callback=callback, **about)
 
 
 class Verb(click.Command):
@@ -180,6 +184,8 @@ class Verb(click.Command):
         if taken := asked.keys() & inputs.keys():
             raise InputError(f"--input {min(taken)}=... has an option of its own: --{min(taken)}")
         asked |= inputs
+        if "law" in asked:
+            asked["law"] = asked["law"] and values.law(asked["law"])
         if COLUMNS[0] in self.params:
             asked["table"] = values.Table(asked.pop("group"), *(asked.pop(o.name) for o in COLUMNS))
         if FORCE in self.params and asked["output"]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from bayes_scaling.api import Fit
     from bayes_scaling.data.runs import Runs
+    from bayes_scaling.laws.priors import Prior
 
 
 def listed(given: Sequence[str], _: str = "") -> list[str]:
@@ -63,6 +64,71 @@ def models(given: Sequence[str], option: str) -> list[tuple[str, str]]:
 def model(given: Sequence[str], option: str) -> tuple[str, str]:
     """Parameters and tokens of one model."""
     return models(given, option)[-1]
+
+
+PRIORS = ("Normal", "LogNormal", "LogitNormal")
+
+
+def priors(given: Sequence[str], option: str) -> "dict[str, Prior]":
+    """Priors by parameter: ``alpha=LogNormal(0.35, 0.2)``, or a .toml file with a text such as this for each."""
+    found = {}
+    for text in given:
+        if text.endswith(".toml"):
+            found |= {name: _prior(str(value), f"{text}, {name}") for name, value in _toml(text).items()}
+        else:
+            name, _, value = text.partition("=")
+            found[name.strip()] = _prior(value, f"{option} {text!r}")
+    return found
+
+
+def law(given: str) -> str:
+    """A law's name, also where it is given as ``file.py:name`` and the file declares it."""
+    path, _, name = given.rpartition(":")
+    if not path.endswith(".py"):
+        return given
+    declared = declare(path)
+    if name not in declared:
+        raise InputError(f"{path} has no law {name!r}; it declares {', '.join(declared) or 'none'}")
+    return name
+
+
+def declare(path: str) -> list[str]:
+    """Runs a .py file that declares laws with `@law`; their names."""
+    import runpy
+
+    try:
+        found = runpy.run_path(path, run_name=path.removesuffix(".py"))
+    except FileNotFoundError:
+        raise InputError(f"no file {path}") from None
+    return [value.name for value in found.values() if isinstance(value, bs.Law)]
+
+
+def _toml(path: str) -> dict[str, object]:
+    import tomllib
+
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path} cannot be read as a TOML file: {error}") from None
+
+
+def _prior(text: str, where: str) -> "Prior":
+    import ast
+
+    form = f"expected one of {', '.join(PRIORS)} with numbers, as in alpha=LogNormal(0.35, 0.2)"
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+        if not isinstance(call, ast.Call) or ast.unparse(call.func) not in PRIORS:
+            raise ValueError
+        numbers = [float(ast.literal_eval(value)) for value in call.args]
+        named = {str(k.arg): float(ast.literal_eval(k.value)) for k in call.keywords}
+        prior: Prior = getattr(bs, ast.unparse(call.func))(*numbers, **named)
+    except (SyntaxError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise InputError(f"{where}: {error}") from None
+        raise InputError(f"{where} is no prior; {form}") from None
+    return prior
 
 
 UNITS = ("loss_unit", "bytes_per_token", "trust_units")

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 KNOWN_BY_PRIOR = 0.8
 """A parameter whose posterior sd is more than this share of its prior's sd is known only from its prior."""
 
+RISES = 0.5
+"""Rank correlation of loss and scale from which on it is asked whether the loss is one."""
+
 POOR_FIT = 0.03
 """Noise of log loss above this (3%) is far more than seeds make: the law itself misses something."""
 
@@ -50,6 +53,15 @@ def unidentified(runs: "Runs", law: Law, noise: "NoiseModel") -> list[str]:
             found.append(
                 f"params and tokens move together (correlation {correlation:.2f} of their logarithms): "
                 "only the prior keeps their terms apart"
+            )
+    if noise.response == "loss" and law.resources and runs.n >= 5:
+        # Rows of ranks: one run that diverged does not make a loss rise.
+        ranks = (np.argsort(np.argsort(values)) for values in (runs.scale, runs.loss))
+        if (rising := np.corrcoef(*ranks)[0, 1]) > RISES:
+            found.append(
+                f"the response rises with scale (rank correlation {rising:+.2f}), and law {law.name!r} is of losses, "
+                "which fall: is it an accuracy or a score? Take 1 - accuracy for the loss, or a law of shares "
+                "(task_of_compute) for a share of test items"
             )
     sizes = {group: int(np.sum(runs.group_index == i)) for i, group in enumerate(runs.groups)}
     for group, size in sizes.items():

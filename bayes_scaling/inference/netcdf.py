@@ -81,7 +81,9 @@ def open_posterior(path: str | Path) -> Posterior:
     try:
         family = get_law(found["law"])
     except InputError as error:
-        raise InputError(f"{path}: {error}; define it with @law before opening the file") from None
+        file = found.get("law_file")
+        there = f", as {file} does (command line: bayes-scaling --laws {file} ...)" if file else ""
+        raise InputError(f"{path}: {error}; define it with @law before opening the file{there}") from None
     made = upgraded(found, family)
     tree.attrs = {"provenance": json.dumps(made)}
     if found["format"] < 3:

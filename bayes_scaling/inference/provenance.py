@@ -50,6 +50,7 @@ class Provenance(Description):
     seconds: float
     made: str
     versions: dict[str, str]
+    law_file: str | None  # of a law that is not this package's
     drift: DriftValues | None  # None: the default of the law
 
 
@@ -61,4 +62,4 @@ def upgraded(found: dict[str, Any], law: Law) -> Provenance:
         noise = noise_from_dict(found["noise"], law.response).to_dict()
         later = {"runs": runs, "noise": noise, "target_accept": TARGET_ACCEPT}
         found = {"drift": None} | found | later
-    return cast(Provenance, found | {"format": FORMAT})
+    return cast(Provenance, {"law_file": None} | found | {"format": FORMAT})

@@ -98,6 +98,7 @@ class Spec:
             "seconds": round(seconds, 3),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": {package: version(package) for package in _VERSIONS},
+            "law_file": self.law.file,
             "drift": None,
         }
 

@@ -135,6 +135,13 @@ class Law:
         return tuple(self.priors)
 
     @property
+    def file(self) -> str | None:
+        """The file that declares it; None for a law of this package."""
+        code = getattr(self.function, "__code__", None)
+        own = self.function.__module__.startswith("bayes_scaling.")
+        return None if own or code is None else str(code.co_filename)
+
+    @property
     def allocates(self) -> bool:
         """Whether a compute budget splits into an optimal N and D under this law."""
         return {"params", "tokens"} <= set(self.columns)

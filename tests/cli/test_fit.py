@@ -47,6 +47,7 @@ def test_fit_passes_its_options_on(answers, tmp_path, sampled):
         "law": "kaplan",
         "noise": "flops",
         "pooling": {"E": "complete", "A": "none"},
+        "priors": None,
         "draws": 7,
         "chains": 2,
         "max_warmup": 9,
@@ -215,3 +216,50 @@ def test_many_tables_are_fitted_and_a_bad_one_is_said(run, judged, tmp_path):
         code, out, _ = run("fit-many", "good.csv", "--folder", "fits", "--draws", 500, "--json")
     (row,) = json.loads(out)["fits"]
     assert (code, row["table"], row["resumed"], row["ok"]) == (0, "good", True, True)
+
+
+def test_priors_are_set_on_the_command_line_and_in_a_file(run, table, judged, tmp_path):
+    (tmp_path / "priors.toml").write_text('E = "LogNormal(1.7, spread=0.3)"\nbeta = "LogNormal(.3, .1)"\n')
+    with instant_sampling():
+        run("fit", table, "-o", "a.nc", "--prior", "priors.toml", "--prior", "beta=LogNormal(.35, .2)")
+    law = bs.open_fit("a.nc").law
+    assert (law.priors["E"], law.priors["beta"]) == (bs.LogNormal(1.7, 0.3), bs.LogNormal(0.35, 0.2))
+    for given, expected in {
+        "alpha=exp(1)": "--prior 'alpha=exp(1)' is no prior; expected one of Normal, LogNormal, LogitNormal",
+        "alpha": "--prior 'alpha' is no prior",
+        "alpha=LogNormal(-1, 1)": "a log-normal prior's median must lie above 0, not be -1.0",
+        "gamma=Normal(0, 1)": "has no parameter 'gamma'",
+        "none.toml": "none.toml cannot be read as a TOML file",
+    }.items():
+        code, _, err = run("fit", table, "-o", "b.nc", "--prior", given)
+        assert code == 2
+        assert expected in err
+
+
+LAW = """
+from bayes_scaling import LogNormal, law
+
+@law(formula="E + A N^-alpha", cite="mine", E=LogNormal(1.7, 0.3), A=LogNormal(0.3, 1.0), alpha=LogNormal(0.3, 0.4))
+def of_a_file(N, *, E, A, alpha):
+    return E + A * N**-alpha
+"""
+
+
+def test_a_law_of_ones_own_comes_from_a_file(run, table, judged, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(LAW)
+    monkeypatch.delitem(bs.LAWS, "of_a_file", raising=False)
+    with instant_sampling():
+        run("fit", table, "-o", "a.nc", "--law", "mine.py:of_a_file")
+    assert bs.open_fit("a.nc").law.name == "of_a_file"
+    monkeypatch.delitem(bs.LAWS, "of_a_file")
+    code, _, err = run("summary", "a.nc")
+    assert code == 2
+    assert "define it with @law before opening the file, as " in err
+    assert "mine.py does (command line: bayes-scaling --laws " in err
+    assert run("--laws", "mine.py", "summary", "a.nc")[0] == 0
+    assert (
+        "has no law 'other'; it declares of_a_file"
+        in run("fit", table, "-o", "b.nc", "--law", "mine.py:other")[2]
+    )
+    assert "no file none.py" in run("--laws", "none.py", "laws")[2]
+    monkeypatch.delitem(bs.LAWS, "of_a_file")

@@ -62,6 +62,22 @@ class TestBeforeSampling:
         with pytest.raises(DoubtfulFitWarning, match=f"^{re.escape(message)}$"):
             bs.fit(runs, "chinchilla")
 
+    def test_an_accuracy_that_is_given_for_a_loss_is_asked_about(self):
+        """From .45 to .78 it used to be forecast to fall, without a word."""
+        flops = np.geomspace(1e19, 1e22, 8)
+        table = pd.DataFrame({"flops": flops, "loss": np.linspace(0.45, 0.78, 8)})
+        law, question = (
+            bs.LAWS["power_law"],
+            "the response rises with scale (rank correlation +1.00), and law 'power_law:",
+        )
+        rising = bs.load_runs(table, inputs="flops")
+        said = unidentified(rising, law.over("flops"), as_noise(None))
+        assert any(sentence.startswith(question) and "Take 1 - accuracy" in sentence for sentence in said)
+        falling = bs.load_runs(table.assign(loss=1 - table["loss"]), inputs="flops")
+        assert not any(
+            "rises" in sentence for sentence in unidentified(falling, law.over("flops"), as_noise(None))
+        )
+
     def test_a_table_without_flaws_is_not(self):
         assert unidentified(bs.load_runs(self.rows()), bs.LAWS["chinchilla"], Noise()) == []
 
