@@ -71,7 +71,7 @@ PRIORS = ("Normal", "LogNormal", "LogitNormal")
 
 def priors(given: Sequence[str], option: str) -> "dict[str, Prior]":
     """Priors by parameter: ``alpha=LogNormal(0.35, 0.2)``, or a .toml file with a text such as this for each."""
-    found = {}
+    found: dict[str, Prior] = {}
     for text in given:
         if text.endswith(".toml"):
             found |= {name: _prior(str(value), f"{text}, {name}") for name, value in _toml(text).items()}

@@ -56,8 +56,8 @@ def unidentified(runs: "Runs", law: Law, noise: "NoiseModel") -> list[str]:
             )
     if noise.response == "loss" and law.resources and runs.n >= 5:
         # Rows of ranks: one run that diverged does not make a loss rise.
-        ranks = (np.argsort(np.argsort(values)) for values in (runs.scale, runs.loss))
-        if (rising := np.corrcoef(*ranks)[0, 1]) > RISES:
+        of_scale, of_loss = (np.argsort(np.argsort(values)) for values in (runs.scale, runs.loss))
+        if (rising := np.corrcoef(of_scale, of_loss)[0, 1]) > RISES:
             found.append(
                 f"the response rises with scale (rank correlation {rising:+.2f}), and law {law.name!r} is of losses, "
                 "which fall: is it an accuracy or a score? Take 1 - accuracy for the loss, or a law of shares "

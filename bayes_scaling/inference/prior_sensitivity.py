@@ -95,7 +95,7 @@ def log_prior(posterior: "xr.Dataset", name: str, prior: "Prior") -> "xr.DataArr
     population = posterior.get(f"{name}_population", posterior[name])
     log_density: xr.DataArray = -0.5 * ((prior.inverse(population) - prior.location) / prior.spread) ** 2
     if f"{name}_tau" in posterior:
-        log_density = log_density - 0.5 * (posterior[f"{name}_tau"] / prior.group_spread) ** 2
+        log_density = log_density - 0.5 * prior.tau_offset(posterior[f"{name}_tau"]) ** 2
     return log_density.sum("group") if "group" in log_density.dims else log_density
 
 

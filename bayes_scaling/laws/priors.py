@@ -46,6 +46,11 @@ class Prior:
         tau: A = _TAU_MEDIAN * self.group_spread * exp(_TAU_SPREAD * offset)
         return tau
 
+    def tau_offset[A: Array](self, tau: A) -> A:
+        """Inverse of `tau`."""
+        offset: A = log(tau / (_TAU_MEDIAN * self.group_spread)) / _TAU_SPREAD
+        return offset
+
     def forward[A: Array](self, free: A) -> A:
         """Free scale to natural scale, for any array type."""
         raise NotImplementedError

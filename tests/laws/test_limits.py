@@ -1,5 +1,8 @@
 """Each law where it must agree with another one, with a closed form, or with what its paper prints."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from helpers import multiples
@@ -250,3 +253,11 @@ class TestKaplan:
         assert law(10.0, 3.0, **p) == pytest.approx(
             (6.5e13 / 1e9) ** 0.077 + (2.1e3 / 3e4) ** 0.76, rel=1e-12
         )
+
+
+def test_every_form_is_set_against_its_paper():
+    """One line for each law of this package, and no other."""
+    page = (Path(__file__).parents[2] / "docs" / "forms.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    own = [law.name for law in bs.LAWS.values() if law.function.__module__.startswith("bayes_scaling.")]
+    assert sorted(listed) == sorted(own)
