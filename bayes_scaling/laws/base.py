@@ -278,7 +278,7 @@ def _names() -> dict[str, Law]:
 
 
 DEFAULT = "skaling"
-"""The law where none is named: it forecasts held-out larger runs best (benchmarks/results/extrapolation.md)."""
+"""The law where none is named: better than `chinchilla` on held-out runs (benchmarks/results/extrapolation.md)."""
 
 
 def get_law(law: str | Law) -> Law:
