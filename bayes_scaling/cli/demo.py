@@ -100,7 +100,10 @@ def demo(
         ),
         "summary": (f"The posterior of law {law}: {fit.law.formula}", summary),
         "forecast": (f"A larger run, {size} parameters and {data} tokens, nats per token", loss),
-        "allocation": ("Compute-optimal parameters and tokens", fit.allocate(BUDGETS).table()),
+        "allocation": (
+            "Compute-optimal parameters and tokens",
+            fit.allocate(BUDGETS).table().filter(regex="^(?!loss|interior)"),
+        ),
         "comparison": (
             "Laws by leave-one-out over configurations; ahead: mean log density of all larger runs",
             comparison.table().reset_index(names="law"),

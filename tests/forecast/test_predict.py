@@ -184,8 +184,8 @@ class TestTable:
     def test_has_a_row_for_every_point(self, forecast):
         table = forecast.table(0.8)
         assert list(table.columns) == [
-            "params", "tokens", "flops", "mean", "mean 80% lower", "mean 80% upper",
-            "drifted", "drifted 80% lower", "drifted 80% upper", "new_run", "new_run 80% lower", "new_run 80% upper",
+            "params", "tokens", "flops", "new_run", "new_run 80% lower", "new_run 80% upper",
+            "drifted", "drifted 80% lower", "drifted 80% upper", "mean", "mean 80% lower", "mean 80% upper",
             "decades beyond (params)", "decades beyond (tokens)", "decades beyond (flops)",
         ]  # fmt: skip
         assert table["params"].tolist() == [1e9, 1e11]
