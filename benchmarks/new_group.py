@@ -97,8 +97,8 @@ def page() -> None:
     found = pd.DataFrame(pieces())
     means = found.groupby(["own", "pooling"])[["covered", "width", "log_density"]].mean()
     rows = [
-        [own, pooling, f"{m['covered']:.2f}", f"{m['width']:.3f}", f"{m['log_density']:.2f}"]
-        for (own, pooling), m in means.iterrows()
+        [*key, f"{m['covered']:.2f}", f"{m['width']:.3f}", f"{m['log_density']:.2f}"]
+        for key, m in means.iterrows()
     ]
     wide = found.pivot_table(index=["table", "group", "own"], columns="pooling", values="log_density")
     best = (wide["partial"] >= wide[["none", "complete"]].max(axis=1)).mean()

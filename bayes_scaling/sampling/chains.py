@@ -104,7 +104,7 @@ def _mixed(parameters: Named) -> bool:
     chains, draws = next(iter(parameters.values())).shape[:2]
     if worst_r_hat(parameters) > 1 + 0.01 * max(1.0, 1000 / draws):
         return False
-    return fewest_effective(parameters) >= min(EFFECTIVE, 0.1 * chains * draws)
+    return bool(fewest_effective(parameters) >= min(EFFECTIVE, 0.1 * chains * draws))
 
 
 def _agree(chunks: Chunk) -> bool:
