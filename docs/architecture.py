@@ -25,7 +25,7 @@ FOLDERS = {
 WAY = {
     "laws/chinchilla.py": "alpha=LogNormal(0.35, 0.4), declared",
     "laws/base.py": "a prior of the Law, by name",
-    "model/structure.py": "complete, partial or none among groups",
+    "model/pooling.py": "complete, partial or none among groups",
     "model/build.py": "a variable of the pm.Model",
     "sampling/jax_model.py": "an entry of the density's free vector",
     "sampling/coordinates.py": "a nearly normal coordinate",
