@@ -184,7 +184,7 @@ def fitted(x: np.ndarray) -> Blocks:
         w = _damped(eta[..., :wide])
         terms = np.concatenate([np.ones((count, blocks, 1)), w, w[..., j] * w[..., k]], axis=2)
         fitted = _ridge(terms, eta[..., i])
-        slope[:, i, :wide], by_two = fitted[:, 1 : 1 + wide], linear[:, 1 + wide :]
+        slope[:, i, :wide], by_two = fitted[:, 1 : 1 + wide], fitted[:, 1 + wide :]
         # A product of two axes stands in the sum twice, a square once and halved.
         bend[:, i, j, k] = bend[:, i, k, j] = np.where(j == k, 2 * by_two, by_two)
         eta[..., i] -= np.einsum("nbp,bp->nb", terms[..., 1:], fitted[:, 1:])
