@@ -183,11 +183,11 @@ def fitted(x: np.ndarray) -> Blocks:
         j, k = np.triu_indices(wide)
         w = _damped(eta[..., :wide])
         terms = np.concatenate([np.ones((count, blocks, 1)), w, w[..., j] * w[..., k]], axis=2)
-        fitted = _ridge(terms, eta[..., i])
-        slope[:, i, :wide], by_two = fitted[:, 1 : 1 + wide], fitted[:, 1 + wide :]
+        weights = _ridge(terms, eta[..., i])
+        slope[:, i, :wide], by_two = weights[:, 1 : 1 + wide], weights[:, 1 + wide :]
         # A product of two axes stands in the sum twice, a square once and halved.
         bend[:, i, j, k] = bend[:, i, k, j] = np.where(j == k, 2 * by_two, by_two)
-        eta[..., i] -= np.einsum("nbp,bp->nb", terms[..., 1:], fitted[:, 1:])
+        eta[..., i] -= np.einsum("nbp,bp->nb", terms[..., 1:], weights[:, 1:])
         # Of what is left, the logarithm of the square says how wide it is.
         square = (eta[..., i] - eta[..., i].mean(0)) ** 2
         stretch = 0.5 * _ridge(terms[..., : 1 + wide], np.log(square + _FLOOR * square.mean(0)))[:, 1:]
