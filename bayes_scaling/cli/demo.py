@@ -1,7 +1,7 @@
 """A walk-through on an embedded table: fit, forecast, allocation, comparison, pictures and report."""
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from bayes_scaling.cli.forecast import HIDDEN, probabilities_below
 from bayes_scaling.data.units import format_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws import get_law
+from bayes_scaling.laws.base import DEFAULT
 from bayes_scaling.reporting.image_files import save_picture
 from bayes_scaling.reporting.tables import as_text, written
 
@@ -22,18 +23,43 @@ if TYPE_CHECKING:
     from bayes_scaling.data.runs import Runs
     from bayes_scaling.evaluation.compare import Comparison
 
-LAWS = ("rosenfeld", "chinchilla", "kaplan")
-"""The families that the demo compares. Models this small have not left random guessing far behind, which the first
-of them knows."""
 
-TARGET_LOSS = "1.25"
-"""A loss that somebody might want, in nats per token."""
+@dataclass(frozen=True)
+class Story:
+    """A table, and what the demo asks of it.
 
-BUDGETS = ("1e13", "1e14", "1e15")
-"""Training budgets in FLOPs that the demo splits; the largest that is fitted is 1e12."""
+    Attributes
+    ----------
+    table : str
+        The embedded table.
+    laws : tuple of str
+        The families that are compared, the one that is shown first.
+    wanted : str
+        A loss that somebody might want, in nats per token.
+    budgets : tuple of str
+        Training budgets in FLOPs that are split.
+    target : (str, str), optional
+        Parameters and tokens of the run that is forecast; without, the largest that is held out.
+    largest : str, optional
+        FLOPs up to which runs are fitted, where larger ones are held out.
+    """
 
-LARGEST = "1.2e12"
-"""FLOPs up to which runs are fitted: the grid, and not the ladder above it."""
+    table: str
+    laws: tuple[str, ...]
+    wanted: str
+    budgets: tuple[str, ...]
+    target: tuple[str, str] | None = None
+    largest: str | None = None
+
+
+PILE = Story("pile", (DEFAULT, "chinchilla", "kaplan"), "1.7", ("1e24", "1e25"), target=("100B", "2T"))
+"""What 100B parameters reach, from the published runs of three suites up to 13B."""
+
+# Models this small have not left random guessing far behind, which the first of the laws knows.
+SWEEP = Story(
+    "sweep", ("rosenfeld", "chinchilla", "kaplan"), "1.25", ("1e13", "1e14", "1e15"), largest="1.2e12"
+)
+"""What larger runs of the package's own sweep reached: the grid is fitted, and not the ladder above it."""
 
 KINDS = ("extrapolation", "isoloss", "allocation", "posterior", "residuals")
 """Pictures of the fit that the demo draws."""
@@ -45,19 +71,22 @@ FILES = ("fit.nc", "report.html", *(f"{name}.png" for name in (*KINDS, "comparis
 def demo(
     folder: str | Path = "bayes-scaling-demo",
     *,
-    law: str = "rosenfeld",
+    sweep: bool = False,
+    law: str | None = None,
     seed: int = 1,
     draws: int = 1000,
     progress: bool = False,
 ) -> Answer:
-    """Fit three laws to small models of three corpora, forecast a larger run, and write a report with pictures.
+    """What would 100B parameters reach? Fit three laws to published runs, forecast, plan, and write a report.
 
     Parameters
     ----------
     folder : path
         Made if it is not there; of an earlier demo, its files are replaced.
-    law : str
-        The law to show; the others are compared with it.
+    sweep : bool
+        Show the package's own sweep of small models instead, whose larger runs were held out and are known.
+    law : str, optional
+        The law to show; others are compared with it. Default: the table's own.
     seed : int
         One seed reproduces the demo.
     draws : int
@@ -70,13 +99,16 @@ def demo(
     InputError
         If there is no such law of params and tokens, or the folder holds other files than a demo's.
     """
-    families = {name: get_law(name) for name in (law, *LAWS)}
+    story = SWEEP if sweep else PILE
+    law = law or story.laws[0]
+    families = {name: get_law(name) for name in (law, *story.laws)}
     if families[law].columns != ("params", "tokens"):
         raise InputError(
             f"the demo shows laws of params and tokens; {law!r} takes {', '.join(families[law].columns)}"
         )
-    folder = _own_folder(Path(folder))
-    runs, larger = bs.datasets.load("sweep").split(LARGEST)
+    folder, runs, larger = _own_folder(Path(folder)), bs.datasets.load(story.table), None
+    if story.largest:
+        runs, larger = runs.split(story.largest)
     began = perf_counter()
     fits = {}
     for name, family in families.items():
@@ -84,30 +116,37 @@ def demo(
             print(f"fitting {name}", file=sys.stderr)
         fits[name] = bs.fit(runs, family, seed=seed, draws=draws, progress=progress)
     fitted = perf_counter()
-    comparison = _on_the_ladder(bs.compare(fits, ahead=False, progress=progress), larger)
+    comparison = bs.compare(fits, ahead=False, progress=progress)
+    if larger:
+        comparison = _on_the_ladder(comparison, larger, f"above {story.largest}")
     compared = perf_counter()
 
-    fit, reached = fits[law], _held_out(larger)
-    size, data = (format_quantity(reached[name].iloc[0]) for name in ("params", "tokens"))
-    forecast = fit.predict(reached["params"].iloc[0], reached["tokens"].iloc[0])
-    loss = probabilities_below([TARGET_LOSS], forecast)
-    loss["reached"] = loss["group"].map(reached.set_index("group")["loss"])
+    fit, reached = fits[law], _held_out(larger) if larger else None
+    if reached is None:
+        forecast = fit.predict(*(story.target or ()))
+    else:
+        forecast = fit.predict(reached["params"].iloc[0], reached["tokens"].iloc[0])
+    size, data = (format_quantity(float(forecast.inputs[name][0])) for name in ("params", "tokens"))
+    loss = probabilities_below([story.wanted], forecast)
+    if reached is not None:
+        loss["reached"] = loss["group"].map(reached.set_index("group")["loss"])
     summary = fit.summary().reset_index(names="quantity")
+    ahead = "; ahead: mean log density of all larger runs" if larger else ""
     sections = {
+        "forecast": (f"A larger run, {size} parameters and {data} tokens, nats per token", loss),
+        "allocation": (
+            "Compute-optimal parameters and tokens",
+            fit.allocate(story.budgets).table().filter(regex="^(?!loss|interior)"),
+        ),
+        "comparison": (
+            f"Laws by leave-one-out over configurations{ahead}",
+            comparison.table().reset_index(names="law"),
+        ),
         "runs": (
             f"{runs.name}: {len(runs)} training runs",
             runs.describe().rename_axis("group").reset_index(),
         ),
         "summary": (f"The posterior of law {law}: {fit.law.formula}", summary),
-        "forecast": (f"A larger run, {size} parameters and {data} tokens, nats per token", loss),
-        "allocation": (
-            "Compute-optimal parameters and tokens",
-            fit.allocate(BUDGETS).table().filter(regex="^(?!loss|interior)"),
-        ),
-        "comparison": (
-            "Laws by leave-one-out over configurations; ahead: mean log density of all larger runs",
-            comparison.table().reset_index(names="law"),
-        ),
     }
 
     fit.save(folder / "fit.nc", force=True)
@@ -115,14 +154,16 @@ def demo(
         save_picture(getattr(bs.plot, name)(fit), folder / f"{name}.png")
     save_picture(bs.plot.comparison(comparison), folder / "comparison.png")
     page = folder / "report.html"
-    bs.report(fit, page, comparison=comparison, targets=[(size, data)], budgets=BUDGETS, force=True)
+    bs.report(fit, page, comparison=comparison, targets=[(size, data)], budgets=story.budgets, force=True)
     took = {
         "fits": fitted - began,
         "comparison": compared - fitted,
         "pictures and report": perf_counter() - compared,
     }
     document: dict[str, object] = {
+        "table": story.table,
         "law": law,
+        "answer": forecast.sentences()[0],
         "seconds": took,
         "files": [str(folder / name) for name in FILES],
     }
@@ -135,10 +176,11 @@ def demo(
         f"{title}\n{as_text(written(brief.get(name, table)))}" for name, (title, table) in sections.items()
     )
     spent = ", ".join(f"{what} {seconds:.0f} s" for what, seconds in took.items())
-    return Answer(f"{text}\n\nTime: {spent}.\nOpen {page} to see it all with pictures.", document, fits)
+    end = f"Time: {spent}.\nOpen {page} to see it all with pictures."
+    return Answer(f"{forecast.sentences()[0]}.\n\n{text}\n\n{end}", document, fits)
 
 
-def _on_the_ladder(comparison: "Comparison", larger: "Runs") -> "Comparison":
+def _on_the_ladder(comparison: "Comparison", larger: "Runs", cut: str) -> "Comparison":
     """The comparison with what each fit said of the held-out runs, in place of cuts that would be fitted anew."""
     # pandas loads with the first table, and not on import.
     import pandas as pd
@@ -148,7 +190,7 @@ def _on_the_ladder(comparison: "Comparison", larger: "Runs") -> "Comparison":
     density = {
         name: predictive(fit, larger).log_density(fit.drift).mean() for name, fit in comparison.fits.items()
     }
-    ahead = pd.DataFrame(density, index=pd.Index([f"above {LARGEST}"], name="cut"))
+    ahead = pd.DataFrame(density, index=pd.Index([cut], name="cut"))
     return replace(comparison, ranking=comparison.ranking.assign(ahead=ahead.mean()), ahead=ahead)
 
 

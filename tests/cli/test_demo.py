@@ -7,7 +7,7 @@ import pytest
 from helpers import instant_fit
 
 import bayes_scaling as bs
-from bayes_scaling.cli.demo import FILES, LARGEST, demo
+from bayes_scaling.cli.demo import FILES, SWEEP, demo
 from bayes_scaling.cli.main import main
 
 
@@ -24,14 +24,14 @@ def one_seed():
 
 @pytest.fixture(scope="module")
 def grid_fit():
-    return instant_fit(one_seed().split(LARGEST)[0], "rosenfeld", seed=1, draws=50)
+    return instant_fit(one_seed().split(SWEEP.largest)[0], "rosenfeld", seed=1, draws=50)
 
 
 def check(out, folder):
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
     assert max(map(len, out.splitlines())) <= 132
     for words in (
-        f"sweep: {len(bs.datasets.load('sweep').split(LARGEST)[0])} training runs",
+        f"sweep: {len(bs.datasets.load('sweep').split(SWEEP.largest)[0])} training runs",
         "E[words]",
         "new run (90%)",
         "prob below 1.25",
@@ -52,7 +52,7 @@ def test_the_demo_but_for_the_sampling(capsys, tmp_path, monkeypatch, grid_fit):
     without_refits(monkeypatch)
     table = one_seed()
     monkeypatch.setattr(bs.datasets, "load", lambda name: table)
-    assert main(["demo"]) in (0, 1)
+    assert main(["demo", "--sweep"]) in (0, 1)
     check(capsys.readouterr().out, tmp_path / "bayes-scaling-demo")
     assert [law for law, _ in calls] == ["rosenfeld", "chinchilla", "kaplan"]
     assert all(options == {"seed": 1, "draws": 1000, "progress": False} for _, options in calls)
@@ -65,7 +65,7 @@ def test_the_demo_but_for_the_sampling(capsys, tmp_path, monkeypatch, grid_fit):
 
     monkeypatch.setattr(bs, "report", lambda *args, **options: None)
     monkeypatch.setattr("bayes_scaling.cli.demo.save_picture", lambda axes, path: plt.close("all"))
-    assert main(["demo", "--json"]) in (0, 1)  # over its own files
+    assert main(["demo", "--sweep", "--json"]) in (0, 1)  # over its own files
     document = json.loads(capsys.readouterr().out)
     assert [row["flops"] for row in document["allocation"]] == [1e13, 1e14, 1e15] * 3
     for row in document["forecast"]:
@@ -76,10 +76,25 @@ def test_the_demo_but_for_the_sampling(capsys, tmp_path, monkeypatch, grid_fit):
         assert row["mean"] == at["mean"][0]
 
 
+@pytest.mark.sampling  # of nothing, but it takes long
+def test_the_demo_opens_with_what_100b_parameters_reach(capsys, tmp_path, monkeypatch, pile_fit):
+    monkeypatch.setattr(bs, "fit", lambda *_, **__: pile_fit)
+    monkeypatch.setattr("bayes_scaling.cli.demo.save_picture", lambda axes, path: plt.close("all"))
+    monkeypatch.setattr(bs, "report", lambda *args, **options: None)
+    without_refits(monkeypatch)
+    assert main(["demo"]) in (0, 1)
+    out = capsys.readouterr().out
+    answer = pile_fit.predict("100B", "2T").sentences()[0]
+    assert out.startswith(f"{answer}.\n\nA larger run, 100B parameters and 2T tokens")
+    assert "100B parameters on 2T tokens: loss" in answer
+    for words in ("1e25", "pile: 23 training runs", "Laws by leave-one-out over configurations\n"):
+        assert words in out
+
+
 @pytest.mark.slow
 def test_the_demo_from_end_to_end(capsys, tmp_path, monkeypatch):
     without_refits(monkeypatch)  # their chains are long
-    assert main(["demo", "--draws", "60"]) == 1  # chains this short do not pass
+    assert main(["demo", "--sweep", "--draws", "60"]) == 1  # chains this short do not pass
     out, err = capsys.readouterr()
     assert err.count("DO NOT TRUST THESE NUMBERS") == err.count("\n") > 0
     check(out, tmp_path / "bayes-scaling-demo")
