@@ -41,7 +41,9 @@ def test_are_the_slopes_of_the_laws_own_curves(law):
     p = {name: draws[name] for name in family.parameters}
 
     def loss(n, d):
-        best = dict(zip(("lr", "batch"), bs.laws.recipe.best_recipe(n, d, **p), strict=True)) if chosen else {}
+        best = (
+            dict(zip(("lr", "batch"), bs.laws.recipe.best_recipe(n, d, **p), strict=True)) if chosen else {}
+        )
         at = {"N": n, "D": d, "U": d} | best
         return family(*(at[x] for x in family.inputs), **p)
 
