@@ -65,6 +65,7 @@ def both(runs, law, noise):
     return (shape, data), (wide, padded_data(data, wide))
 
 
+@pytest.mark.sampling  # of nothing, but it compiles
 @pytest.mark.parametrize("case", CASES)
 def test_the_density_of_each_cluster_and_its_gradient_are_the_models(case):
     runs, law, noise, rows, boxed = CASES[case]
@@ -94,6 +95,7 @@ def test_the_density_of_each_cluster_and_its_gradient_are_the_models(case):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.sampling  # of nothing, but it compiles
 def test_a_cluster_that_is_left_out_counts_for_nothing():
     runs, law, noise, *_ = CASES["replicates"]
     (shape, data), (wide, _) = both(runs, law, noise)
@@ -114,6 +116,7 @@ def test_runs_that_were_measured_unequally_are_not_alike():
     assert not structure(replace(runs, table=moved), LAW, as_noise(None)).alike
 
 
+@pytest.mark.sampling  # of nothing, but it compiles
 @pytest.mark.parametrize("case", ["groups", "replicates", "checkpoints", "undertuned replicates", "shares"])
 def test_the_gradient_has_no_indexed_sum_and_no_power(case):
     """They are what a gradient costs most by, and came back unseen."""
