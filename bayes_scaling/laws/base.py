@@ -138,7 +138,7 @@ class Law:
     def file(self) -> str | None:
         """The file that declares it; None for a law of this package."""
         code = getattr(self.function, "__code__", None)
-        own = self.function.__module__.startswith("bayes_scaling.")
+        own = (self.function.__module__ or "").startswith("bayes_scaling.")  # none where code was executed
         return None if own or code is None else str(code.co_filename)
 
     @property

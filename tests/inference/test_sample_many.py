@@ -62,7 +62,7 @@ def test_tables_of_different_length_share_one_program(tables, outcomes):
     assert set(outcomes) == set(tables)
     shapes = [outcome.fit.structure for outcome in outcomes.values()]
     wide = padded_structure(*shapes)
-    assert engine(wide, False).chunk._cache_size() == 1
+    assert engine(wide).chunk._cache_size() == 1
 
 
 def test_each_fit_is_of_its_own_runs(tables, outcomes):
