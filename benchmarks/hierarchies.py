@@ -99,7 +99,7 @@ def page() -> None:
     text = [
         "# Fits with groups", "",
         f"Made by `{COMMAND}` on a 2-core x86-64 CPU. 4 chains of 1,000 draws; seconds hold warm-up and everything else of a",
-        "fit whose program is compiled, those of the first fit compilation and imports too. R-hat and effective draws are",
+        "fit whose program is compiled, those of the first fit compilation too, or its cache on disk. R-hat and effective draws are",
         "the worst of all quantities; a tail is the 5% or the 95% quantile. Steps are leapfrog steps for each kept draw.", "",
         markdown(headings, rows), "",
     ]  # fmt: skip
