@@ -106,7 +106,8 @@ def page() -> None:
     text = [
         "# A few runs of a new group among known ones", "",
         f"Made by `{COMMAND}`. Law `chinchilla`, each group's forecast runs have at least {FURTHER:g} times the compute of",
-        "its fitted ones; means over groups of five tables (runs, then groups). Log density is a run's, of log loss.", "",
+        f"its fitted ones; means over groups of {', '.join(found['table'].unique())} (runs, then groups). Log density is",
+        "a run's, of log loss.", "",
         markdown(["own runs", "pooling", "90% band holds", "its width", "log density"], rows), "",
         f"Partial pooling scores at least as well as both others in {best:.0%} of {len(wide)} cases. R-hat is above 1.01 in",
         f"{len(worse)} of {len(found)} fits (worst {found['r_hat'].max():.3f}); {int(found['divergences'].sum())} divergences in all.", "",

@@ -116,7 +116,8 @@ def demo(
             print(f"fitting {name}", file=sys.stderr)
         fits[name] = bs.fit(runs, family, seed=seed, draws=draws, progress=progress)
     fitted = perf_counter()
-    comparison = bs.compare(fits, ahead=False, progress=progress)
+    # Refits where importance sampling cannot be trusted would take as long as all the rest: `compare` makes them.
+    comparison = bs.compare(fits, refit=larger is not None, ahead=False, progress=progress)
     if larger:
         comparison = _on_the_ladder(comparison, larger, f"above {story.largest}")
     compared = perf_counter()
