@@ -128,7 +128,7 @@ def demo(
     else:
         forecast = fit.predict(reached["params"].iloc[0], reached["tokens"].iloc[0])
     size, data = (format_quantity(float(forecast.inputs[name][0])) for name in ("params", "tokens"))
-    loss = probabilities_below([story.wanted], forecast)
+    answer, loss = forecast.sentences()[0], probabilities_below([story.wanted], forecast)
     if reached is not None:
         loss["reached"] = loss["group"].map(reached.set_index("group")["loss"])
     summary = fit.summary().reset_index(names="quantity")
@@ -164,7 +164,7 @@ def demo(
     document: dict[str, object] = {
         "table": story.table,
         "law": law,
-        "answer": forecast.sentences()[0],
+        "answer": answer,
         "seconds": took,
         "files": [str(folder / name) for name in FILES],
     }
@@ -178,7 +178,7 @@ def demo(
     )
     spent = ", ".join(f"{what} {seconds:.0f} s" for what, seconds in took.items())
     end = f"Time: {spent}.\nOpen {page} to see it all with pictures."
-    return Answer(f"{forecast.sentences()[0]}.\n\n{text}\n\n{end}", document, fits)
+    return Answer(f"{answer}.\n\n{text}\n\n{end}", document, fits)
 
 
 def _on_the_ladder(comparison: "Comparison", larger: "Runs", cut: str) -> "Comparison":

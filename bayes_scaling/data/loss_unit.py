@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from bayes_scaling.data.units import nats_per_token
 from bayes_scaling.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def in_nats(table: pd.DataFrame, unit: LossUnit, bytes_per_token: float | None, 
             )
         converted, per_unit = np.log(loss), 1 / loss
     else:
-        per_unit = np.full(len(loss), math.log(2) * (bytes_per_token or 1.0))
+        per_unit = np.full(len(loss), nats_per_token(1.0, bytes_per_token or 1.0))
         converted = loss * per_unit
     errors = {"loss_se": table["loss_se"] * per_unit} if "loss_se" in table else {}
     return table.assign(loss=converted, **errors)

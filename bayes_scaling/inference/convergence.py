@@ -4,12 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.sampling.mixing import TAILS
+
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-TAILS = (0.05, 0.95)
-"""The quantiles whose effective draws count for the tails, as in the paper: the bounds of 90% intervals."""
 
 
 def convergence(posterior: "xr.Dataset") -> "pd.DataFrame":

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayes_scaling.sampling.draws import Draws
-from bayes_scaling.sampling.engine import CHUNK, Engine, engine, hierarchical, prior_draws
+from bayes_scaling.sampling.engine import CHUNK, Engine, engine, prior_draws
 from bayes_scaling.sampling.jax_model import Array, Data
 from bayes_scaling.sampling.job import Job
 from bayes_scaling.sampling.mixing import fewest_effective, r_hat_below, worst_r_hat
@@ -39,7 +39,7 @@ def run(job: Job) -> Work[Draws]:
     data = {name: jnp.asarray(value) for name, value in job.data.items()}
     parts = engine(structure)
     # Laws of two power terms have one mode, in hundreds of simulations; with groups there are too many to look for.
-    simple = hierarchical(structure) or structure.law.power_terms is not None
+    simple = parts.geometry.layout.own > 0 or structure.law.power_terms is not None
     found = None if simple else modes(parts.geometry.density(data), parts.geometry.layout.n)
     chains = Chains(parts, data, job.sampler, job.progress or (lambda *_: None), found)
     transport, states, warmup = yield from chains.warm_up(job.sampler.max_warmup)

@@ -50,11 +50,6 @@ def engine(structure: Structure) -> Engine:
     return Engine(structure)
 
 
-def hierarchical(structure: Structure) -> bool:
-    """Whether some parameter differs between groups."""
-    return bool(structure.pooled("partial", "none"))
-
-
 def prior_draws(parts: Engine, draws: int, seed: int) -> dict[str, np.ndarray]:
     """Named quantities drawn from the prior, arrays of leading shape (draws,)."""
     shapes = parts.program.shapes

@@ -11,7 +11,7 @@ from scipy.optimize import least_squares
 
 from bayes_scaling.sampling.coordinates import Coordinates, Point
 from bayes_scaling.sampling.jax_model import Array, Data, Program
-from bayes_scaling.sampling.modes import Density, climb, hessian, root_of
+from bayes_scaling.sampling.modes import Density, climb, hessian, root_of, slope_along
 from bayes_scaling.sampling.transport_map import DENSE_LIMIT, Anchor, TransportMap, identity
 
 _STEP, _STRONGEST = 0.5, 10.0
@@ -87,11 +87,11 @@ class Geometry(Coordinates):
             return -hessian(density, at, np.arange(layout.n))
         curvature = np.zeros((layout.n, layout.n))
         for i in range(p):
-            curvature[:p, i] = -_difference(density, at, [i])[:p]
+            curvature[:p, i] = -slope_along(density, at, i)[:p]
         for j in range(layout.own):
             # All groups at once: what one's parameters do to another's is of the second order.
             moved = np.arange(p + j, layout.n, layout.own)
-            slopes = -_difference(density, at, moved)[p:].reshape(layout.groups, layout.own)
+            slopes = -slope_along(density, at, moved)[p:].reshape(layout.groups, layout.own)
             for g, start in enumerate(range(p, layout.n, layout.own)):
                 curvature[start : start + layout.own, start + j] = slopes[g]
         return 0.5 * (curvature + curvature.T)
@@ -136,18 +136,6 @@ class Geometry(Coordinates):
     def _shared_at(self, xi: Array, transport: TransportMap, data: Data) -> Array:
         at, _ = self.point(xi, transport, data)
         return jnp.concatenate([at.complete, at.noise])
-
-
-def _difference(
-    density: Density, at: np.ndarray, moved: np.ndarray | list[int], step: float = 1e-4
-) -> np.ndarray:
-    """Derivative of the gradient as these coordinates move together."""
-    along = np.zeros_like(at)
-    along[moved] = step
-    change: np.ndarray = (np.asarray(density(at + along)[1]) - np.asarray(density(at - along)[1])) / (
-        2 * step
-    )
-    return change
 
 
 def _no_anchor(count: int, rows: int) -> Anchor:

@@ -35,8 +35,6 @@ class Program:
     ----------
     shapes : dict of str to tuple
         Shapes of the free variables, in the model's order.
-    location_and_scale : callable
-        ``(free) -> (mu, scale)``, each of shape (parameters,), so that theta = mu + scale * offset.
     log_likelihood : callable
         ``(theta, shared, data) -> (n_clusters,)``; theta has shape (n_groups, parameters).
     residual_and_variance : callable
@@ -47,7 +45,6 @@ class Program:
 
     structure: Structure
     shapes: dict[str, tuple[int, ...]]
-    location_and_scale: Callable[[Free], tuple[jax.Array, jax.Array]]
     log_likelihood: Callable[[Array, Array, Data], jax.Array]
     residual_and_variance: Callable[[Array, Array, Data], tuple[jax.Array, jax.Array]]
     parameters: Callable[[Free], dict[str, jax.Array]]
@@ -68,22 +65,19 @@ def program(structure: Structure) -> Program:
 
     inside = [model[name] for name in ("theta", "mu", "scale")]
     named = [v for v in model.deterministics if v not in inside]
-    theta, mu, scale, likelihood, residual, variance, *parameters = model.replace_rvs_by_values(
-        [*inside, *parts.density, *named]
+    theta, likelihood, residual, variance, *parameters = model.replace_rvs_by_values(
+        [model["theta"], *parts.density, *named]
     )
     theta_in, shared = pt.matrix("theta_in"), free[names.index("shared")]
     given = {data[name]: variable for name, variable in inputs.items()}
     given_theta = clone_replace([likelihood, residual, variance], replace={theta: theta_in, **given})
     arguments = [theta_in, shared, *inputs.values()]
     likelihood_of, residual_of = _to_jax(arguments, given_theta[:1]), _to_jax(arguments, given_theta[1:])
-    without_offset = [value for value in free if value.name != "offset"]
-    scale_of = _to_jax(without_offset, [mu, scale])
     parameters_of = _to_jax(free, parameters)
 
     return Program(
         structure=structure,
         shapes={name: tuple(int(n) for n in value.shape) for name, value in model.initial_point().items()},
-        location_and_scale=lambda at: scale_of(*(at[v.name] for v in without_offset)),
         log_likelihood=lambda theta, shared, data: likelihood_of(theta, shared, *(data[n] for n in inputs))[
             0
         ],

@@ -5,6 +5,9 @@ from typing import Literal
 
 import numpy as np
 
+TAILS = (0.05, 0.95)
+"""The quantiles whose effective draws count for the tails, as in the paper: the bounds of 90% intervals."""
+
 
 def worst_r_hat(draws: Mapping[str, np.ndarray]) -> float:
     """The worst rank-normalised split R-hat, of location or of spread, over quantities of shape (chain, draw, ...).
@@ -28,7 +31,7 @@ def fewest_effective(draws: Mapping[str, np.ndarray]) -> float:
             return 0.0
         with np.errstate(divide="ignore", invalid="ignore"):
             bulk = array_stats.ess(values, chain_axis=0, draw_axis=1, method="bulk")
-            tails = array_stats.ess(values, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95))
+            tails = array_stats.ess(values, chain_axis=0, draw_axis=1, method="tail", prob=TAILS)
         fewest = np.fmin(fewest, np.fmin.reduce(np.ravel([bulk, tails])))
     return float(fewest)
 

@@ -104,14 +104,18 @@ def _laplace(density: Density, at: np.ndarray) -> Mode | None:
 
 def hessian(density: Density, at: np.ndarray, free: np.ndarray) -> np.ndarray:
     """Second derivatives by differences of the gradient, which is compiled already; a metric needs no more."""
-    step = 1e-4
-    rows = []
-    for i in free:
-        ahead, behind = at.copy(), at.copy()
-        ahead[i] += step
-        behind[i] -= step
-        up, down = (density(x)[1] for x in (ahead, behind))
-        rows.append((np.asarray(up) - np.asarray(down))[free] / (2 * step))
+    rows = [slope_along(density, at, i)[free] for i in free]
     found = np.array(rows).reshape(len(free), len(free))  # (0, 0) where groups share nothing
     symmetric: np.ndarray = 0.5 * (found + found.T)
     return symmetric
+
+
+def slope_along(density: Density, at: np.ndarray, moved: int | np.ndarray) -> np.ndarray:
+    """Derivative of the gradient as one coordinate moves, or several together."""
+    step = 1e-4
+    ahead, behind = at.copy(), at.copy()
+    ahead[moved] += step
+    behind[moved] -= step
+    up, down = (np.asarray(density(x)[1]) for x in (ahead, behind))
+    slope: np.ndarray = (up - down) / (2 * step)
+    return slope

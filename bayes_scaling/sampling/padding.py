@@ -52,11 +52,10 @@ def padded_data(data: Mapping[str, np.ndarray], to: Structure) -> dict[str, np.n
         data = _summarised(data)
     count = len(data["weight"])
     if to.boxed:
-        filled = np.zeros(to.n_rows, int)
-        filled[_places(data, to)] = np.arange(count)
+        places, filled = _places(data, to), np.zeros(to.n_rows, int)
+        filled[places] = np.arange(count)
         out = {name: values[filled] for name, values in data.items() if name != "previous"}
-        taken = np.bincount(_places(data, to), minlength=to.n_rows)
-        out["weight"] *= taken
+        out["weight"] *= np.bincount(places, minlength=to.n_rows)
         own = np.arange(to.n_rows, dtype=np.int32) // to.box[1]
         return out | {"group_index": own // np.int32(to.box[0]), "cluster_index": own}
     more = to.n_rows - count

@@ -4,7 +4,8 @@ import arviz_stats as azs
 import numpy as np
 import xarray as xr
 
-from bayes_scaling.inference.convergence import TAILS, by_label, convergence
+from bayes_scaling.inference.convergence import by_label, convergence
+from bayes_scaling.sampling.mixing import TAILS
 
 
 def posterior():
