@@ -16,6 +16,7 @@ import numpy as np
 
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.derivatives import endless
 from bayes_scaling.laws.elementwise import Computed
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.data import model_data
@@ -80,7 +81,9 @@ class Parts(NamedTuple):
         """That of the rows, each of its arrays with one axis."""
         s = self.rows.structure
         density = s.noise.density(self.rows)
-        return Density(*(x.flatten() for x in density)) if s.boxed else density
+        if not s.boxed:
+            return density
+        return Density(*(x if x is None else x.flatten() for x in density))
 
 
 def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None = None) -> Parts:
@@ -107,11 +110,13 @@ def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None 
         for name, value in shared.items():
             pm.Deterministic(name, value)
 
-        read = {key: _in_boxes(s, value) for key, value in d.items()}
+        read = {key: value if key in s.noise.of_groups else _in_boxes(s, value) for key, value in d.items()}
         rows = {name: _of_rows(s, value, read["group_index"]) for name, value in values.items()}
         sigma = rows.pop("sigma")
-        law_at = s.law(*(read[letter] for letter in s.law.inputs), **rows)
-    return Parts(model, d, Rows(s, read, law_at, sigma, shared))
+        at = {letter: read[letter] for letter in s.law.inputs}
+        law_at = s.law(*at.values(), **rows)
+        floor = endless(s.law, at, rows) if s.noise.reads_floor else None
+    return Parts(model, d, Rows(s, read, law_at, sigma, shared, floor))
 
 
 def _data(s: Structure, name: str, values: np.ndarray) -> Computed:
@@ -131,7 +136,7 @@ def _normal(name: str, *dims: tuple[str, int]) -> Computed:
 
 def _in_boxes(s: Structure, x: Computed) -> Computed:
     """Rows as (groups, clusters, rows), where they lie so: what groups have is broadcast, and clusters are sums."""
-    return x.reshape((s.n_groups, *s.box)) if s.boxed else x
+    return x.reshape((s.n_groups, *s.box, *(x.shape[i] for i in range(1, x.ndim)))) if s.boxed else x
 
 
 def _of_rows(s: Structure, value: Computed, group_index: Computed) -> Computed:

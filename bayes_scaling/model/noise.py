@@ -8,6 +8,7 @@ from bayes_scaling.model.discrepancy import Discrepancy
 from bayes_scaling.model.shares import Shares
 from bayes_scaling.model.structure import NoiseModel
 from bayes_scaling.model.student import Noise
+from bayes_scaling.model.surface import Surface
 from bayes_scaling.model.undertuned import Undertuned
 
 __all__ = ["NOISES", "Noise", "NoiseModel", "as_noise", "noise_from_dict"]
@@ -18,6 +19,7 @@ NOISES: dict[str, NoiseModel] = {
     "flops": Noise(slope_in="flops"),
     "params": Noise(slope_in="params"),
     "tokens": Noise(slope_in="tokens"),
+    "surface": Surface(),
     "undertuned": Undertuned(),
     "shares": Shares(),
 }

@@ -18,30 +18,33 @@ def observe(rows: Rows) -> None:
 
     s, name = rows.structure, rows.structure.noise.observed
     data = {key: value for key, value in rows.data.items() if key != name}
-    first = np.unique(rows.data["cluster_index"].get_value(), return_index=True)[1]
-    arguments = [*data.values(), pt.as_tensor(rows.law), pt.as_tensor(rows.sigma), *rows.shared.values()]
+    together = rows.data["group_index" if s.noise.joint else "cluster_index"]
+    first = np.unique(together.get_value(), return_index=True)[1]
+    floor = [pt.as_tensor(rows.floor)] if s.noise.reads_floor else []
+    arguments = [
+        *data.values(), pt.as_tensor(rows.law), *floor, pt.as_tensor(rows.sigma), *rows.shared.values()
+    ]  # fmt: skip
     dims = [argument.ndim for argument in arguments]
 
-    def read(
-        values: tuple[Computed, ...],
-    ) -> tuple[dict[str, Computed], Computed, Computed, dict[str, Computed]]:
-        law, sigma, *shared = values[len(data) :]
+    def read(values: tuple[Computed, ...]) -> Rows:
+        law, *below, sigma = values[len(data) : len(values) - len(rows.shared)]
         given = dict(zip(data, values, strict=False))
-        return given, law, sigma, dict(zip(rows.shared, shared, strict=True))
+        shared = dict(zip(rows.shared, values[len(values) - len(rows.shared) :], strict=True))
+        return Rows(s, given, law, sigma, shared, *below)
 
     def logp(value: Computed, *values: Computed) -> Computed:
-        given, law, sigma, shared = read(values)
-        density = s.noise.density(Rows(s, given | {name: value}, law, sigma, shared)).log_likelihood
-        if not s.clustered and not s.noise.by_group:
+        own = read(values)
+        density = s.noise.density(own._replace(data={**own.data, name: value})).log_likelihood
+        if not (s.clustered or s.noise.by_group or s.noise.joint):
             return density
         return pt.set_subtensor(pt.zeros(value.shape)[first], density)
 
     def one(rng: np.random.Generator, *values: np.ndarray) -> np.ndarray:
-        given, law, sigma, shared = read(values)
-        measured = np.sqrt(given.get("measurement_variance", np.zeros(len(law))))
-        numbers = {key: float(value) for key, value in shared.items()}
-        sigma = np.broadcast_to(sigma, law.shape)
-        drawn = s.noise.draw(rng, Design(given, law, sigma, numbers, measured, s.counted))
+        own = read(values)
+        measured = np.sqrt(own.data.get("measurement_variance", np.zeros(len(own.law))))
+        numbers = {key: float(value) for key, value in own.shared.items()}
+        sigma, floor = np.broadcast_to(own.sigma, own.law.shape), own.floor
+        drawn = s.noise.draw(rng, Design(own.data, own.law, sigma, numbers, measured, s.counted, floor))
         return drawn if name != "log_loss" else _log(drawn)
 
     def random(*values: np.ndarray, rng: np.random.Generator, size: tuple[int, ...] | None) -> np.ndarray:

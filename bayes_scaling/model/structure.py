@@ -12,27 +12,14 @@ from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import Law, Response
 from bayes_scaling.laws.elementwise import Computed
 from bayes_scaling.laws.priors import Prior, prior_from_dict
+from bayes_scaling.model.arrays import Density as Density
+from bayes_scaling.model.arrays import Design as Design
+from bayes_scaling.model.arrays import ModelData as ModelData
 from bayes_scaling.model.pooling import Pooling as Pooling
 from bayes_scaling.model.pooling import resolve_pooling
 
 if TYPE_CHECKING:
     import xarray as xr
-
-type ModelData = dict[str, np.ndarray]
-"""The model's data variables by name.
-
-The law's inputs by their letters, (rows,); what the noise reads (`NoiseModel.data`); ``weight`` (1, or 0 for a row
-that is left out), ``group_index`` and ``cluster_index`` (int32), (rows,).
-"""
-
-
-class Density(NamedTuple):
-    """What a noise makes of its rows, as PyTensor variables."""
-
-    log_likelihood: Computed  # (clusters,)
-    residual: Computed  # (rows,)
-    row_variance: Computed  # (rows,): squared scale of a row, smooth in the parameters
-
 
 class Rows(NamedTuple):
     """What a density is made of, as PyTensor variables.
@@ -46,16 +33,18 @@ class Rows(NamedTuple):
     law: Computed  # (rows,), the law at the rows' inputs
     sigma: Computed  # broadcasts with (rows,)
     shared: Mapping[str, Computed]  # (), by name
+    floor: Computed = None  # broadcasts with (rows,): the law with endless resources, where noise `reads_floor`
 
     def total(self, x: Computed) -> Computed:
-        """Sums over the rows of each cluster, (clusters,)."""
+        """Sums over the rows of each cluster, (clusters, ...) for x of (rows, ...)."""
         if self.structure.boxed:
             return x.sum(axis=2)
         if self.structure.summarised:
             return x
         import pytensor.tensor as pt
 
-        return pt.inc_subtensor(pt.zeros(self.structure.n_clusters)[self.data["cluster_index"]], x)
+        zeros = pt.zeros((self.structure.n_clusters, *(x.shape[i] for i in range(1, x.ndim))))
+        return pt.inc_subtensor(zeros[self.data["cluster_index"]], x)
 
     def of_cluster(self, x: Computed) -> Computed:
         """What each row's cluster has; broadcasts with (rows,)."""
@@ -71,16 +60,15 @@ class Rows(NamedTuple):
 
         return pt.concatenate([x[:, :, :1], x[:, :, :-1]], axis=2)
 
+    def by_group(self, x: Computed) -> Computed:
+        """Rows of each group, (groups, rows of a group, ...); those of other groups, where they are there too, are 0."""
+        rest = [x.shape[i] for i in range(3 if self.structure.boxed else 1, x.ndim)]
+        if self.structure.boxed or self.structure.n_groups == 1:
+            return x.reshape((self.structure.n_groups, -1, *rest))
+        import pytensor.tensor as pt
 
-class Design(NamedTuple):
-    """What simulated runs are drawn from."""
-
-    data: Mapping[str, np.ndarray]  # the model's data variables; what was observed plays no part
-    law: np.ndarray  # (rows,), the law at the rows' inputs
-    sigma: np.ndarray  # (rows,)
-    shared: Mapping[str, float]  # by name; those that are not given play no part
-    measurement_sd: np.ndarray  # (rows,), of log loss
-    counted: bool = False  # whether data["items"] counts the test items of a share
+        own = pt.eq(pt.arange(self.structure.n_groups)[:, None], self.data["group_index"][None, :])
+        return x[None] * own.reshape((*own.shape, *(1 for _ in rest)))
 
 
 class NoiseModel(ABC):
@@ -100,6 +88,12 @@ class NoiseModel(ABC):
     """Whether replicates, all alike, enter its density by their number, mean and ``scatter`` (their variance) alone."""
     by_group: ClassVar[bool] = False
     """Whether all rows of a group are one cluster."""
+    joint: ClassVar[bool] = False
+    """Whether clusters of a group depend on each other, so that its density has one term for each group."""
+    of_groups: ClassVar[tuple[str, ...]] = ()
+    """Data variables whose first axis is that of groups."""
+    reads_floor: ClassVar[bool] = False
+    """Whether its density reads `Rows.floor`."""
     joins_checkpoints: ClassVar[bool] = True
     """Whether checkpoints of one trajectory are known to err alike."""
     funnel: ClassVar[bool] = False
@@ -172,6 +166,15 @@ class NoiseModel(ABC):
     @abstractmethod
     def draw(self, rng: np.random.Generator, design: "Design") -> np.ndarray:
         """Measurements of simulated runs, (rows,)."""
+
+    def weights(self, rows: "Rows", normal: Computed) -> Computed:
+        """Weights of a joint noise's process, (groups, weights), drawn by normals of shape (groups, normals)."""
+        raise NotImplementedError
+
+    @property
+    def weight_shape(self) -> tuple[int, int]:
+        """How many weights each group has, and how many standard normals draw them; 0 for a noise without a process."""
+        return 0, 0
 
     # One more run
 

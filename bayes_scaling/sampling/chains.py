@@ -70,12 +70,19 @@ def run(job: Job) -> Work[Draws]:
     log_likelihood = yield from _finished(
         parts.log_likelihood, parts.batch, kept.position[:, ::thin], transport, data, scored
     )
+    weights = None
+    if parts.weight_normals:
+        rng = np.random.default_rng([job.sampler.seed, 909])
+        normals = rng.standard_normal((*kept.energy.shape, parts.weight_normals))
+        weights = yield from _finished(
+            parts.weights, parts.batch, np.concatenate([kept.position, normals], axis=2), transport, data
+        )
     stats = {name: value for name, value in kept._asdict().items() if name != "position"}
     # E-BFMI compares neighbours, which spaced draws are not.
     change = np.diff(chunks.energy, axis=1, prepend=np.nan)
     stats["energy_change"] = change[:, spacing - 1 :: spacing][:, :draws]
     prior = prior_draws(parts, draws, job.sampler.seed)
-    return Draws(parameters, log_likelihood, thin, stats, prior, warmup, spacing)
+    return Draws(parameters, log_likelihood, thin, stats, prior, warmup, spacing, weights=weights)
 
 
 def _finished[Value: np.ndarray | Named](

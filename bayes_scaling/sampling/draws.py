@@ -27,6 +27,8 @@ class Draws:
         How many draws were made for each that was kept: more than 1 where chains disagreed at first.
     device : str
         Where and how the chains ran.
+    weights : ndarray, shape (chain, draw, group, basis), optional
+        Of the basis of a joint noise's discrepancy.
     """
 
     parameters: dict[str, np.ndarray]
@@ -37,3 +39,4 @@ class Draws:
     warmup: int
     spacing: int = 1
     device: str = ""
+    weights: np.ndarray | None = None

@@ -28,6 +28,7 @@ class Engine:
         over_draws = (0, None, None, None)
         self.parameters = jax.jit(jax.vmap(self._parameters, in_axes=(0, None, None)))
         self.log_likelihood = jax.jit(jax.vmap(self._log_likelihood, in_axes=over_draws))
+        self.weights = jax.jit(jax.vmap(self._weights, in_axes=(0, None, None)))
         self.push_forward = jax.jit(jax.vmap(self.program.parameters))
         # A batch of draws that are finished at once: large enough to be quick, small beside the memory.
         self.batch = int(np.clip(2**19 // max(structure.n_rows, self.geometry.layout.n), 8, 500))
@@ -41,7 +42,21 @@ class Engine:
     def _log_likelihood(self, xi: Array, transport: TransportMap, data: Data, scored: Data) -> Array:
         """Log likelihoods of the data scored at one point in mapped coordinates."""
         at, _ = self.geometry.point(xi, transport, data)
-        return self.program.log_likelihood(self.geometry.theta(at), at.noise, scored)
+        return self.program.score(self.geometry.theta(at), at.noise, scored)
+
+    @property
+    def weight_normals(self) -> int:
+        """How many standard normals draw the weights of a joint noise's process; 0 for other noises."""
+        s = self.program.structure
+        return s.n_groups * s.noise.weight_shape[1] if self.program.weights else 0
+
+    def _weights(self, xi: Array, transport: TransportMap, data: Data) -> Array:
+        """Weights of a joint noise's process at one point; after its mapped coordinates come standard normals."""
+        assert self.program.weights is not None
+        n, groups = self.geometry.layout.n, self.program.structure.n_groups
+        at, _ = self.geometry.point(xi[:n], transport, data)
+        normal = xi[n:].reshape(groups, -1)
+        return self.program.weights(normal, self.geometry.theta(at), at.noise, data)
 
 
 @lru_cache(maxsize=16)

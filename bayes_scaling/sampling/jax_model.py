@@ -36,7 +36,12 @@ class Program:
     shapes : dict of str to tuple
         Shapes of the free variables, in the model's order.
     log_likelihood : callable
-        ``(theta, shared, data) -> (n_clusters,)``; theta has shape (n_groups, parameters).
+        ``(theta, shared, data) -> (n_clusters,)``; theta has shape (n_groups, parameters). Where the noise is joint:
+        ``(n_groups,)``.
+    score : callable
+        ``(theta, shared, data) -> (n_clusters,)``: of each cluster, given all others where the noise is joint.
+    weights : callable
+        ``(normal, theta, shared, data) -> (n_groups, weights)``, as `NoiseModel.weights`; of joint noises.
     residual_and_variance : callable
         ``(theta, shared, data) -> (residual, row_variance)``, each of shape (n_rows,).
     parameters : callable
@@ -46,7 +51,9 @@ class Program:
     structure: Structure
     shapes: dict[str, tuple[int, ...]]
     log_likelihood: Callable[[Array, Array, Data], jax.Array]
-    residual_and_variance: Callable[[Array, Array, Data], tuple[jax.Array, jax.Array]]
+    score: Callable[[Array, Array, Data], jax.Array]
+    weights: Callable[[Array, Array, Array, Data], jax.Array] | None
+    residual_and_variance: Callable[[Array, Array, Data], tuple[jax.Array, ...]]
     parameters: Callable[[Free], dict[str, jax.Array]]
 
 
@@ -65,25 +72,33 @@ def program(structure: Structure) -> Program:
 
     inside = [model[name] for name in ("theta", "mu", "scale")]
     named = [v for v in model.deterministics if v not in inside]
-    theta, likelihood, residual, variance, *parameters = model.replace_rvs_by_values(
-        [model["theta"], *parts.density, *named]
+    density = parts.density
+    # Of a joint noise, conditional densities and weights are had of rows in boxes.
+    normal, joint = pt.matrix("normal"), []
+    if density.given_others is not None:
+        joint = [density.given_others, structure.noise.weights(parts.rows, normal)]
+    theta, likelihood, residual, variance, *rest = model.replace_rvs_by_values(
+        [model["theta"], density.log_likelihood, density.residual, density.row_variance, *joint, *named]
     )
+    joint, parameters = rest[: len(joint)], rest[len(joint) :]
     theta_in, shared = pt.matrix("theta_in"), free[names.index("shared")]
-    given = {data[name]: variable for name, variable in inputs.items()}
-    given_theta = clone_replace([likelihood, residual, variance], replace={theta: theta_in, **given})
+    given = {theta: theta_in} | {data[name]: variable for name, variable in inputs.items()}
     arguments = [theta_in, shared, *inputs.values()]
-    likelihood_of, residual_of = _to_jax(arguments, given_theta[:1]), _to_jax(arguments, given_theta[1:])
-    parameters_of = _to_jax(free, parameters)
 
+    def of_data(*outputs: Any, more: tuple[Any, ...] = ()) -> Callable[..., tuple[jax.Array, ...]]:
+        found = _to_jax([*more, *arguments], clone_replace(list(outputs), replace=given))
+        return lambda *given: found(*given[:-1], *(given[-1][name] for name in inputs))
+
+    likelihood_of, parameters_of = of_data(likelihood), _to_jax(free, parameters)
+    score_of = of_data(joint[0]) if joint else likelihood_of
+    weights_of = of_data(joint[1], more=(normal,)) if joint else None
     return Program(
         structure=structure,
         shapes={name: tuple(int(n) for n in value.shape) for name, value in model.initial_point().items()},
-        log_likelihood=lambda theta, shared, data: likelihood_of(theta, shared, *(data[n] for n in inputs))[
-            0
-        ],
-        residual_and_variance=lambda theta, shared, data: residual_of(
-            theta, shared, *(data[n] for n in inputs)
-        ),
+        log_likelihood=lambda *given: likelihood_of(*given)[0],
+        score=lambda *given: score_of(*given)[0],
+        weights=weights_of and (lambda *given: weights_of(*given)[0]),
+        residual_and_variance=of_data(residual, variance),
         parameters=lambda at: dict(
             zip((v.name for v in named), parameters_of(*(at[n] for n in names)), strict=True)
         ),

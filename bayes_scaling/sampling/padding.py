@@ -34,7 +34,7 @@ def padded_structure(structure: Structure, *others: Structure) -> Structure:
     needed = s.n_clusters if s.alike else s.n_rows
     box = (_rounded(s.box[0]), _rounded(s.box[1]))
     clusters, rows = s.n_groups * box[0], s.n_groups * box[0] * box[1]
-    if s.noise.by_row and rows <= _WASTE * needed + _FEW:
+    if s.noise.joint or (s.noise.by_row and rows <= _WASTE * needed + _FEW):
         return replace(s, n_rows=rows, n_clusters=clusters, box=box, boxed=True)
     rows = _rounded(needed)
     if s.noise.by_group:
@@ -49,12 +49,13 @@ def padded_structure(structure: Structure, *others: Structure) -> Structure:
 def padded_data(data: Mapping[str, np.ndarray], to: Structure) -> dict[str, np.ndarray]:
     """The data as a padded structure has them; rows that only fill it are copies of the first, of weight 0."""
     if to.summarised:
-        data = _summarised(data)
+        data = _summarised(data, to.noise.of_groups)
     count = len(data["weight"])
     if to.boxed:
         places, filled = _places(data, to), np.zeros(to.n_rows, int)
         filled[places] = np.arange(count)
-        out = {name: values[filled] for name, values in data.items() if name != "previous"}
+        of_groups = to.noise.of_groups
+        out = {name: v if name in of_groups else v[filled] for name, v in data.items() if name != "previous"}
         out["weight"] *= np.bincount(places, minlength=to.n_rows)
         own = np.arange(to.n_rows, dtype=np.int32) // to.box[1]
         return out | {"group_index": own // np.int32(to.box[0]), "cluster_index": own}
@@ -107,14 +108,14 @@ def _depth(previous: np.ndarray) -> np.ndarray:
     return depth
 
 
-def _summarised(data: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _summarised(data: Mapping[str, np.ndarray], of_groups: tuple[str, ...]) -> dict[str, np.ndarray]:
     """One row for each cluster, whose runs differ in their losses alone: their mean, their scatter and their number."""
     _, first, cluster, size = np.unique(
         data["cluster_index"], return_index=True, return_inverse=True, return_counts=True
     )
     mean = np.bincount(cluster, data["log_loss"]) / size
     scatter = np.bincount(cluster, (data["log_loss"] - mean[cluster]) ** 2) / size
-    rows = {name: values[first] for name, values in data.items()}
+    rows = {name: v if name in of_groups else v[first] for name, v in data.items()}
     return rows | {"log_loss": mean, "scatter": scatter, "weight": rows["weight"] * size}
 
 
