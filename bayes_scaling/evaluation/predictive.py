@@ -109,7 +109,9 @@ def _by_group(fit: "Posterior", test: Runs) -> Iterator[tuple[np.ndarray, Predic
             )
         )
         middle = np.log(middle)
-        if isinstance(fit.noise, Discrepancy):
+        if fit.noise.joint:
+            middle += forecast.drift.transpose("point", "chain", "draw").to_numpy().reshape(middle.shape)
+        elif isinstance(fit.noise, Discrepancy):
             (curve,) = curve_ahead(fit, group, forecast.inputs)
             middle, scale = middle + curve.center.T, np.hypot(scale, curve.spread.T)
         decades = distance(forecast.decades_beyond).to_numpy()

@@ -14,7 +14,6 @@ from bayes_scaling.forecast.new_run import (
     standard_noise,
 )
 from bayes_scaling.forecast.points import all_decades_beyond, read_points
-from bayes_scaling.model.discrepancy import Discrepancy
 from bayes_scaling.model.drift import Drift, distance
 
 if TYPE_CHECKING:
@@ -60,12 +59,13 @@ def predict(
     mean, scale = xr.broadcast(
         law(*at, **{name: posterior[name] for name in law.parameters}), new_run_scale(fit, posterior, points)
     )
+    paths = discrepancy_paths(fit, group, points, mean)
+    mean, scale, paths = xr.broadcast(mean, scale, paths)
     dims = [dim for dim in ("chain", "draw", "group", "point") if dim in mean.dims]
     mean, scale = mean.transpose(*dims).rename(law.response), scale.transpose(*dims)
     beyond = all_decades_beyond(fit.runs, points)
     drift_there = drift_slopes(fit, drift) * distance(beyond)
-    if isinstance(fit.noise, Discrepancy):
-        drift_there = (drift_there + discrepancy_paths(fit, group, points, mean)).rename("drift")
+    drift_there = (drift_there + paths).rename("drift")
     if law.response == "share":
         rng = np.random.default_rng([fit.seed, 202])
         new_run = share_of_items(fit, rng, drifted(mean, drift_there, "share").transpose(*dims), scale)

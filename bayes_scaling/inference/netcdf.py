@@ -38,6 +38,7 @@ def make_tree(spec: Spec, sampled: Draws, provenance: Provenance) -> "xr.DataTre
     name = spec.noise.observed
     scores = {name: ((*dims[:2], spec.structure.scored), sampled.log_likelihood)}
     observed = {name: ("run", runs.loss if name == "share" else runs.log_loss)}
+    weights = {"weights": ((*dims, "weight"), sampled.weights)} if sampled.weights is not None else {}
     table = runs.table.convert_dtypes(dtype_backend="numpy_nullable")
     columns = {_variable(i, str(name)): ("run", _plain(table[name])) for i, name in enumerate(table.columns)}
     return xr.DataTree.from_dict(
@@ -49,6 +50,7 @@ def make_tree(spec: Spec, sampled: Draws, provenance: Provenance) -> "xr.DataTre
             "log_likelihood": xr.Dataset(scores, coords=kept),
             "observed_data": xr.Dataset(observed),
             "constant_data": xr.Dataset(columns),
+            **({"discrepancy": xr.Dataset(weights, coords=index | groups)} if weights else {}),
         }
     )
 

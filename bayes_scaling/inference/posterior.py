@@ -39,7 +39,8 @@ class Posterior:
         For every parameter of the law and for sigma.
     tree : xarray.DataTree
         Groups posterior, sample_stats, log_likelihood, prior, observed_data and constant_data (dims chain,
-        draw, run, group, cluster), with the provenance in its attributes.
+        draw, run, group, cluster), with the provenance in its attributes; and discrepancy, the weights of a joint
+        noise's process.
     """
 
     law: Law
@@ -61,7 +62,9 @@ class Posterior:
     def drift(self) -> Drift:
         """How far forecasts let the truth drift from the law beyond the data."""
         chosen = self.provenance["drift"]
-        return Drift.from_dict(chosen) if chosen else Drift.of(self.law)
+        if chosen:
+            return Drift.from_dict(chosen)
+        return Drift(0.0, 0.0) if self.noise.joint else Drift.of(self.law)  # a process leaves the law by itself
 
     def with_drift(self, drift: Drift) -> "Self":
         """The same posterior, whose forecasts take another drift: one's own, or that of a back-test of its table."""
@@ -129,6 +132,14 @@ class Posterior:
     def one_per_draw(self) -> "xr.DataArray":
         """Zeros of dims (chain, draw), in the shape of what there is one of for each draw."""
         return 0.0 * self.posterior["chain"] + 0.0 * self.posterior["draw"]
+
+    def weights(self, group: int) -> np.ndarray:
+        """Weights of a joint noise's process in a group, (chain times draw, weights); of a new group (-1), of no runs."""
+        if group < 0:
+            return np.zeros((self.one_per_draw.size, self.noise.weight_shape[0]))
+        values = self.tree["discrepancy"]["weights"].transpose("group", "chain", "draw", "weight").to_numpy()
+        own: np.ndarray = values[group].reshape(-1, values.shape[-1])
+        return own
 
     def draws(self, group: str | None = None) -> "xr.Dataset":
         """Draws of the law's and the noise's parameters.

@@ -118,23 +118,20 @@ class Basis:
             parts.append(part)
         return np.hstack(parts)
 
-    def parts(self, places: Places) -> list[np.ndarray]:
-        """What one unit of each weight adds to each process at some places, shapes (n, rank of it)."""
-        found = []
-        for i, ((values, vectors), rank) in enumerate(zip(self._eigen, self.ranks, strict=True)):
-            part = np.zeros((len(places[i]), rank))
-            covariance = self.kernels[i](places[i], self._distinct[i]) @ self._vectors
-            part[:, : len(values)] = covariance @ vectors / np.sqrt(values)
-            found.append(part)
-        return found
+    def parts_of(self, k: int, places: np.ndarray) -> np.ndarray:
+        """What one unit of each weight adds to a process at some places, shape (n, rank of it)."""
+        values, vectors = self._eigen[k]
+        part = np.zeros((len(places), self.ranks[k]))
+        covariance = self.kernels[k](places, self._distinct[k]) @ self._vectors
+        part[:, : len(values)] = covariance @ vectors / np.sqrt(values)
+        return part
 
-    def left(self, places: Places) -> list[np.ndarray]:
-        """A root of the covariance that the weights leave of each process at some places, shapes (n, n)."""
-        found = []
-        for kernel, at, part in zip(self.kernels, places, self.parts(places), strict=True):
-            values, vectors = np.linalg.eigh(kernel(at, at) - part @ part.T)
-            found.append(vectors * np.sqrt(np.maximum(values, 0.0)))
-        return found
+    def left_of(self, k: int, places: np.ndarray) -> np.ndarray:
+        """A root of the covariance that the weights leave of a process at some places, shape (n, n)."""
+        part = self.parts_of(k, places)
+        values, vectors = np.linalg.eigh(self.kernels[k](places, places) - part @ part.T)
+        root: np.ndarray = vectors * np.sqrt(np.maximum(values, 0.0))
+        return root
 
 
 def _leading(covariance: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:

@@ -209,6 +209,42 @@ class Surface(Noise):
             variance = variance + spread**2
         return _White(y, x, log_norm, variance)
 
+    def ahead(
+        self,
+        rng: np.random.Generator,
+        runs: Runs,
+        group: int,
+        points: tuple[np.ndarray, np.ndarray],
+        weights: np.ndarray,
+        amplitudes: np.ndarray,
+    ) -> np.ndarray:
+        """The process at other N and D, one path for each draw, shape (draws, points), without the change beyond.
+
+        Parameters
+        ----------
+        group : int
+            -1 for a group without runs.
+        points : ndarray, ndarray, shape (points,)
+            Parameters and tokens.
+        weights : ndarray, shape (draws, weights)
+        amplitudes : ndarray, shape (draws, 3)
+        """
+        places, basis = self.places(runs, group, *points), self.basis(runs, group)
+        paths = np.zeros((len(weights), len(points[0])))
+        of_part = np.split(weights, np.cumsum(self.ranks)[:-1], axis=1)
+        for k, own in enumerate(of_part):
+            distinct, where = np.unique(places[k], axis=0, return_inverse=True)
+            known, left = basis.parts_of(k, distinct), basis.left_of(k, distinct)
+            there = own @ known.T + rng.standard_normal((len(own), len(distinct))) @ left.T
+            paths += amplitudes[:, [k]] * there[:, where.ravel()]
+        return paths
+
+    def decades_beyond(self, runs: Runs, group: int, points: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """Powers of ten of compute beyond the largest of a group's runs, (points,)."""
+        compute = self.places(runs, group, *points)[0][:, 0]
+        own = runs.group_index == group if group >= 0 else np.full(len(runs), True)
+        return np.maximum(compute - self.places(runs, group, runs.params[own], runs.tokens[own])[0].max(), 0.0)
+
     def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
         losses = super().draw(rng, design)
         amplitudes = np.repeat([float(design.shared.get(name, 0.0)) for name in AMPLITUDES], self.ranks)
