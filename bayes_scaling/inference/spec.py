@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from bayes_scaling.data.load import RunsLike, load_runs
 from bayes_scaling.data.runs import Runs
+from bayes_scaling.data.scales import loss_scales
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.provenance import FORMAT, Description, Provenance
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
@@ -128,6 +129,7 @@ def make_spec(
             f"{runs.name} has a group called {NEW_GROUP!r}, the word for a group not seen yet; "
             "give it another label"
         )
+    chosen = chosen.in_units(loss_scales(runs)) if chosen.response == "loss" else chosen
     spec = Spec(runs, chosen, as_noise(noise, chosen.response), pooling, sampler or Sampler())
     spec.structure  # noqa: B018  (a pooling that cannot be is refused here, and not later)
     return spec

@@ -199,6 +199,11 @@ class Law:
             self, name=name, columns=columns, also=(), constants=None if constants is None else of_columns
         )
 
+    def in_units(self, scales: Mapping[str, float]) -> "Law":
+        """The same law, whose relative priors take these scales of a table for their units."""
+        relative = {name: prior for name, prior in self.priors.items() if prior.of}
+        return self.with_priors({n: replace(prior, unit=scales[prior.of]) for n, prior in relative.items()})  # type: ignore[type-var]
+
     def with_priors(self, priors: Mapping[str, Prior]) -> "Law":
         """The same family with some priors replaced; `InputError` for a parameter that it does not have."""
         for name in priors:

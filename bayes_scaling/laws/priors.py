@@ -6,8 +6,8 @@ that is close enough to normal to sample.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.elementwise import Array, exp, log, sigmoid
@@ -29,10 +29,19 @@ class Prior:
 
     spread: float
     between: float | None
+    unit: float = 1.0
+    """What a natural value of 1 stands for: the table's own, where the prior is ``of`` something."""
+    of: str = ""
+    """What of a table is the unit, a name of `bayes_scaling.data.scales.loss_scales`; none: the unit is 1."""
 
     @property
     def location(self) -> float:
         raise NotImplementedError
+
+    @property
+    def plain(self) -> Self:
+        """The same prior in units of 1, in which the tables of a kind are alike."""
+        return self if self.unit == 1.0 else replace(self, unit=1.0)  # type: ignore[type-var]
 
     @property
     def group_spread(self) -> float:
@@ -99,13 +108,17 @@ class LogNormal(Prior):
     """Log-normal prior for a positive parameter; ``spread`` is the sd of its logarithm.
 
     ``between`` is the scale of the sd between groups (`Prior.tau`), on the log scale; half of ``spread`` unless
-    given. ``above`` shifts the support to values above that bound (degrees of freedom above 1, say).
+    given. ``above`` shifts the support to values above that bound (degrees of freedom above 1, say). ``of``: the
+    median is a multiple of that scale of the table, ``"lowest"`` or ``"range"`` (`bayes_scaling.data.scales`), which
+    becomes the ``unit`` when a table is fitted.
     """
 
     median: float
     spread: float
     between: float | None = None
     above: float = 0.0
+    of: str = ""
+    unit: float = 1.0
 
     def __post_init__(self) -> None:
         self._check()
@@ -120,10 +133,10 @@ class LogNormal(Prior):
 
     def forward[A: Array](self, free: A) -> A:
         natural: A = exp(free) + self.above if self.above else exp(free)
-        return natural
+        return natural if self.unit == 1.0 else self.unit * natural
 
     def inverse[A: Array](self, natural: A) -> A:
-        free: A = log(natural - self.above)
+        free: A = log((natural if self.unit == 1.0 else natural / self.unit) - self.above)
         return free
 
 

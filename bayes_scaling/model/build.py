@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 type Model = pm.Model
 
+OF_TABLE = ("unit",)
+"""Data variables that are neither of runs nor of groups."""
+
 
 def build_model(
     runs: Runs,
@@ -101,16 +104,19 @@ def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None 
     }
     with pm.Model(coords={name: values for name, values in coords.items() if len(values)}) as model:
         d = {name: _data(s, name, values) for name, values in data.items()}
-        theta = pm.Deterministic("theta", _theta(s), dims=("group", "parameter"))
+        theta = pm.Deterministic("theta", _theta(s, d["unit"]), dims=("group", "parameter"))
         shared = _named_normals("shared", s.global_priors)
-        values = {name: prior.forward(theta[:, i]) for i, (name, prior) in enumerate(s.priors.items())}
+        values = {
+            name: prior.plain.forward(theta[:, i]) * d["unit"][i]
+            for i, (name, prior) in enumerate(s.priors.items())
+        }
         for name, value in values.items():
             by_group = name in s.pooled("partial", "none")
             pm.Deterministic(name, value if by_group else value[0], dims="group" if by_group else None)
         for name, value in shared.items():
             pm.Deterministic(name, value)
 
-        read = {key: value if key in s.noise.of_groups else _in_boxes(s, value) for key, value in d.items()}
+        read = {key: value if key in OF_TABLE + s.noise.of_groups else _in_boxes(s, value) for key, value in d.items()}
         rows = {name: _of_rows(s, value, read["group_index"]) for name, value in values.items()}
         sigma = rows.pop("sigma")
         at = {letter: read[letter] for letter in s.law.inputs}
@@ -122,7 +128,7 @@ def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None 
 def _data(s: Structure, name: str, values: np.ndarray) -> Computed:
     import pymc as pm
 
-    by_run = values.shape == (s.n_rows,)
+    by_run = name not in OF_TABLE and values.shape == (s.n_rows,)
     return pm.Data("observed" if name == s.noise.observed else name, values, dims="run" if by_run else None)
 
 
@@ -155,7 +161,7 @@ def _named_normals(name: str, priors: Mapping[str, Prior]) -> dict[str, Computed
     }
 
 
-def _theta(s: Structure) -> Computed:
+def _theta(s: Structure, unit: Computed) -> Computed:
     """Free-scale parameters by group, shape (n_groups, parameters)."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -176,7 +182,7 @@ def _theta(s: Structure) -> Computed:
         scale = scale + tau @ _select(partial, names)
         for name in partial:
             i = names.index(name)
-            pm.Deterministic(f"{name}_population", priors[i].forward(mu[i]))
+            pm.Deterministic(f"{name}_population", priors[i].plain.forward(mu[i]) * unit[i])
             pm.Deterministic(f"{name}_tau", scale[i])
     scale = pm.Deterministic("scale", scale, dims="parameter")
     if not varying:

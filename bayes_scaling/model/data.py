@@ -16,6 +16,7 @@ def model_data(runs: Runs, law: Law, noise: NoiseModel) -> ModelData:
     return {
         **inputs,
         **noise.data(runs, inputs),
+        "unit": np.array([prior.unit for prior in law.priors.values()] + [1.0]),
         "weight": np.ones(len(runs)),
         "group_index": runs.group_index.astype(np.int32),
         "cluster_index": noise.clusters(runs).astype(np.int32),
@@ -28,6 +29,7 @@ def blank_data(s: Structure) -> ModelData:
     return {
         **{letter: np.ones(s.n_rows) for letter in s.law.inputs},
         **s.noise.blank(s),
+        "unit": np.ones(len(s.priors)),
         "weight": np.zeros(s.n_rows),
         "group_index": index,
         "cluster_index": index,

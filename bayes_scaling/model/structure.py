@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -245,6 +245,11 @@ class Structure:
     def priors(self) -> dict[str, Prior]:
         """Prior of each column of theta."""
         return {**self.law.priors, "sigma": self.noise.sigma}
+
+    @property
+    def plain(self) -> "Structure":
+        """The same structure for tables of any unit, which is data."""
+        return replace(self, law=self.law.with_priors({n: p.plain for n, p in self.law.priors.items()}))
 
     @property
     def global_priors(self) -> dict[str, Prior]:

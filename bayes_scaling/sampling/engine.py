@@ -29,7 +29,7 @@ class Engine:
         self.parameters = jax.jit(jax.vmap(self._parameters, in_axes=(0, None, None)))
         self.log_likelihood = jax.jit(jax.vmap(self._log_likelihood, in_axes=over_draws))
         self.weights = jax.jit(jax.vmap(self._weights, in_axes=(0, None, None)))
-        self.push_forward = jax.jit(jax.vmap(self.program.parameters))
+        self.push_forward = jax.jit(jax.vmap(self.program.parameters, in_axes=(0, None)))
         # A batch of draws that are finished at once: large enough to be quick, small beside the memory.
         self.batch = int(np.clip(2**19 // max(structure.n_rows, self.geometry.layout.n), 8, 500))
 
@@ -37,7 +37,7 @@ class Engine:
         """Named quantities at one point; after its mapped coordinates come the numbers that draw the population."""
         n, partial = self.geometry.layout.n, len(self.geometry.partial)
         at, _ = self.geometry.point(xi[:n], transport, data)
-        return self.program.parameters(self.geometry.free(at, xi[n : n + partial], xi[n + partial :]))
+        return self.program.parameters(self.geometry.free(at, xi[n : n + partial], xi[n + partial :]), data["unit"])
 
     def _log_likelihood(self, xi: Array, transport: TransportMap, data: Data, scored: Data) -> Array:
         """Log likelihoods of the data scored at one point in mapped coordinates."""
@@ -65,11 +65,11 @@ def engine(structure: Structure) -> Engine:
     return Engine(structure)
 
 
-def prior_draws(parts: Engine, draws: int, seed: int) -> dict[str, np.ndarray]:
+def prior_draws(parts: Engine, unit: Array, draws: int, seed: int) -> dict[str, np.ndarray]:
     """Named quantities drawn from the prior, arrays of leading shape (draws,)."""
     shapes = parts.program.shapes
     normals = np.random.default_rng(seed).standard_normal((draws, sum(map(prod, shapes.values()))))
     cuts = np.cumsum([prod(shape) for shape in shapes.values()])[:-1]
     pieces = zip(shapes.items(), np.split(normals, cuts, axis=1), strict=True)
     free = {name: piece.reshape(draws, *shape) for (name, shape), piece in pieces}
-    return {name: np.asarray(value) for name, value in parts.push_forward(free).items()}
+    return {name: np.asarray(value) for name, value in parts.push_forward(free, unit).items()}

@@ -45,7 +45,7 @@ class Program:
     residual_and_variance : callable
         ``(theta, shared, data) -> (residual, row_variance)``, each of shape (n_rows,).
     parameters : callable
-        ``(free) -> dict`` of the named quantities of the posterior.
+        ``(free, unit) -> dict`` of the named quantities of the posterior.
     """
 
     structure: Structure
@@ -54,7 +54,7 @@ class Program:
     score: Callable[[Array, Array, Data], jax.Array]
     weights: Callable[[Array, Array, Array, Data], jax.Array] | None
     residual_and_variance: Callable[[Array, Array, Data], tuple[jax.Array, ...]]
-    parameters: Callable[[Free], dict[str, jax.Array]]
+    parameters: Callable[[Free, Array], dict[str, jax.Array]]
 
 
 @lru_cache(maxsize=64)
@@ -82,14 +82,15 @@ def program(structure: Structure) -> Program:
     )
     joint, parameters = rest[: len(joint)], rest[len(joint) :]
     theta_in, shared = pt.matrix("theta_in"), free[names.index("shared")]
-    given = {theta: theta_in} | {data[name]: variable for name, variable in inputs.items()}
+    given_data = {data[name]: variable for name, variable in inputs.items()}
+    given = {theta: theta_in} | given_data
     arguments = [theta_in, shared, *inputs.values()]
 
     def of_data(*outputs: Any, more: tuple[Any, ...] = ()) -> Callable[..., tuple[jax.Array, ...]]:
         found = _to_jax([*more, *arguments], clone_replace(list(outputs), replace=given))
         return lambda *given: found(*given[:-1], *(given[-1][name] for name in inputs))
 
-    likelihood_of, parameters_of = of_data(likelihood), _to_jax(free, parameters)
+    likelihood_of, parameters_of = of_data(likelihood), _to_jax([*free, inputs["unit"]], clone_replace(parameters, replace=given_data))
     score_of = of_data(joint[0]) if joint else likelihood_of
     weights_of = of_data(joint[1], more=(normal,)) if joint else None
     return Program(
@@ -99,8 +100,8 @@ def program(structure: Structure) -> Program:
         score=lambda *given: score_of(*given)[0],
         weights=weights_of and (lambda *given: weights_of(*given)[0]),
         residual_and_variance=of_data(residual, variance),
-        parameters=lambda at: dict(
-            zip((v.name for v in named), parameters_of(*(at[n] for n in names)), strict=True)
+        parameters=lambda at, unit: dict(
+            zip((v.name for v in named), parameters_of(*(at[n] for n in names), unit), strict=True)
         ),
     )
 

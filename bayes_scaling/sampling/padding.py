@@ -12,6 +12,7 @@ from functools import reduce
 
 import numpy as np
 
+from bayes_scaling.model.build import OF_TABLE
 from bayes_scaling.model.structure import Structure
 
 _WASTE, _FEW = 2, 64
@@ -30,7 +31,7 @@ def largest(structure: Structure, other: Structure) -> Structure:
 
 def padded_structure(structure: Structure, *others: Structure) -> Structure:
     """The structure long enough for the rows and clusters of all of these, rounded up."""
-    s = reduce(largest, others, structure)
+    s = reduce(largest, others, structure).plain
     needed = s.n_clusters if s.alike else s.n_rows
     box = (_rounded(s.box[0]), _rounded(s.box[1]))
     clusters, rows = s.n_groups * box[0], s.n_groups * box[0] * box[1]
@@ -48,19 +49,23 @@ def padded_structure(structure: Structure, *others: Structure) -> Structure:
 
 def padded_data(data: Mapping[str, np.ndarray], to: Structure) -> dict[str, np.ndarray]:
     """The data as a padded structure has them; rows that only fill it are copies of the first, of weight 0."""
+    rest = OF_TABLE + to.noise.of_groups
     if to.summarised:
-        data = _summarised(data, to.noise.of_groups)
+        data = _summarised(data, rest)
     count = len(data["weight"])
     if to.boxed:
         places, filled = _places(data, to), np.zeros(to.n_rows, int)
         filled[places] = np.arange(count)
-        of_groups = to.noise.of_groups
-        out = {name: v if name in of_groups else v[filled] for name, v in data.items() if name != "previous"}
+        out = {name: v if name in rest else v[filled] for name, v in data.items() if name != "previous"}
         out["weight"] *= np.bincount(places, minlength=to.n_rows)
         own = np.arange(to.n_rows, dtype=np.int32) // to.box[1]
         return out | {"group_index": own // np.int32(to.box[0]), "cluster_index": own}
     more = to.n_rows - count
-    out = {name: np.concatenate([v, np.repeat(v[:1], more)]) for name, v in data.items() if v.ndim == 1}
+    out = {
+        name: v if name in rest else np.concatenate([v, np.repeat(v[:1], more)])
+        for name, v in data.items()
+        if v.ndim == 1 or name in rest
+    }
     # Bases and spectra of curves go on as zeros, along every axis of runs.
     for name in set(data) - set(out):
         sides = [
@@ -108,14 +113,14 @@ def _depth(previous: np.ndarray) -> np.ndarray:
     return depth
 
 
-def _summarised(data: Mapping[str, np.ndarray], of_groups: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _summarised(data: Mapping[str, np.ndarray], rest: tuple[str, ...]) -> dict[str, np.ndarray]:
     """One row for each cluster, whose runs differ in their losses alone: their mean, their scatter and their number."""
     _, first, cluster, size = np.unique(
         data["cluster_index"], return_index=True, return_inverse=True, return_counts=True
     )
     mean = np.bincount(cluster, data["log_loss"]) / size
     scatter = np.bincount(cluster, (data["log_loss"] - mean[cluster]) ** 2) / size
-    rows = {name: v if name in of_groups else v[first] for name, v in data.items()}
+    rows = {name: v if name in rest else v[first] for name, v in data.items()}
     return rows | {"log_loss": mean, "scatter": scatter, "weight": rows["weight"] * size}
 
 

@@ -96,18 +96,21 @@ def scores(s: Structure, data: ModelData, theta: np.ndarray, shared: np.ndarray)
     shared : ndarray, shape (chain, draw, parameter)
         Of the noise, as standard normals.
     """
-    of_one = program(s).log_likelihood
+    wide = padded_structure(s)
+    of_one, place = program(wide).score, cluster_places(data, wide)
+    data = padded_data(data, wide)
     flat = tuple(values.reshape(-1, *values.shape[2:]) for values in (theta, shared))
     found = jax.jit(lambda draws: jax.lax.map(lambda draw: of_one(draw[0], draw[1], data), draws))(flat)
-    return np.asarray(found).reshape(*theta.shape[:2], -1)
+    return np.asarray(found)[:, place].reshape(*theta.shape[:2], -1)
 
 
 def draw_prior(structure: Structure, draws: int, seed: int) -> dict[str, np.ndarray]:
     """Named quantities drawn from the prior of the model, arrays of leading shape (draws,)."""
     # The prior does not ask how many rows there are: models that differ in them alone share what is compiled.
     slim = replace(structure, n_rows=1, n_clusters=1, alike=False, box=(0, 0))
-    return prior_draws(engine(slim), draws, seed)
+    unit = np.array([prior.unit for prior in structure.priors.values()])
+    return prior_draws(engine(slim.plain), unit, draws, seed)
 
 
 def _without_rows(structure: Structure) -> Structure:
-    return replace(structure, n_rows=0, n_clusters=0, box=(0, 0))
+    return replace(structure.plain, n_rows=0, n_clusters=0, box=(0, 0))
