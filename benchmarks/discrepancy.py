@@ -28,8 +28,8 @@ from bayes_scaling.forecast.predict import predict
 from bayes_scaling.laws.priors import LogNormal, Normal
 from bayes_scaling.model.surface import AMPLITUDES, Surface
 
-KEPT = 1000
-"""Draws that are kept of each fit."""
+DRAWS, KEPT = 400, 1000
+"""Draws of each chain, and those that are kept of each fit."""
 
 WIDE = Surface(
     amplitude_flops=LogNormal(0.03, 1.3), amplitude_ratio=LogNormal(0.10, 1.0), amplitude_local=LogNormal(0.05, 1.2),
@@ -78,10 +78,18 @@ TABLES: dict[str, tuple[str, Callable[[], Any]]] = {
 }  # fmt: skip
 """Family of each table, and how it is read."""
 
+RELATIVE = {
+    "E": LogNormal(0.65, 0.4, between=0.3, of="lowest"),
+    "A": LogNormal(0.4, 1.0, between=0.3, of="range"),
+    "B": LogNormal(0.4, 1.0, between=0.3, of="range"),
+}
+CEILING = {"G": LogNormal(1.35, 0.3, between=0.2, of="highest")}
+
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "drift": ("skaling", {}),
-    "surface": ("chinchilla", {"noise": WIDE}),
-    "rosenfeld": ("rosenfeld", {"noise": WIDE}),
+    "nats": ("chinchilla", {"noise": WIDE}),
+    "surface": ("chinchilla", {"noise": WIDE, "priors": RELATIVE}),
+    "rosenfeld": ("rosenfeld", {"noise": WIDE, "priors": RELATIVE | CEILING}),
     "constant": ("chinchilla", {}),
 }
 
@@ -141,7 +149,7 @@ def run(table: str, setting: str, work: Path) -> None:
             continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fit = bs.fit(train, law, seed=1, **options)
+            fit = bs.fit(train, law, seed=1, draws=DRAWS, **options)
             diagnosis = fit.diagnose()
             arrays = kept(fit, test)
             record = {

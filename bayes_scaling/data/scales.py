@@ -4,17 +4,18 @@ import numpy as np
 
 from bayes_scaling.data.runs import Runs
 
-SCALES = ("lowest", "range")
+SCALES = ("lowest", "range", "highest")
 
 
 def loss_scales(runs: Runs) -> dict[str, float]:
-    """Geometric means over groups of the lowest loss, and of the median loss less two thirds of the lowest.
+    """Geometric means over groups of the lowest and the highest loss, and of the median less two thirds of the lowest.
 
-    The second is about what lies above the irreducible loss in the middle of the table.
+    The last is about what lies above the irreducible loss in the middle of the table.
     """
-    lowest, middle = (
+    lowest, middle, highest = (
         np.array([of(runs.loss[runs.group_index == g]) for g in range(len(runs.groups))])
-        for of in (np.min, np.median)
+        for of in (np.min, np.median, np.max)
     )
     between = np.maximum(middle - 2 / 3 * lowest, 1e-3 * lowest)
-    return {"lowest": float(np.exp(np.log(lowest).mean())), "range": float(np.exp(np.log(between).mean()))}
+    scales = {"lowest": lowest, "range": between, "highest": highest}
+    return {name: float(np.exp(np.log(values).mean())) for name, values in scales.items()}
