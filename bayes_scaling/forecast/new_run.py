@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.forecast.departure import Departure, departed
 from bayes_scaling.laws.derivatives import endless
 from bayes_scaling.laws.elementwise import log
 from bayes_scaling.model.discrepancy import Ahead, Discrepancy, ahead
 from bayes_scaling.model.drift import Drift, as_drift
 from bayes_scaling.model.shares import drawn_shares
-from bayes_scaling.model.surface import AMPLITUDES, Surface
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,8 +63,8 @@ def discrepancy_paths(
     # xarray loads when a forecast is asked for, and not on import.
     import xarray as xr
 
-    if isinstance(fit.noise, Surface):
-        return _surface_paths(fit, group, points, mean)
+    if fit.noise.joint:
+        return _departure(fit, group, points, mean)
     if not isinstance(fit.noise, Discrepancy):
         return 0.0 * mean
     shape = (mean.sizes["chain"], mean.sizes["draw"], -1)
@@ -73,32 +73,16 @@ def discrepancy_paths(
     return paths.assign_coords(group=fit.groups) if "group" in mean.dims else paths.isel(group=0)
 
 
-def _surface_paths(
+def _departure(
     fit: "Posterior", group: str | None, points: "xr.Dataset", mean: "xr.DataArray"
 ) -> "xr.DataArray":
     """The reducible loss times exp(delta), as a change of log loss."""
-    import xarray as xr
-
-    assert isinstance(fit.noise, Surface)
-    noise, runs, posterior = fit.noise, fit.runs, fit.draws(group)
-    at = (points["params"].to_numpy(), points["tokens"].to_numpy())
-    labels = fit.groups if group is None else [group]
-    shape = (*fit.one_per_draw.shape, -1)
-    amplitudes = np.stack([posterior[name].to_numpy().ravel() for name in AMPLITUDES], axis=1)
-    slope = noise.beyond.mean + noise.beyond.spread * np.random.default_rng([fit.seed, 404]).standard_normal(
-        len(amplitudes)
-    )
-    deltas = []
-    for i, label in enumerate(labels):
-        g = fit.groups.index(label) if label in fit.groups else -1
-        rng = np.random.default_rng([fit.seed, 606, i])
-        paths = noise.ahead(rng, runs, g, at, fit.weights(g), amplitudes)
-        deltas.append((paths + slope[:, None] * noise.decades_beyond(runs, g, at)).reshape(shape))
-    delta = xr.DataArray(np.stack(deltas), dims=("group", "chain", "draw", "point"))
-    delta = delta.isel(group=0) if group is not None or len(labels) == 1 else delta.assign_coords(group=labels)
-    inputs = {x: points[column] / fit.reference[column] for x, column in zip(fit.law.inputs, fit.law.columns, strict=True)}
-    floor = endless(fit.law, inputs, {name: posterior[name] for name in fit.law.parameters})
-    return np.log1p((1 - floor / mean) * np.expm1(delta))
+    away, n, d = Departure(fit, group), points["params"], points["tokens"]
+    delta = away.delta(n, d, away.draw) + away.slope * away.beyond(n, d, away.draw)
+    posterior, law = fit.draws(group), fit.law
+    at = {x: points[column] / fit.reference[column] for x, column in zip(law.inputs, law.columns, strict=True)}
+    floor = endless(law, at, {name: posterior[name] for name in law.parameters})
+    return log(departed(mean, floor, delta) / mean)
 
 
 def new_run_scale(fit: "Posterior", posterior: "xr.Dataset", points: "xr.Dataset") -> "xr.DataArray":

@@ -70,7 +70,7 @@ class Basis:
     ranks: tuple[int, ...]
 
     @cached_property
-    def _distinct(self) -> Places:
+    def distinct(self) -> Places:
         """The places without repetitions, which say nothing more of a process."""
         together = np.hstack(self.places)
         _, first = np.unique(together, axis=0, return_index=True)
@@ -79,7 +79,7 @@ class Basis:
     @cached_property
     def _sum(self) -> np.ndarray:
         """U over its eigenvalues, (places, rank): the matrix that makes the basis of a covariance with the places."""
-        at = self._distinct
+        at = self.distinct
         roots = np.zeros((len(at[0]), self.rank))
         if len(at[0]):
             covariance = sum(a**2 * k(x, x) for a, k, x in zip(self.usual, self.kernels, at, strict=True))
@@ -90,11 +90,11 @@ class Basis:
     @cached_property
     def _vectors(self) -> np.ndarray:
         """U, (places, rank)."""
-        return self.at(self._distinct)
+        return self.at(self.distinct)
 
     def at(self, places: Places) -> np.ndarray:
         """The basis at some places, shape (n, rank)."""
-        pairs = zip(self.usual, self.kernels, places, self._distinct, strict=True)
+        pairs = zip(self.usual, self.kernels, places, self.distinct, strict=True)
         covariance = sum(a**2 * k(x, seen) for a, k, x, seen in pairs)
         basis: np.ndarray = np.asarray(covariance) @ self._sum
         return basis
@@ -103,7 +103,7 @@ class Basis:
     def _eigen(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Of each process in the basis: eigenvalues, (rank of it,), and eigenvectors, (rank, rank of it)."""
         u, found = self._vectors, []
-        for kernel, at, rank in zip(self.kernels, self._distinct, self.ranks, strict=True):
+        for kernel, at, rank in zip(self.kernels, self.distinct, self.ranks, strict=True):
             values, vectors = _leading(u.T @ kernel(at, at) @ u, rank)
             found.append((values, vectors))
         return found
@@ -122,16 +122,16 @@ class Basis:
         """What one unit of each weight adds to a process at some places, shape (n, rank of it)."""
         values, vectors = self._eigen[k]
         part = np.zeros((len(places), self.ranks[k]))
-        covariance = self.kernels[k](places, self._distinct[k]) @ self._vectors
+        covariance = self.kernels[k](places, self.distinct[k]) @ self._vectors
         part[:, : len(values)] = covariance @ vectors / np.sqrt(values)
         return part
 
-    def left_of(self, k: int, places: np.ndarray) -> np.ndarray:
-        """A root of the covariance that the weights leave of a process at some places, shape (n, n)."""
-        part = self.parts_of(k, places)
-        values, vectors = np.linalg.eigh(self.kernels[k](places, places) - part @ part.T)
-        root: np.ndarray = vectors * np.sqrt(np.maximum(values, 0.0))
-        return root
+    def projection(self, k: int) -> np.ndarray:
+        """From a process at the distinct places to its weights, shape (rank of it, places)."""
+        values, vectors = self._eigen[k]
+        found = np.zeros((self.ranks[k], len(self.distinct[k])))
+        found[: len(values)] = (self._vectors @ vectors / np.sqrt(values)).T
+        return found
 
 
 def _leading(covariance: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:

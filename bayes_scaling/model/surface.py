@@ -105,14 +105,17 @@ class Surface(Noise):
                 "Take 'curve' for a law of one input, or 'constant'"
             )
 
+    def middle(self, runs: Runs, group: int) -> tuple[float, float]:
+        """Where the processes of compute and D/N are 0, log10: the means of a group's runs; of all, for group -1."""
+        own = runs.group_index == group if group >= 0 else np.full(len(runs), True)
+        n, d = np.log10(runs.params[own]), np.log10(runs.tokens[own])
+        return float((n + d).mean()), float((d - n).mean())
+
     def places(self, runs: Runs, group: int, params: np.ndarray, tokens: np.ndarray) -> Places:
-        """Coordinates of each process at some N and D, (n, 1), (n, 1), (n, 2): from the middle of the group's runs."""
-        own = runs.group_index == group
-        seen = own if own.any() else np.full(len(runs), True)
+        """Coordinates of each process at some N and D, (n, 1), (n, 1), (n, 2)."""
         n, d = np.log10(params), np.log10(tokens)
-        seen_n, seen_d = np.log10(runs.params[seen]), np.log10(runs.tokens[seen])
-        compute, ratio = n + d - (seen_n + seen_d).mean(), d - n - (seen_d - seen_n).mean()
-        return compute[:, None], ratio[:, None], np.stack([n, d], axis=1)
+        of_compute, of_ratio = self.middle(runs, group)
+        return (n + d - of_compute)[:, None], (d - n - of_ratio)[:, None], np.stack([n, d], axis=1)
 
     def basis(self, runs: Runs, group: int) -> Basis:
         """The processes as the runs of a group see them; -1 for a group without runs."""
@@ -208,42 +211,6 @@ class Surface(Noise):
             log_norm = log_norm + share * rows.of_cluster(2 * pt.log(inflation))
             variance = variance + spread**2
         return _White(y, x, log_norm, variance)
-
-    def ahead(
-        self,
-        rng: np.random.Generator,
-        runs: Runs,
-        group: int,
-        points: tuple[np.ndarray, np.ndarray],
-        weights: np.ndarray,
-        amplitudes: np.ndarray,
-    ) -> np.ndarray:
-        """The process at other N and D, one path for each draw, shape (draws, points), without the change beyond.
-
-        Parameters
-        ----------
-        group : int
-            -1 for a group without runs.
-        points : ndarray, ndarray, shape (points,)
-            Parameters and tokens.
-        weights : ndarray, shape (draws, weights)
-        amplitudes : ndarray, shape (draws, 3)
-        """
-        places, basis = self.places(runs, group, *points), self.basis(runs, group)
-        paths = np.zeros((len(weights), len(points[0])))
-        of_part = np.split(weights, np.cumsum(self.ranks)[:-1], axis=1)
-        for k, own in enumerate(of_part):
-            distinct, where = np.unique(places[k], axis=0, return_inverse=True)
-            known, left = basis.parts_of(k, distinct), basis.left_of(k, distinct)
-            there = own @ known.T + rng.standard_normal((len(own), len(distinct))) @ left.T
-            paths += amplitudes[:, [k]] * there[:, where.ravel()]
-        return paths
-
-    def decades_beyond(self, runs: Runs, group: int, points: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        """Powers of ten of compute beyond the largest of a group's runs, (points,)."""
-        compute = self.places(runs, group, *points)[0][:, 0]
-        own = runs.group_index == group if group >= 0 else np.full(len(runs), True)
-        return np.maximum(compute - self.places(runs, group, runs.params[own], runs.tokens[own])[0].max(), 0.0)
 
     def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
         losses = super().draw(rng, design)

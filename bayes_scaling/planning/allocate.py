@@ -53,7 +53,7 @@ def allocate(
         raise InputError(f"law {fit.law.name!r} needs {FRESH!r} to split a budget; give {FRESH}=...")
     n, _ = split(surface, budgets)
     # Groups may share the optimum and still differ in loss: one set of dims for all.
-    params, loss = map(ordered, xr.broadcast(n, surface.law(n, tokens_for(budgets, n))))
+    params, loss = map(ordered, xr.broadcast(n, surface.loss(n, tokens_for(budgets, n))))
     chosen = median(params)
     data = tokens_for(budgets, chosen)
     beyond = xr.DataArray(surface.beyond(chosen, data)).where(chosen.notnull())

@@ -59,8 +59,8 @@ def contrast(
     per_decade = 10 if surfaces[names[0]].closed_form else 2
     steps = int(np.ceil(np.log10(_AHEAD * last / first) * per_decade)) + 1
     path = xr.DataArray(np.geomspace(first, _AHEAD * last, steps), dims="step")
-    loss = {name: surface.law(*split(surface, budget)) for name, surface in surfaces.items()}
-    along = {name: surface.law(*split(surface, path)) for name, surface in surfaces.items()}
+    loss = {name: surface.loss(*split(surface, budget)) for name, surface in surfaces.items()}
+    along = {name: surface.loss(*split(surface, path)) for name, surface in surfaces.items()}
     pairs = list(combinations(names, 2))
     label = xr.DataArray([f"{a} over {b}" for a, b in pairs], dims="pair", name="pair")
     needed = [least(surfaces[b], loss[a], drift=False) for a, b in pairs]

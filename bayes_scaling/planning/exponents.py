@@ -84,12 +84,12 @@ def exponents(
         d = most / (6 * n)
     else:
         n, d = parse_quantity(params, "params"), parse_quantity(tokens, "tokens")
-    here, spent = surface.law(n, d), 6 * n * d
+    here, spent = surface.loss(n, d), 6 * n * d
     doubling = xr.Dataset(
         {
-            "params": here - surface.law(2 * n, d),
-            "tokens": here - surface.law(n, 2 * d),
-            "flops": surface.law(*split(surface, spent)) - surface.law(*split(surface, 2 * spent)),
+            "params": here - surface.loss(2 * n, d),
+            "tokens": here - surface.loss(n, 2 * d),
+            "flops": surface.loss(*split(surface, spent)) - surface.loss(*split(surface, 2 * spent)),
         }
     )
     point = {"params": n, "tokens": d}

@@ -21,6 +21,10 @@ BELOW, ABOVE = 1e-6, 1e12
 """How far below the smallest and above the largest budget of the data a target is looked for, as factors."""
 
 
+_AROUND = np.log(30.0)
+"""How far from the law's own optimum that of a path is looked for, in log N."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a plan may not change: a given N or D, dim ``point``, and caps; `InputError` for a contradiction."""
@@ -81,23 +85,43 @@ def split(
     high = maximum(high, low)
     # A cap is an answer; one parameter and one token are not.
     lower, upper = low > 1, high < budget / 6
+    first, last, given = log(low), log(high), (budget, *surface.given)
     if surface.closed_form:
-        fit = surface.fit
-        product = budget / training_flops(fit.reference["params"], fit.reference["tokens"])
-        parameters = {name: surface.posterior[name] for name in fit.law.parameters}
-        best = closed_form(fit.law, parameters, product) + np.log(fit.reference["params"])
-        inside = ((exp(best) > 1) | lower) & ((exp(best) < budget / 6) | upper)
-        log_n = best.clip(log(low), log(high)).where(inside)
+        log_n, inside = _by_law(surface, budget, (low, high), (lower, upper))
+        if surface.departs:
+            # A path goes on where nobody has looked: the valley is looked for around the law's own.
+            around = (log_n - _AROUND).clip(first, last), (log_n + _AROUND).clip(first, last)
+            log_n = minimise(_spent(surface), *around, given, closed=(True, True), points=33)
+        log_n = log_n.where(inside)
     else:
-
-        def loss(log_n: np.ndarray, budget: np.ndarray, *given: np.ndarray) -> Computed:
-            n = exp(log_n)
-            return surface.law(n, tokens_for(budget, n), *given)
-
-        given = (budget, *surface.given)
-        log_n = minimise(loss, log(low), log(high), given, closed=(lower, upper))
+        log_n = minimise(_spent(surface), first, last, given, closed=(lower, upper))
     params = exp(log_n).where(~capped, most_n)
     return params, minimum(tokens_for(budget, params), most_d)
+
+
+def _by_law(
+    surface: LossSurface,
+    budget: "xr.DataArray",
+    ends: "tuple[xr.DataArray, xr.DataArray]",
+    closed: "tuple[xr.DataArray, xr.DataArray]",
+) -> "tuple[xr.DataArray, xr.DataArray]":
+    """log N of the law's own closed form, kept between the ends, and whether that is an answer."""
+    fit = surface.fit
+    product = budget / training_flops(fit.reference["params"], fit.reference["tokens"])
+    parameters = {name: surface.posterior[name] for name in fit.law.parameters}
+    best = closed_form(fit.law, parameters, product) + np.log(fit.reference["params"])
+    inside = ((exp(best) > 1) | closed[0]) & ((exp(best) < budget / 6) | closed[1])
+    return best.clip(*map(log, ends)), inside
+
+
+def _spent(surface: LossSurface) -> Callable[..., Computed]:
+    """The loss of a budget that is spent in full, as a function of log N."""
+
+    def loss(log_n: np.ndarray, budget: np.ndarray, *given: np.ndarray) -> Computed:
+        n = exp(log_n)
+        return surface.loss(n, tokens_for(budget, n), *given)
+
+    return loss
 
 
 def path(surface: LossSurface, limits: Limits = FREE) -> Path:
@@ -121,7 +145,7 @@ def least(
     drift: bool = True,
 ) -> "xr.DataArray":
     """The least budget at which the law, with its drift or without, reaches a loss; inf where none does."""
-    loss = surface.drifted if drift else surface.law
+    loss = surface.drifted if drift else surface.loss
 
     def excess(n: np.ndarray, d: np.ndarray, target: np.ndarray, *given: np.ndarray) -> Computed:
         return loss(n, d, *given) - target
@@ -158,7 +182,7 @@ def matched(
     def rise(n: np.ndarray, d: np.ndarray, *given: np.ndarray) -> Computed:
         """How much more loss a slightly larger model on less data has than a smaller one on more."""
         up, down = np.exp(step), np.exp(-step)
-        return surface.law(n * up, d * down, *given) - surface.law(n * down, d * up, *given)
+        return surface.loss(n * up, d * down, *given) - surface.loss(n * down, d * up, *given)
 
     def at_params(log_d: np.ndarray, params: np.ndarray, *given: np.ndarray) -> Computed:
         return rise(params, exp(log_d), *given)

@@ -11,8 +11,10 @@ import numpy as np
 
 from bayes_scaling.data.units import Quantities, parse_quantities, training_flops
 from bayes_scaling.errors import InputError
+from bayes_scaling.forecast.departure import Departure, departed
 from bayes_scaling.forecast.new_run import drift_slopes, new_run_scale, standard_noise
 from bayes_scaling.forecast.points import decades_beyond
+from bayes_scaling.laws.derivatives import endless
 from bayes_scaling.laws.elementwise import Array, Computed, exp, log
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
     from bayes_scaling.inference.posterior import Posterior
     from bayes_scaling.model.drift import Drift
+
+_FIRST = 3
+"""Of `LossSurface.given`: where the fixed inputs begin."""
 
 FRESH = "unique_tokens"
 """An input that, where it is not given, is as large as the tokens: no token is seen twice."""
@@ -58,7 +63,8 @@ class LossSurface:
     Attributes
     ----------
     given : tuple of xarray.DataArray
-        The slope of the drift, the fixed inputs, the law's parameters; dims of (chain, draw, group, point).
+        The slope of the drift, the path of a discrepancy and its slope beyond the data, the fixed inputs, the law's
+        parameters; dims of (chain, draw, group, point).
     fresh : bool
         Whether no token is taken to be repeated, for a law that would know.
 
@@ -88,27 +94,56 @@ class LossSurface:
         self.fresh = FRESH in law.columns and FRESH not in values
         self._fixed = tuple(values)
         self.slope = drift_slopes(fit, drift)
+        self._away = Departure(fit, group) if fit.noise.joint else None
         fixed = [xr.DataArray(x, dims="point") if x.size > 1 else xr.DataArray(x[0]) for x in values.values()]
-        self.given = (self.slope, *fixed, *(self.posterior[name] for name in law.parameters))
+        away = (self._away.draw, self._away.slope) if self._away else (0, 0)
+        self.given = (self.slope, *map(xr.DataArray, away), *fixed, *(self.posterior[p] for p in law.parameters))
 
     @property
     def closed_form(self) -> bool:
-        """Whether the best split of a budget has a closed form."""
+        """Whether the law's best split of a budget has a closed form."""
         return self.fit.law.power_terms is not None and len(self.fit.law.columns) == 2
+
+    @property
+    def departs(self) -> bool:
+        """Whether the noise has a discrepancy whose paths leave the law."""
+        return self._away is not None
 
     def _inputs(self, params: Array, tokens: Array, given: tuple[Array, ...]) -> dict[str, Array]:
         """All inputs, by column, and the compute."""
-        fixed = dict(zip(self._fixed, given[1:], strict=False))
+        fixed = dict(zip(self._fixed, given[_FIRST:], strict=False))
         fresh = {FRESH: tokens} if self.fresh else {}
         return {"params": params, "tokens": tokens, "flops": training_flops(params, tokens)} | fixed | fresh
 
     def law(self, params: Array, tokens: Array, *given: Array) -> Computed:
-        """The law's loss, without drift."""
+        """The law's loss alone."""
         given = given or self.given
         law, at = self.fit.law, self._inputs(params, tokens, given)
         scaled = (at[column] / self.fit.reference[column] for column in law.columns)
-        parameters = dict(zip(law.parameters, given[1 + len(self._fixed) :], strict=True))
-        return law(*scaled, **parameters)
+        return law(*scaled, **self._parameters(given))
+
+    def loss(self, params: Array, tokens: Array, *given: Array) -> Computed:
+        """The loss that ranks choices of one budget: the law's, and the discrepancy's path where the noise has one.
+
+        Without what depends on compute alone.
+        """
+        given = given or self.given
+        return self._departed(params, tokens, given, 0.0)
+
+    def _departed(self, params: Array, tokens: Array, given: tuple[Array, ...], beyond: Array) -> Computed:
+        law = self.law(params, tokens, *given)
+        if self._away is None:
+            return law
+        at = self._inputs(params, tokens, given)
+        scaled = {
+            x: at[c] / self.fit.reference[c]
+            for x, c in zip(self.fit.law.inputs, self.fit.law.columns, strict=True)
+        }
+        floor = endless(self.fit.law, scaled, self._parameters(given))
+        return departed(law, floor, self._away.delta(params, tokens, given[1]) + beyond)
+
+    def _parameters(self, given: tuple[Array, ...]) -> dict[str, Array]:
+        return dict(zip(self.fit.law.parameters, given[_FIRST + len(self._fixed) :], strict=True))
 
     def beyond(self, params: Array, tokens: Array, *given: Array) -> Computed:
         """Powers of ten beyond the data: the largest of those in compute and in each input."""
@@ -119,9 +154,11 @@ class LossSurface:
         return far
 
     def drifted(self, params: Array, tokens: Array, *given: Array) -> Computed:
-        """The law's loss with its drift."""
+        """The loss with its drift, and with what the discrepancy falls by beyond the data."""
         given = given or self.given
-        return self.law(params, tokens, *given) * exp(given[0] * self.beyond(params, tokens, *given))
+        beyond = 0.0 if self._away is None else given[2] * self._away.beyond(params, tokens, given[1])
+        drift = exp(given[0] * self.beyond(params, tokens, *given))
+        return self._departed(params, tokens, given, beyond) * drift
 
     def drift_at(self, flops: "xr.DataArray") -> "xr.DataArray":
         """The drift of log loss by the distance in compute alone: the same for all N and D of a budget."""
@@ -161,7 +198,7 @@ class LossSurface:
         import xarray as xr
         from scipy.special import stdtr
 
-        loss = self.drifted(params, tokens) if drift is None else self.law(params, tokens) * exp(drift)
+        loss = self.drifted(params, tokens) if drift is None else self.loss(params, tokens) * exp(drift)
         z = (np.log(target) - log(loss)) / self.scale(params, tokens)
         nu, z = xr.broadcast(self.fit.noise.degrees_of_freedom(self.posterior), z)
         chance: xr.DataArray = z.copy(data=stdtr(nu.to_numpy(), z.to_numpy())).mean(("chain", "draw"))

@@ -89,11 +89,11 @@ def risk(
     budget, given = _budgets(flops, params, tokens)
     wanted = None if target is None else parse_quantity(target, "target")
     own, _ = split(surface, budget)
-    least, own = xr.broadcast(surface.law(own, tokens_for(budget, own)), own)
+    least, own = xr.broadcast(surface.loss(own, tokens_for(budget, own)), own)
     drifting = surface.drift_at(budget)
 
     def law(n: "xr.DataArray") -> "xr.DataArray":
-        loss: xr.DataArray = surface.law(n, tokens_for(budget, n)).where(own.notnull())
+        loss: xr.DataArray = surface.loss(n, tokens_for(budget, n)).where(own.notnull())
         return loss
 
     def expected(n: "xr.DataArray") -> "xr.DataArray":
@@ -123,7 +123,7 @@ def risk(
     return Risk(
         flops=budget,
         choices=xr.Dataset({"params": chosen, "tokens": data}),
-        regret=ordered(surface.law(chosen, data) - least).rename("regret"),
+        regret=ordered(surface.loss(chosen, data) - least).rename("regret"),
         expected=expected(chosen),
         quantile=quantile(chosen),
         curve=xr.Dataset(
@@ -224,7 +224,7 @@ def _valley(
 
     def rise(away: np.ndarray, sign: float, own: np.ndarray, *rest: np.ndarray) -> Computed:
         n, (budget, least, *given) = own * exp(sign * away), rest
-        return surface.law(n, tokens_for(budget, n), *given) - (1 + WITHIN) * least
+        return surface.loss(n, tokens_for(budget, n), *given) - (1 + WITHIN) * least
 
     ends = []
     for sign in (-1.0, 1.0):

@@ -89,7 +89,7 @@ def serve(
         n, d, saved = _at_quality(surface, goal, demand)
         question = f"The least FLOPs of training and serving for {what}"
         why = "no model of any size reaches the loss"
-    params, tokens, saved, loss = map(ordered, xr.broadcast(n, d, saved, surface.law(n, d)))
+    params, tokens, saved, loss = map(ordered, xr.broadcast(n, d, saved, surface.loss(n, d)))
     none = float(params.isnull().mean())
     return Serving(
         question=question,
@@ -117,7 +117,7 @@ def _goal(
         return goal, f"a loss of {goal:g}"
     size, data = parse_quantity(like[0], "params"), parse_quantity(like[1], "tokens")
     words = f"the quality of {format_quantity(size)} parameters on {format_quantity(data)} tokens"
-    return surface.law(size, data), words
+    return surface.loss(size, data), words
 
 
 def _total(params: Array, tokens: Array, served: Array) -> Computed:
@@ -133,7 +133,7 @@ def _at_total(surface: LossSurface, budget: float, served: "xr.DataArray") -> "S
 
     def loss(log_n: np.ndarray, served: np.ndarray, *given: np.ndarray) -> Computed:
         n = exp(log_n)
-        return surface.law(n, data(n, served), *given)
+        return surface.loss(n, data(n, served), *given)
 
     # At the largest N one token is left to train on: from there inward, so that rounding leaves as much.
     most = log(budget / (6 + 2 * served)) - 1e-9
@@ -145,7 +145,7 @@ def _at_total(surface: LossSurface, budget: float, served: "xr.DataArray") -> "S
     # The compute-optimal model that the total can train and serve.
     blind, _ = split(surface, crossing(left, path(surface), (served, *surface.given)))
     d = data(n, served)
-    given_up = surface.law(blind, data(blind, served)) - surface.law(n, d)
+    given_up = surface.loss(blind, data(blind, served)) - surface.loss(n, d)
     return n, d, given_up
 
 
@@ -155,7 +155,7 @@ def _at_quality(surface: LossSurface, goal: "Labelled", served: "xr.DataArray") 
     best_n, best_d = split(surface, optimal.where(optimal < np.inf))
 
     def excess(log_d: np.ndarray, log_n: np.ndarray, goal: np.ndarray, *given: np.ndarray) -> Computed:
-        return surface.law(exp(log_n), exp(log_d), *given) - goal
+        return surface.loss(exp(log_n), exp(log_d), *given) - goal
 
     def log_tokens(log_n: Computed, start: Computed, *rest: Computed) -> "xr.DataArray":
         """Of the least data that reach the goal; NaN where none do."""

@@ -1,0 +1,90 @@
+"""How a posterior's discrepancy departs from the law at any N and D: one path for each draw, the same in every verb."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_scaling.laws.elementwise import Array, Computed
+from bayes_scaling.model.paths import Paths, draw_paths, joined
+from bayes_scaling.model.surface import AMPLITUDES, Surface
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayes_scaling.inference.posterior import Posterior
+
+
+class Departure:
+    """Log reducible loss beside the law's, delta(N, D), of one group or of all.
+
+    Attributes
+    ----------
+    draw : xarray.DataArray
+        Of each draw (and group), its row in the tables of paths: dims (chain, draw, [group]).
+    slope : xarray.DataArray
+        Change of log reducible loss per decade beyond the largest compute, dims (chain, draw).
+    """
+
+    def __init__(self, fit: "Posterior", group: str | None = None):
+        # xarray loads when a forecast is asked for, and not on import.
+        import xarray as xr
+
+        assert isinstance(fit.noise, Surface)
+        noise, runs = fit.noise, fit.runs
+        labels = fit.groups if group is None else [group]
+        which = [fit.groups.index(label) if label in fit.groups else -1 for label in labels]
+        self._paths = joined([_paths_of(fit, g) for g in which])
+        one = fit.one_per_draw
+        rows = one.copy(data=np.arange(one.size).reshape(one.shape))
+        if len(labels) > 1:
+            rows = rows + xr.DataArray(np.arange(len(labels)) * one.size, dims="group", coords={"group": labels})
+        self.draw = rows.astype(int)
+        normal = np.random.default_rng([fit.seed, 404]).standard_normal(one.shape)
+        self.slope = one.copy(data=noise.beyond.mean + noise.beyond.spread * normal)
+        middles = [noise.middle(runs, g) for g in which]
+        self._middle = np.repeat(np.array(middles), one.size, axis=0)
+        own = [runs.group_index == g if g >= 0 else np.full(len(runs), True) for g in which]
+        self._last = np.repeat([np.log10(runs.params * runs.tokens)[seen].max() for seen in own], one.size)
+
+    def delta(self, params: Array, tokens: Array, draw: Array) -> Computed:
+        """Log reducible loss beside the law's, without its slope beyond; arrays of any library that broadcast."""
+        return _elementwise(self._delta, params, tokens, draw)
+
+    def beyond(self, params: Array, tokens: Array, draw: Array) -> Computed:
+        """Decades of compute beyond the largest of the runs of the draw's group."""
+        return _elementwise(self._beyond, params, tokens, draw)
+
+    def _delta(self, params: np.ndarray, tokens: np.ndarray, draw: np.ndarray) -> np.ndarray:
+        # Solvers hand draws on as floats, and draws without an answer as NaN.
+        n, d, draw = np.log10(params), np.log10(tokens), draw.astype(int)
+        middle = self._middle[draw]
+        return self._paths.at(draw, n + d - middle[..., 0], d - n - middle[..., 1], n, d)
+
+    def _beyond(self, params: np.ndarray, tokens: np.ndarray, draw: np.ndarray) -> np.ndarray:
+        return np.maximum(np.log10(params) + np.log10(tokens) - self._last[draw.astype(int)], 0.0)
+
+
+def departed(law: Array, floor: Array, delta: Array) -> Computed:
+    """A loss whose part above the floor is exp(delta) times the law's."""
+    return floor + (law - floor) * np.exp(delta)
+
+
+def _elementwise(function: Computed, params: Array, tokens: Array, draw: Array) -> Computed:
+    import xarray as xr
+
+    if any(isinstance(x, xr.DataArray) for x in (params, tokens, draw)):
+        even = xr.broadcast(*(xr.DataArray(x) for x in (params, tokens, draw)))
+        return even[0].copy(data=function(*(x.to_numpy() for x in even)))
+    return function(*np.broadcast_arrays(params, tokens, draw))
+
+
+@lru_cache(maxsize=32)
+def _paths_of(fit: "Posterior", g: int) -> Paths:
+    """The paths of one group of a fit, drawn once."""
+    assert isinstance(fit.noise, Surface)
+    noise, posterior = fit.noise, fit.posterior
+    amplitudes = np.stack([posterior[name].to_numpy().ravel() for name in AMPLITUDES], axis=1)
+    seen = np.log10(np.stack([fit.runs.params, fit.runs.tokens], axis=1))
+    rng = np.random.default_rng([fit.seed, 606, g + 1])
+    return draw_paths(rng, noise.basis(fit.runs, g), fit.weights(g), amplitudes, noise.length, seen)

@@ -1,0 +1,163 @@
+"""Paths of a discrepancy as functions of N and D, one for each posterior draw: the same whatever is asked of them.
+
+A path is drawn on grids and read between them by cubic interpolation. What the runs say of it stands in the weights of
+their basis; what they leave open is a path of the prior, less what its own weights would have been (Matheron's rule).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayes_scaling.model.processes import Basis
+
+STEP, BEFORE, AFTER = 0.2, 8.0, 14.0
+"""Of the grids of compute and of D/N, in decades: their step, and how far they go on each side of the middle."""
+
+_STEPS_TO_LENGTH, _AROUND, _AHEAD = 2, 1.0, 4.0
+"""Of the grid of N and D: steps to a length of the process, and decades below and above the runs; kept beyond."""
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """Tables of the three processes of a `Surface`, amplitudes included; row by row the draws of a group, or of several.
+
+    Attributes
+    ----------
+    compute, ratio : ndarray, shape (draws, grid)
+    local : ndarray, shape (draws, grid of N, grid of D)
+    low, step : ndarray, shape (2,), and float
+        Where the grid of N and D begins, log10, and its step.
+    """
+
+    compute: np.ndarray
+    ratio: np.ndarray
+    local: np.ndarray
+    low: np.ndarray
+    step: float
+
+    def at(
+        self, draw: np.ndarray, compute: np.ndarray, ratio: np.ndarray, n: np.ndarray, d: np.ndarray
+    ) -> np.ndarray:
+        """Delta of some draws at some places, one each: arrays of one shape; the last two are log10 N and D."""
+        found = _along(self.compute, draw, (compute + BEFORE) / STEP)
+        found += _along(self.ratio, draw, (ratio + BEFORE) / STEP)
+        rows, first = _weights((n - self.low[0]) / self.step, self.local.shape[1])
+        columns, other = _weights((d - self.low[1]) / self.step, self.local.shape[2])
+        for i, of_n in enumerate(rows):
+            for j, of_d in enumerate(columns):
+                found += of_n * of_d * self.local[draw, first + i, other + j]
+        return found
+
+
+def draw_paths(
+    rng: np.random.Generator, basis: Basis, weights: np.ndarray, amplitudes: np.ndarray, length: float, seen: np.ndarray
+) -> Paths:
+    """Paths of one group.
+
+    Parameters
+    ----------
+    basis : Basis
+        Of a compute, a D/N and a local process.
+    weights : ndarray, shape (draws, weights)
+    amplitudes : ndarray, shape (draws, 3)
+    length : float
+        Of the local process.
+    seen : ndarray, shape (runs, 2)
+        log10 N and D of the runs that the table of the local process lies around.
+    """
+    draws, step = len(weights), length / _STEPS_TO_LENGTH
+    of_part = np.split(weights, np.cumsum(basis.ranks)[:-1], axis=1)
+    line = np.arange(-BEFORE, AFTER + STEP / 2, STEP)[:, None]
+    tables = []
+    for k in (0, 1):
+        before = _integrated(rng, draws)
+        tables.append(
+            _moved(basis, k, of_part[k], before, line, lambda x, b=before: _read(b, (x[:, 0] + BEFORE) / STEP))
+        )
+    low = seen.min(axis=0) - _AROUND
+    count = np.ceil((seen.max(axis=0) + _AHEAD - low) / step).astype(int) + 1
+    axes = [low[i] + step * np.arange(count[i]) for i in (0, 1)]
+    roots = [np.linalg.cholesky(_squared(x, length) + 1e-9 * np.eye(len(x))) for x in axes]
+    before = np.einsum("ni,sij,dj->snd", roots[0], rng.standard_normal((draws, *count)), roots[1], optimize=True)
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+
+    def read(x: np.ndarray) -> np.ndarray:
+        rows, first = _weights((x[:, 0] - low[0]) / step, count[0])
+        columns, other = _weights((x[:, 1] - low[1]) / step, count[1])
+        return sum(
+            of_n * of_d * before[:, first + i, other + j]
+            for i, of_n in enumerate(rows)
+            for j, of_d in enumerate(columns)
+        )
+
+    local = _moved(basis, 2, of_part[2], before.reshape(draws, -1), grid, read).reshape(draws, *count)
+    return Paths(
+        amplitudes[:, [0]] * tables[0], amplitudes[:, [1]] * tables[1], amplitudes[:, 2, None, None] * local, low, step
+    )
+
+
+def joined(paths: list[Paths]) -> Paths:
+    """The paths of several groups, one after the other; their grids of N and D are one."""
+    first = paths[0]
+    tables = (np.concatenate([getattr(p, name) for p in paths]) for name in ("compute", "ratio", "local"))
+    return Paths(*tables, first.low, first.step)
+
+
+def _moved(
+    basis: Basis,
+    k: int,
+    weights: np.ndarray,
+    before: np.ndarray,
+    grid: np.ndarray,
+    read: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Paths of the prior on a grid, (draws, grid), moved to what the weights of the runs say."""
+    if not basis.distinct[k].size:
+        return before
+    own = read(basis.distinct[k]) @ basis.projection(k).T
+    moved: np.ndarray = before + (weights - own) @ basis.parts_of(k, grid).T
+    return moved
+
+
+def _integrated(rng: np.random.Generator, draws: int) -> np.ndarray:
+    """Integrated Brownian motions from 0 on both sides, on the grid, (draws, grid)."""
+    sides = []
+    for reach in (BEFORE, AFTER):
+        count = round(reach / STEP)
+        first, second = rng.standard_normal((2, draws, count))
+        gain = np.sqrt(STEP) * first
+        slope = np.cumsum(gain, axis=1)
+        # Given what the slope gains in a step, the path's own part is half of it times the step, and a variance.
+        there = np.cumsum((slope - gain) * STEP + 0.5 * STEP * gain + np.sqrt(STEP**3 / 12) * second, axis=1)
+        sides.append(there)
+    return np.concatenate([sides[0][:, ::-1], np.zeros((draws, 1)), sides[1]], axis=1)
+
+
+def _squared(x: np.ndarray, length: float) -> np.ndarray:
+    return np.exp(-((x[:, None] - x) ** 2) / (2 * length**2))
+
+
+def _weights(at: np.ndarray, count: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Catmull-Rom weights of four neighbours on a grid, kept at its ends, and the index of the first of them."""
+    at = np.clip(at, 1.0, count - 2.0)
+    first = np.clip(np.floor(np.nan_to_num(at)).astype(int), 1, count - 3)
+    u = at - first
+    return [
+        0.5 * (-u + 2 * u**2 - u**3), 0.5 * (2 - 5 * u**2 + 3 * u**3), 0.5 * (u + 4 * u**2 - 3 * u**3),
+        0.5 * (u**3 - u**2),
+    ], first - 1  # fmt: skip
+
+
+def _along(table: np.ndarray, draw: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Rows of a table between its columns, one place for each row that is asked for."""
+    weights, first = _weights(at, table.shape[1])
+    found: np.ndarray = sum(w * table[draw, first + i] for i, w in enumerate(weights))  # type: ignore[assignment]
+    return found
+
+
+def _read(table: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """All rows of a table at some places, (rows, places)."""
+    weights, first = _weights(at, table.shape[1])
+    found: np.ndarray = sum(w * table[:, first + i] for i, w in enumerate(weights))  # type: ignore[assignment]
+    return found
