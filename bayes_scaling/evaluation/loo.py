@@ -86,7 +86,8 @@ def left_out(fit: "Posterior", clusters: Iterable[int]) -> Iterator[tuple[int, f
             left = fit.runs.clusters == cluster
             # Weight 0 leaves a row out of the likelihood; the same compiled program serves every refit.
             kept = data | {"weight": np.where(left, 0.0, 1.0)}
-            score = {"weight": np.where(left, 1.0, 0.0)}
+            # Where clusters depend on each other, one is scored given all others.
+            score = {"weight": np.ones(len(left)) if fit.noise.joint else np.where(left, 1.0, 0.0)}
             sampler = replace(fit.sampler, seed=fit.seed + 1 + cluster)
             yield Job(cluster, fit.structure, kept, sampler, score=score)
 

@@ -15,6 +15,7 @@ from bayes_scaling.data.reference import Reference
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import DoubtfulInputWarning, InputError
 from bayes_scaling.inference.spec import Spec
+from bayes_scaling.laws.derivatives import endless
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
 from bayes_scaling.laws.priors import LogNormal
 from bayes_scaling.model.data import model_data
@@ -179,7 +180,9 @@ def _drawn(
 
     at = [rescaled(column, data[letter]) for letter, column in zip(law.inputs, law.columns, strict=True)]
     with np.errstate(all="ignore"):
-        mean = law(*at, **{name: of_rows(name) for name in law.parameters})
+        parameters = {name: of_rows(name) for name in law.parameters}
+        mean = law(*at, **parameters)
+        floor = endless(law, dict(zip(law.inputs, at, strict=True)), parameters) if noise.reads_floor else None
     for name, column in noise.covariates.items():
         data[name] = np.log(rescaled(column, np.exp(data[name])))
     measured = "loss_se" in runs.table
@@ -188,7 +191,7 @@ def _drawn(
     sigma = np.broadcast_to(of_rows("sigma"), len(runs))
     shared = {name: float(value) for name, value in values.items() if np.ndim(value) == 0}
     counted = runs.items is not None
-    loss = noise.draw(rng, Design(data, mean, sigma, shared, measurement_sd, counted))
+    loss = noise.draw(rng, Design(data, mean, sigma, shared, measurement_sd, counted, floor))
     possible = np.isfinite(loss) & ((loss >= 0) if law.response == "share" else (loss > 0))
     if (bad := np.flatnonzero(~possible)).size:
         where = ", ".join(f"{c} {runs.column(c)[bad[0]]:.3g}" for c in law.columns)

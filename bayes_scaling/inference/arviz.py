@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.inference.departures import at_runs
 from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.prior_sensitivity import log_prior
+from bayes_scaling.laws.derivatives import endless
 from bayes_scaling.model.data import model_data
 from bayes_scaling.model.structure import Design
+from bayes_scaling.model.surface import AMPLITUDES
 
 # xarray loads when there are draws, and not on import.
 if TYPE_CHECKING:
@@ -43,7 +46,9 @@ def to_arviz(fit: Posterior, rename: Mapping[str, str] = MappingProxyType({})) -
     kept = tree["log_likelihood"]["draw"]
     posterior = fit.posterior.sel(draw=kept)
     tree["sample_stats"] = tree["sample_stats"].to_dataset().sel(draw=kept)
-    tree["posterior_predictive"] = xr.Dataset({name: predictive(fit, posterior, 909)})
+    seen = at_runs(fit)
+    seen = seen.sel(draw=kept) if isinstance(seen, xr.DataArray) else None
+    tree["posterior_predictive"] = xr.Dataset({name: predictive(fit, posterior, 909, seen)})
     tree["prior_predictive"] = xr.Dataset({name: predictive(fit, fit.prior, 919)})
     priors = fit.structure.priors | fit.structure.global_priors
     log_priors = xr.Dataset({key: log_prior(posterior, key, prior) for key, prior in priors.items()})
@@ -52,7 +57,9 @@ def to_arviz(fit: Posterior, rename: Mapping[str, str] = MappingProxyType({})) -
     return tree
 
 
-def predictive(fit: Posterior, draws: "xr.Dataset", stream: int) -> "xr.DataArray":
+def predictive(
+    fit: Posterior, draws: "xr.Dataset", stream: int, seen: "xr.DataArray | None" = None
+) -> "xr.DataArray":
     """The observed variable drawn anew at each row, dims (chain, draw, run).
 
     Parameters
@@ -62,6 +69,9 @@ def predictive(fit: Posterior, draws: "xr.Dataset", stream: int) -> "xr.DataArra
         Parameters of the law and the noise, dims (chain, draw) and group where they differ between groups.
     stream : int
         Draws of different purposes have different streams of the fit's seed.
+    seen : DataArray, optional
+        What the discrepancy of a joint noise adds to log loss, dims (chain, draw, run): the process as the runs showed
+        it. Default: a process that is drawn anew.
     """
     import xarray as xr
 
@@ -75,13 +85,21 @@ def predictive(fit: Posterior, draws: "xr.Dataset", stream: int) -> "xr.DataArra
     at = {letter: xr.DataArray(data[letter], dims="run") for letter in fit.law.inputs}
     zeros = draws["chain"] * 0.0 + draws["draw"] * 0.0 + xr.DataArray(np.zeros(len(run)), {"run": run}, "run")
     with np.errstate(all="ignore"):
-        law = fit.law(**at, **{name: of_rows(name) for name in fit.law.parameters})
-    means, sigmas = ((values + zeros).transpose(*zeros.dims).to_numpy() for values in (law, of_rows("sigma")))
+        parameters = {name: of_rows(name) for name in fit.law.parameters}
+        law = fit.law(**at, **parameters)
+        floor = endless(fit.law, at, parameters) if noise.reads_floor else zeros
     shared = {name: draws[name].to_numpy() for name in fit.structure.global_priors}
+    if seen is not None:
+        law = law * np.exp(seen)
+        shared = {name: values for name, values in shared.items() if name not in AMPLITUDES}
+    means, sigmas, floors = (
+        (values + zeros).transpose(*zeros.dims).to_numpy() for values in (law, of_rows("sigma"), floor)
+    )
     rng, drawn = np.random.default_rng([fit.seed, stream]), np.empty(zeros.shape)
     for i in np.ndindex(zeros.shape[:2]):
         numbers = {name: float(values[i]) for name, values in shared.items()}
         counted = fit.structure.counted
-        drawn[i] = noise.draw(rng, Design(data, means[i], sigmas[i], numbers, runs.measurement_sd, counted))
+        design = Design(data, means[i], sigmas[i], numbers, runs.measurement_sd, counted, floors[i])
+        drawn[i] = noise.draw(rng, design)
     with np.errstate(divide="ignore"):
         return zeros.copy(data=np.log(drawn) if noise.response == "loss" else drawn)

@@ -34,7 +34,7 @@ def from_draws(model: Any, tree: "xr.DataTree") -> Posterior:
         If the model does not say what was fitted, or the tree lacks a parameter or has other groups.
     """
     # JAX and PyMC load when something is computed from draws, and not on import.
-    from bayes_scaling.sampling.sample import draw_prior, scores
+    from bayes_scaling.sampling.sample import draw_prior, drawn_weights, scores
 
     spec = model if isinstance(model, Spec) else getattr(model, "spec", None)
     if not isinstance(spec, Spec):
@@ -50,11 +50,10 @@ def from_draws(model: Any, tree: "xr.DataTree") -> Posterior:
     free = [(prior.inverse(values) - prior.location) / prior.spread for prior, values in shared.values()]
     columns = [prior.inverse(_by_group(parameters[name], s.n_groups)) for name, prior in s.priors.items()]
     log_likelihood = _given_scores(spec, tree, (chains, draws))
+    data, theta = model_data(spec.runs, spec.law, spec.noise), np.stack(columns, -1)
+    normals = np.stack(free, -1) if free else np.zeros((chains, draws, 0))
     if log_likelihood is None:
-        normals = np.stack(free, -1) if free else np.zeros((chains, draws, 0))
-        log_likelihood = scores(
-            s, model_data(spec.runs, spec.law, spec.noise), np.stack(columns, -1), normals
-        )
+        log_likelihood = scores(s, data, theta, normals)
     prior = draw_prior(s, draws, sampler.seed)
     done = Draws(
         parameters,
@@ -64,6 +63,7 @@ def from_draws(model: Any, tree: "xr.DataTree") -> Posterior:
         prior,
         warmup=0,
         device="drawn elsewhere",
+        weights=drawn_weights(s, data, theta, normals, sampler.seed) if s.noise.joint else None,
     )
     return posterior_of(replace(spec, sampler=sampler), done, 0.0)
 
@@ -107,7 +107,7 @@ def _by_group(values: np.ndarray, groups: int) -> np.ndarray:
 def _given_scores(spec: Spec, tree: "xr.DataTree", shape: tuple[int, int]) -> np.ndarray | None:
     """The tree's own log likelihoods, where each run has one: they are of the noise that was sampled."""
     name, s = spec.noise.observed, spec.structure
-    if "log_likelihood" not in tree or s.scored != "run" or name not in tree["log_likelihood"]:
+    if "log_likelihood" not in tree or s.scored != "run" or s.noise.joint or name not in tree["log_likelihood"]:
         return None
     values: np.ndarray = tree["log_likelihood"].to_dataset()[name].transpose("chain", "draw", ...).to_numpy()
     return values if values.shape == (*shape, s.n_rows) else None

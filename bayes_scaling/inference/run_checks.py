@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from bayes_scaling.inference.departures import at_runs
+
 if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
 
@@ -25,7 +27,7 @@ FEW = 3
 
 
 class Residuals(NamedTuple):
-    """Log loss less the law's, medians over the draws, shape (runs,)."""
+    """Log loss less the law's, and what a discrepancy accounts for: medians over the draws, shape (runs,)."""
 
     of_loss: np.ndarray
     scaled: np.ndarray  # in units of a run's noise
@@ -58,7 +60,7 @@ def _residuals(fit: "Posterior") -> Residuals:
         name: xr.DataArray(np.log(runs.column(column) / fit.reference[column]), dims="run")
         for name, column in fit.noise.covariates.items()
     }
-    residual = xr.DataArray(runs.log_loss, dims="run") - np.log(law)
+    residual = xr.DataArray(runs.log_loss, dims="run") - np.log(law) - at_runs(fit)
     scale = (
         fit.noise.new_run_scale(of_rows, covariates) ** 2 + xr.DataArray(runs.measurement_sd**2, dims="run")
     ) ** 0.5

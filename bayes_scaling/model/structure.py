@@ -60,9 +60,8 @@ class Rows(NamedTuple):
 
         return pt.concatenate([x[:, :, :1], x[:, :, :-1]], axis=2)
 
-    def by_group(self, x: Computed) -> Computed:
-        """Rows of each group, (groups, rows of a group, ...); those of other groups, where they are there too, are 0."""
-        rest = [x.shape[i] for i in range(3 if self.structure.boxed else 1, x.ndim)]
+    def by_group(self, x: Computed, *rest: int) -> Computed:
+        """Rows of each group, (groups, rows of a group, *rest); those of other groups, if they are there too, are 0."""
         if self.structure.boxed or self.structure.n_groups == 1:
             return x.reshape((self.structure.n_groups, -1, *rest))
         import pytensor.tensor as pt

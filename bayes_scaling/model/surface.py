@@ -141,14 +141,14 @@ class Surface(Noise):
 
         s = rows.structure
         white = self._whitened(rows)
-        y, x = rows.by_group(white.residual), rows.by_group(white.basis)
+        y, x = rows.by_group(white.residual), rows.by_group(white.basis, self.rank)
         root, _ = self._process(rows)
-        lower, pulled = _regression(root, x, y)
+        lower, pulled = _regression(self.rank, root, x, y)
         rest = (y**2).sum(axis=1) - (pulled**2).sum(axis=1) + rows.by_group(white.log_norm).sum(axis=1)
         of_group = -0.5 * rest - pt.log(pt.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
         given_others = None
         if s.boxed:
-            known = _solve(lower, (x @ root).mT).reshape((s.n_groups, -1, *s.box))
+            known = _solve(lower, (x @ root).mT).reshape((s.n_groups, self.rank, *s.box))
             misses = y.reshape((s.n_groups, *s.box)) - (known * pulled[:, :, None, None]).sum(axis=1)
             given_others = _given_others(known, misses, s.box[1])
             given_others = given_others - 0.5 * white.log_norm.reshape((s.n_groups, *s.box)).sum(axis=2)
@@ -159,7 +159,7 @@ class Surface(Noise):
 
         white = self._whitened(rows)
         root, parts = self._process(rows)
-        lower, pulled = _regression(root, rows.by_group(white.basis), rows.by_group(white.residual))
+        lower, pulled = _regression(self.rank, root, rows.by_group(white.basis, self.rank), rows.by_group(white.residual))
         own, before = normal[:, : self.rank, None], normal[:, self.rank :, None]
         drawn = root @ _solve(lower, pulled[..., None] + own, transposed=True)
         # Matheron's rule: weights drawn before the data, moved to make what the basis has been drawn to be.
@@ -207,17 +207,23 @@ class Surface(Noise):
             shrunk = spread**2 / (inflation * (inflation + 1))
             y = y - e * rows.of_cluster(shrunk * rows.total(e * y))
             x = x - e[..., None] * rows.of_cluster(shrunk[..., None] * rows.total(e[..., None] * x))
-            share = e**2 / rows.of_cluster(pt.maximum(known, 1e-300))
+            share = e**2 / rows.of_cluster(pt.switch(known > 0, known, 1.0))
             log_norm = log_norm + share * rows.of_cluster(2 * pt.log(inflation))
             variance = variance + spread**2
         return _White(y, x, log_norm, variance)
 
+    def at_rows(self, data: ModelData, weights: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
+        """Delta at the rows of `data`, (draws, rows), of weights (draws, groups, weights) and amplitudes (draws, 3)."""
+        spread = np.repeat(amplitudes, self.ranks, axis=1)
+        in_basis = np.einsum("gqr,sgr,sr->sgq", data["roots"], weights, spread, optimize=True)
+        delta: np.ndarray = np.einsum("nq,snq->sn", data["basis"], in_basis[:, data["group_index"]])
+        return delta
+
     def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
         losses = super().draw(rng, design)
-        amplitudes = np.repeat([float(design.shared.get(name, 0.0)) for name in AMPLITUDES], self.ranks)
-        roots, group = design.data["roots"] * amplitudes, np.asarray(design.data["group_index"]).astype(int)
-        weights = np.einsum("gqr,gr->gq", roots, rng.standard_normal((len(roots), len(amplitudes))))
-        delta = np.sum(design.data["basis"] * weights[group], axis=1)
+        amplitudes = np.array([[float(design.shared.get(name, 0.0)) for name in AMPLITUDES]])
+        weights = rng.standard_normal((1, len(design.data["roots"]), self.weight_shape[0]))
+        (delta,) = self.at_rows(dict(design.data), weights, amplitudes)
         share = 1 - (0.0 if design.floor is None else design.floor) / design.law
         with np.errstate(all="ignore"):
             moved: np.ndarray = losses * np.exp(share * delta)
@@ -239,14 +245,14 @@ class _White(NamedTuple):
     variance: Computed  # (rows,): of the noise before
 
 
-def _regression(root: Computed, x: Computed, y: Computed) -> tuple[Computed, Computed]:
+def _regression(rank: int, root: Computed, x: Computed, y: Computed) -> tuple[Computed, Computed]:
     """Of y ~ N(x root u, I) with u ~ N(0, I): the lower factor L of u's posterior precision, and L^-1 (x root)' y.
 
     Shapes (groups, rank, rank), (groups, rows, rank), (groups, rows) -> (groups, rank, rank), (groups, rank).
     """
     import pytensor.tensor as pt
 
-    precision = root.mT @ (x.mT @ x) @ root + pt.eye(root.shape[-1])
+    precision = root.mT @ (x.mT @ x) @ root + np.eye(rank)
     lower = pt.linalg.cholesky(precision)
     return lower, _solve(lower, root.mT @ (x.mT @ y[..., None]))[..., 0]
 

@@ -104,6 +104,23 @@ def scores(s: Structure, data: ModelData, theta: np.ndarray, shared: np.ndarray)
     return np.asarray(found)[:, place].reshape(*theta.shape[:2], -1)
 
 
+def drawn_weights(
+    s: Structure, data: ModelData, theta: np.ndarray, shared: np.ndarray, seed: int
+) -> np.ndarray | None:
+    """Weights of a joint noise's process for draws as `scores` takes them, (chain, draw, group, weight); else None."""
+    wide = padded_structure(s)
+    of_one = program(wide).weights
+    if of_one is None:
+        return None
+    padded = padded_data(data, wide)
+    flat = [values.reshape(-1, *values.shape[2:]) for values in (theta, shared)]
+    shape = (len(flat[0]), s.n_groups, s.noise.weight_shape[1])
+    normals = np.random.default_rng([seed, 909]).standard_normal(shape)
+    found = jax.jit(lambda draws: jax.lax.map(lambda draw: of_one(*draw, padded), draws))((normals, *flat))
+    weights: np.ndarray = np.asarray(found).reshape(*theta.shape[:2], s.n_groups, -1)
+    return weights
+
+
 def draw_prior(structure: Structure, draws: int, seed: int) -> dict[str, np.ndarray]:
     """Named quantities drawn from the prior of the model, arrays of leading shape (draws,)."""
     # The prior does not ask how many rows there are: models that differ in them alone share what is compiled.

@@ -1,0 +1,211 @@
+"""The discrepancy of laws of N and D: its density, its weights, its paths, against dense normals."""
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import quiet_fit
+from scipy.stats import multivariate_normal
+
+import bayes_scaling as bs
+from bayes_scaling import InputError, LogNormal
+from bayes_scaling.data.scales import loss_scales
+from bayes_scaling.model.data import model_data
+from bayes_scaling.model.paths import draw_paths
+from bayes_scaling.model.structure import structure
+from bayes_scaling.model.surface import AMPLITUDES, Surface
+
+LAW = bs.LAWS["chinchilla"]
+THETA = {"E": 1.7, "A": 0.4, "B": 0.5, "alpha": 0.35, "beta": 0.3, "sigma": 0.004}
+SIZES = {"amplitude_flops": 0.05, "amplitude_ratio": 0.2, "amplitude_local": 0.08}
+NOISE = Surface(rank=40, ranks=(20, 20, 40))
+
+
+def table(kind="grid", seed=1):
+    """Eighteen runs of two groups: alone, with replicates, or with checkpoints."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        {"params": n, "tokens": d * n, "group": group}
+        for group, sizes in {"a": (1e8, 3e8, 1e9), "b": (2e8, 7e8)}.items()
+        for n in sizes
+        for d in (5.0, 20.0, 90.0)
+    ]
+    runs = pd.DataFrame(rows)
+    if kind == "seeds":
+        runs = pd.concat([runs, runs.iloc[::2], runs.iloc[:3]], ignore_index=True)
+        runs["seed"] = np.arange(len(runs))
+    if kind == "checkpoints":
+        runs["trajectory"] = [f"{row.group} {row.params:g}" for row in runs.itertuples()]
+    runs["loss"] = 3.0 * np.exp(-0.1 * np.log(runs.params * runs.tokens / 1e18) + 0.02 * rng.standard_normal(len(runs)))
+    return bs.load_runs(runs, group="group")
+
+
+def standard(prior, value):
+    return (prior.inverse(value) - prior.location) / prior.spread
+
+
+def dense(runs, noise, group, lack=0.0, persistence=None):
+    """Residuals of a group's rows, and their covariance, by the book."""
+    own = runs.group_index == group
+    n, d = (x[own] for x in (runs.params, runs.tokens))
+    at = n / runs.reference["params"], d / runs.reference["tokens"]
+    law = LAW(*at, **{k: v for k, v in THETA.items() if k != "sigma"})
+    share = 1 - THETA["E"] / law
+    places = noise.places(runs, group, n, d)
+    kernels = noise.basis(runs, group).kernels
+    process = sum(
+        SIZES[name] ** 2 * kernel(x, x) for name, kernel, x in zip(AMPLITUDES, kernels, places, strict=True)
+    )
+    covariance = share[:, None] * process * share + 0
+    same = runs.clusters[own][:, None] == runs.clusters[own]
+    own_noise = THETA["sigma"] ** 2 * np.eye(own.sum())
+    if persistence is not None:
+        log_c = np.log(n * d)
+        own_noise = THETA["sigma"] ** 2 * same * np.exp(-np.abs(log_c[:, None] - log_c) / persistence)
+    return runs.log_loss[own] - np.log(law), covariance + own_noise + lack**2 * same, share
+
+
+def at(runs, noise, wide):
+    """The arguments of a program: theta, what the groups share, and the data."""
+    from bayes_scaling.sampling.padding import padded_data
+
+    priors = wide.priors
+    theta = np.array([[priors[k].inverse(THETA[k]) for k in priors]] * wide.n_groups)
+    values = SIZES | {"lack_of_fit": 0.006, "persistence": 0.4}
+    shared = np.array([standard(prior, values[name]) for name, prior in wide.global_priors.items()])
+    return theta, shared, padded_data(model_data(runs, LAW, noise), wide)
+
+
+CASES = {"grid": {}, "seeds": {"lack": 0.006}, "checkpoints": {"lack": 0.006, "persistence": 0.4}}
+
+
+@pytest.mark.sampling
+@pytest.mark.parametrize("kind", CASES)
+def test_the_density_and_that_of_each_cluster_given_all_others_are_those_of_dense_normals(kind):
+    from bayes_scaling.sampling.jax_model import program
+    from bayes_scaling.sampling.padding import cluster_places, padded_structure
+
+    runs = table(kind)
+    wide = padded_structure(structure(runs, LAW, NOISE))
+    found, given = program(wide), at(runs, NOISE, wide)
+    joint = np.asarray(found.log_likelihood(*given))
+    places = cluster_places(model_data(runs, LAW, NOISE), wide)
+    scores = np.asarray(found.score(*given))[places]
+    for g in range(2):
+        residual, covariance, _ = dense(runs, NOISE, g, **CASES[kind])
+        whole = multivariate_normal.logpdf(residual, cov=covariance)
+        assert joint[g] == pytest.approx(whole, abs=1e-3)
+        own = runs.clusters[runs.group_index == g]
+        for cluster in np.unique(own):
+            rest = own != cluster
+            others = multivariate_normal.logpdf(residual[rest], cov=covariance[np.ix_(rest, rest)])
+            assert scores[cluster] == pytest.approx(whole - others, abs=2e-3)
+
+
+@pytest.mark.sampling
+def test_the_density_is_the_same_in_boxes_and_in_pymc():
+    from bayes_scaling.sampling.jax_model import program
+    from bayes_scaling.sampling.padding import padded_structure
+
+    runs = table("seeds")
+    model = bs.build_model(runs, LAW, noise=NOISE)
+    point = model.initial_point()
+    ours = padded_structure(structure(runs, LAW, NOISE))
+    logp = model.compile_logp(vars=[model["log_loss"]])(point)
+    theta = np.array([[prior.location for prior in ours.priors.values()]] * 2)
+    given = at(runs, NOISE, ours)
+    assert logp == pytest.approx(
+        float(np.sum(program(ours).log_likelihood(theta, 0 * given[1], given[2]))), rel=1e-9
+    )
+
+
+def test_weights_are_drawn_from_the_process_given_the_runs():
+    from bayes_scaling.sampling.jax_model import program
+    from bayes_scaling.sampling.padding import padded_structure
+
+    runs = table()
+    wide = padded_structure(structure(runs, LAW, NOISE))
+    theta, shared, data = at(runs, NOISE, wide)
+    rng = np.random.default_rng(5)
+    normals = rng.standard_normal((1500, 2, NOISE.weight_shape[1]))
+    weights = np.asarray(jax.jit(jax.vmap(lambda x: program(wide).weights(x, theta, shared, data)))(normals))
+    amplitudes = np.tile([SIZES[name] for name in AMPLITUDES], (len(weights), 1))
+    delta = NOISE.at_rows(model_data(runs, LAW, NOISE), weights, amplitudes)
+    for g in range(2):
+        own = runs.group_index == g
+        residual, covariance, share = dense(runs, NOISE, g)
+        process = (covariance - THETA["sigma"] ** 2 * np.eye(own.sum())) / share[:, None] / share
+        gain = (process * share) @ np.linalg.inv(covariance)
+        mean, left = gain @ residual, process - gain @ (share[:, None] * process)
+        sd = np.sqrt(np.diag(left))
+        assert np.abs(delta[:, own].mean(0) - mean).max() < 5 * (sd / np.sqrt(1500)).max()
+        assert delta[:, own].std(0) == pytest.approx(sd, rel=0.12)
+
+
+def test_paths_go_through_what_the_weights_say_of_the_runs_and_widen_beyond():
+    runs, rng, draws = table(), np.random.default_rng(3), 2000
+    weights = np.tile(rng.standard_normal(NOISE.weight_shape[0]), (draws, 1))
+    amplitudes = np.tile([SIZES[name] for name in AMPLITUDES], (draws, 1))
+    basis, seen = NOISE.basis(runs, 0), np.log10(np.stack([runs.params, runs.tokens], axis=1))
+    paths = draw_paths(rng, basis, weights, amplitudes, NOISE.length, seen)
+
+    def along(n, d):
+        c, m, place = NOISE.places(runs, 0, np.array([n]), np.array([d]))
+        one = np.ones(draws)
+        return paths.at(np.arange(draws), c[0, 0] * one, m[0, 0] * one, place[0, 0] * one, place[0, 1] * one)
+
+    own = runs.group_index == 0
+    data = model_data(runs, LAW, NOISE)
+    known = NOISE.at_rows(data, np.stack([weights[:1], weights[:1]], axis=1), amplitudes[:1])[0, own]
+    read = np.array([along(n, d).mean() for n, d in zip(runs.params[own], runs.tokens[own], strict=True)])
+    assert read == pytest.approx(known, abs=0.004)
+    spread = [along(1e9 * k, 2e10 * k).std() for k in (1, 3, 10, 100, 1000)]
+    assert spread == sorted(spread)
+    # Far from the runs, the variance of a straight continuation from where they are.
+    c = NOISE.places(runs, 0, np.array([1e12]), np.array([2e13]))[0][0, 0]
+    whole = SIZES["amplitude_flops"] ** 2 * c**3 / 3 + SIZES["amplitude_local"] ** 2
+    assert spread[-1] ** 2 < whole
+
+
+def test_priors_of_the_table_s_own_scale_do_not_know_the_unit_of_a_loss():
+    from bayes_scaling.sampling.jax_model import program
+    from bayes_scaling.sampling.padding import padded_data, padded_structure
+
+    relative = LAW.with_priors(
+        {"E": LogNormal(0.65, 0.4, of="lowest"), "A": LogNormal(0.4, 1.0, of="range"), "B": LogNormal(0.4, 1.0, of="range")}
+    )
+    runs = table()
+    in_bits = bs.load_runs(runs.table.assign(loss=runs.table["loss"] / np.log(2)), group="group")
+    found = []
+    for each in (runs, in_bits):
+        law = relative.in_units(loss_scales(each))
+        wide = padded_structure(structure(each, law, NOISE))
+        theta = np.array([[prior.location for prior in wide.priors.values()]] * 2) + 0.1
+        _, shared, _ = at(each, NOISE, wide)
+        data = padded_data(model_data(each, law, NOISE), wide)
+        found.append((wide, float(np.sum(program(wide).log_likelihood(theta, shared, data)))))
+    assert found[0][0] == found[1][0]  # one compiled program serves both
+    assert found[0][1] == pytest.approx(found[1][1], rel=1e-9)
+
+
+def test_a_law_without_n_and_d_is_refused_with_a_remedy():
+    runs = table()
+    with pytest.raises(InputError, match="laws of N and D"):
+        structure(runs, bs.LAWS["kaplan_n"], NOISE)
+
+
+@pytest.mark.sampling
+def test_a_fit_forecasts_above_its_floor_and_its_verbs_share_their_paths(tmp_path):
+    fit = quiet_fit(table(), "chinchilla", noise="surface", draws=200, chains=2, seed=1)
+    far = fit.predict(params="10T", tokens="200T", group="a")
+    floor = fit.draws("a")["E"]
+    assert bool((far.drifted > floor).all())
+    near = fit.predict(params="1B", tokens="20B", group="a")
+    width = [float(np.log(x.drifted).std()) for x in (near, far)]
+    assert width[1] > 2 * width[0]
+    plan = fit.plan(params="10T", tokens="200T", group="a")
+    same = plan.forecast["drifted"].squeeze("point").to_numpy()
+    assert same == pytest.approx(far.drifted.squeeze("point").to_numpy(), rel=1e-9)
+    again = bs.open_fit(fit.save(tmp_path / "fit.nc"))
+    assert again.predict(params="10T", tokens="200T", group="a").drifted.equals(far.drifted)
+    assert not [s for s in fit.diagnose().warnings if "scales of the noise" in s]
