@@ -34,9 +34,11 @@ from .laws import law as law
 from .laws.priors import LogitNormal as LogitNormal
 from .laws.priors import LogNormal as LogNormal
 from .laws.priors import Normal as Normal
+from .laws.priors import OfRange as OfRange
 from .model.discrepancy import Discrepancy as Discrepancy
 from .model.drift import Drift as Drift
 from .model.noise import Noise as Noise
+from .model.scores import Scores as Scores
 from .model.shares import Shares as Shares
 from .model.structure import NoiseModel as NoiseModel
 from .model.undertuned import Undertuned as Undertuned

@@ -79,9 +79,10 @@ def predictive(fit: Posterior, draws: "xr.Dataset", stream: int) -> "xr.DataArra
     means, sigmas = ((values + zeros).transpose(*zeros.dims).to_numpy() for values in (law, of_rows("sigma")))
     shared = {name: draws[name].to_numpy() for name in fit.structure.global_priors}
     rng, drawn = np.random.default_rng([fit.seed, stream]), np.empty(zeros.shape)
+    measured = noise.measured(runs)[1]
     for i in np.ndindex(zeros.shape[:2]):
         numbers = {name: float(values[i]) for name, values in shared.items()}
         counted = fit.structure.counted
-        drawn[i] = noise.draw(rng, Design(data, means[i], sigmas[i], numbers, runs.measurement_sd, counted))
+        drawn[i] = noise.draw(rng, Design(data, means[i], sigmas[i], numbers, measured, counted))
     with np.errstate(divide="ignore"):
         return zeros.copy(data=np.log(drawn) if noise.response == "loss" else drawn)

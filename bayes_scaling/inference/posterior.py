@@ -61,7 +61,7 @@ class Posterior:
     def drift(self) -> Drift:
         """How far forecasts let the truth drift from the law beyond the data."""
         chosen = self.provenance["drift"]
-        return Drift.from_dict(chosen) if chosen else Drift.of(self.law)
+        return Drift.from_dict(chosen) if chosen else Drift.of(self.law, float(np.ptp(self.runs.loss)))
 
     def with_drift(self, drift: Drift) -> "Self":
         """The same posterior, whose forecasts take another drift: one's own, or that of a back-test of its table."""

@@ -23,7 +23,7 @@ from bayes_scaling.reporting.plot import KINDS
 
 EVERY_VERB = [verb for _, names in VERBS.values() for verb in names]
 PICTURE = {"output", "force"}
-COLUMNS = {"column", "inputs", "loss_unit", "bytes_per_token", "trust_units"}
+COLUMNS = {"column", "inputs", "loss_unit", "bytes_per_token", "trust_units", "response"}
 TOP = click.Context(verbs, **verbs.context_settings)
 
 
