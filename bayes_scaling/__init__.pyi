@@ -56,6 +56,7 @@ from .planning.results.exponents import Exponents as Exponents
 from .planning.results.plan import Plan as Plan
 from .planning.results.risk import Risk as Risk
 from .planning.results.serving import Serving as Serving
+from .planning.results.transfer import Transfer as Transfer
 from .reporting import plot as plot
 from .reporting.html import report as report
 from .sampling.settings import Sampler as Sampler
