@@ -34,9 +34,11 @@ from .laws import law as law
 from .laws.priors import LogitNormal as LogitNormal
 from .laws.priors import LogNormal as LogNormal
 from .laws.priors import Normal as Normal
+from .laws.priors import OfRange as OfRange
 from .model.discrepancy import Discrepancy as Discrepancy
 from .model.drift import Drift as Drift
 from .model.noise import Noise as Noise
+from .model.scores import Scores as Scores
 from .model.shares import Shares as Shares
 from .model.structure import NoiseModel as NoiseModel
 from .model.undertuned import Undertuned as Undertuned
@@ -54,6 +56,7 @@ from .planning.results.exponents import Exponents as Exponents
 from .planning.results.plan import Plan as Plan
 from .planning.results.risk import Risk as Risk
 from .planning.results.serving import Serving as Serving
+from .planning.results.transfer import Transfer as Transfer
 from .reporting import plot as plot
 from .reporting.html import report as report
 from .sampling.settings import Sampler as Sampler

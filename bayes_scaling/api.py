@@ -35,6 +35,7 @@ from bayes_scaling.planning.exponents import exponents
 from bayes_scaling.planning.plan import plan
 from bayes_scaling.planning.risk import chances, risk
 from bayes_scaling.planning.serving import serve
+from bayes_scaling.planning.transfer import transfer
 from bayes_scaling.reporting import plot
 from bayes_scaling.sampling.progress import Report
 from bayes_scaling.sampling.settings import Sampler, SamplerSettings
@@ -64,10 +65,11 @@ class Fit(Posterior):
     risk = risk
     chances = chances
     serve = serve
-    # What the literature asks of exponents, and where groups differ
+    # What the literature asks of exponents, where groups differ, and whether the best recipe moves with scale
     exponents = exponents
     approaches = approaches
     contrast = contrast
+    transfer = transfer
     # Which runs to train next
     design = design
     # For the functions of ArviZ

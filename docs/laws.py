@@ -17,7 +17,8 @@ Inputs are columns of the table, and a table needs only those of its law. Inside
 reference point, the geometric mean of its column (unique tokens: of tokens), so that an amplitude is in nats per token
 (or in the unit of the loss) there. A law reads other columns where its name says so: `m4:flops`, `kaplan_n:backbone`,
 `covariate:params+tokens+gzip`. Priors are median and spread on the logarithmic scale (LogNormal) or of the log odds
-(LogitNormal), or mean and standard deviation (Normal). Laws of downstream tasks give a share between 0 and 1.
+(LogitNormal), or mean and standard deviation (Normal). Laws of downstream tasks give a share between 0 and 1, and
+laws of scores any number; priors of these are in units of the range of the table's scores.
 """
 
 
@@ -57,6 +58,9 @@ def _section(law: bs.Law) -> str:
 
 
 def _prior(prior: Any) -> str:
+    if isinstance(prior, bs.OfRange):
+        above = " above the highest" if isinstance(prior.prior, bs.Normal) else ""
+        return f"{_prior(prior.prior)} ranges of the scores{above}"
     above = f", above {prior.above:g}" if getattr(prior, "above", 0) else ""
     middle = prior.mean if isinstance(prior, bs.Normal) else prior.median
     return f"{type(prior).__name__}({middle:g}, {prior.spread:g}{above})"

@@ -63,9 +63,10 @@ def table_of(law, parameters, n=60, sigma=0.005, seed=20):
         hits = np.random.default_rng(seed + 1).binomial(1000, law(*at, **parameters))
         columns = {c: x * UNITS.get(c, 1.0) for c, x in zip(law.columns, at, strict=True)}
         return pd.DataFrame(columns | {"loss": hits / 1000, "items": 1000})
-    loss = law(*at, **parameters) * np.exp(sigma * np.random.default_rng(seed + 1).standard_normal(n))
+    noise = sigma * np.random.default_rng(seed + 1).standard_normal(n)
+    mean = law(*at, **parameters)
     columns = {c: x * UNITS.get(c, 1.0) for c, x in zip(law.columns, at, strict=True)}
-    return pd.DataFrame(columns | {"loss": loss})
+    return pd.DataFrame(columns | {"loss": mean + noise if law.response == "score" else mean * np.exp(noise)})
 
 
 def instant_fit(runs, law, chains=2, draws=30, **options):

@@ -62,7 +62,7 @@ class Answer:
     def _failures(self) -> dict[str, tuple[str, ...]]:
         from bayes_scaling.inference.diagnostics import diagnose
 
-        return {name: why for name, fit in self.fits.items() if (why := diagnose(fit).failures)}
+        return {name: why for name, fit in self.fits.items() if (why := diagnose(fit).problems)}
 
     def draw(self, path: Path) -> None:
         """Writes its picture."""

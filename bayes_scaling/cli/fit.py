@@ -51,7 +51,7 @@ def fit_many(runs: tuple[str, ...], law: str, table: Table, **settings: Any) -> 
                 "R-hat": diagnosis.r_hat if diagnosis else math.nan,
                 "ok": bool(diagnosis and diagnosis.ok),
                 "resumed": outcome.resumed,
-                "note": outcome.error or "; ".join(diagnosis.failures[:1] if diagnosis else ()),
+                "note": outcome.error or "; ".join(diagnosis.problems[:1] if diagnosis else ()),
             }
         )
     wrong = {str(row["table"]): row["note"] for row in rows if not row["ok"]}

@@ -25,7 +25,10 @@ from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, Input
 VERBS = {
     "Fit and check": ("fit", ("fit", "fit-many", "summary", "diagnose")),
     "Forecast": ("forecast", ("predict", "two-step")),
-    "Plan": ("planning", ("allocate", "plan", "risk", "serve", "contrast", "exponents", "design")),
+    "Plan": (
+        "planning",
+        ("allocate", "plan", "risk", "serve", "contrast", "exponents", "transfer", "design"),
+    ),
     "Compare laws and back-test": ("evaluation", ("compare", "compare-pooling", "backtest", "approaches")),
     "Show": ("reporting", ("report", "plot", "laws", "demo")),
 }

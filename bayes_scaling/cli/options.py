@@ -31,6 +31,10 @@ COLUMNS = (
     ),
     click.Option(["--bytes-per-token"], type=float, help="Of the tokenizer, for bits per byte."),
     click.Option(["--trust-units"], is_flag=True, help="Take counts that look like billions as they are."),
+    click.Option(
+        ["--response"], type=click.Choice(["loss", "share", "score"]),
+        help="What the column of losses holds: a score rises, and may be any number.",
+    ),
 )  # fmt: skip
 """How a table is read: with these and ``--group`` a verb gets a `values.Table`."""
 

@@ -1,4 +1,4 @@
-"""Verbs that plan with a fit: allocate, plan, risk, serve, contrast, exponents, design."""
+"""Verbs that plan with a fit: allocate, plan, risk, serve, contrast, exponents, transfer, design."""
 
 from typing import Any
 
@@ -67,6 +67,13 @@ def exponents(fit: str, prob: float, **asked: Any) -> Answer:
     """What the literature reads off exponents: intrinsic dimension, and what a doubling buys."""
     opened = bs.open_fit(fit)
     return answer(opened.exponents(**asked), {fit: opened}, prob, picture="doublings")
+
+
+@verb(FIT, "planning.transfer.transfer", PROB, JSON, *PICTURE)
+def transfer(fit: str, prob: float, **asked: Any) -> Answer:
+    """Whether the best learning rate moves with width, as muP says that it does not."""
+    opened = bs.open_fit(fit)
+    return answer(opened.transfer(**asked), {fit: opened}, prob, picture="transfer")
 
 
 @verb(

@@ -131,13 +131,13 @@ def _prior(text: str, where: str) -> "Prior":
     return prior
 
 
-UNITS = ("loss_unit", "bytes_per_token", "trust_units")
+UNITS = ("loss_unit", "bytes_per_token", "trust_units", "response")
 """Arguments of `load_runs` that are no columns."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """How a table is to be read: the column of its groups, columns by role, further inputs, and units."""
+    """How a table is to be read: the column of its groups, columns by role, further inputs, units and response."""
 
     group: str | None
     column: Sequence[str]
@@ -145,6 +145,7 @@ class Table:
     loss_unit: str
     bytes_per_token: float | None
     trust_units: bool
+    response: str | None
 
     def read(self, path: str, *laws: str) -> "Runs":
         """The runs of a file, with the columns that these laws take."""
@@ -160,8 +161,11 @@ class Table:
             if "group" in columns:
                 raise InputError("--group and --column group=... both name the group's column; give one")
             columns["group"] = self.group
-        inputs = [column for law in laws for column in get_law(law).columns]
+        families = [get_law(law) for law in laws]
+        inputs = [column for law in families for column in law.columns]
         read: dict[str, Any] = {**columns, **{name: getattr(self, name) for name in UNITS}}
+        if read["response"] is None and families and all(law.response == "score" for law in families):
+            read["response"] = "score"
         return bs.load_runs(path, inputs=[*inputs, *listed(self.inputs)], **read)
 
 

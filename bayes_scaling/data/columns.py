@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_scaling.data.read_file import refuse_repeated_names
+from bayes_scaling.data.response import Response
 from bayes_scaling.data.units import params_for, tokens_for
 from bayes_scaling.data.validate import EXPECTED, labels, numbers, row_number
 from bayes_scaling.errors import InputError
@@ -38,6 +39,7 @@ def canonical(
     inputs: tuple[str, ...],
     name: str,
     where: Callable[[int], str] = row_number,
+    response: Response | None = None,
 ) -> pd.DataFrame:
     """Check a table of runs and give its columns their canonical names.
 
@@ -54,6 +56,8 @@ def canonical(
         What to call the table in messages.
     where : callable
         From a 0-based row to words.
+    response : {"loss", "share", "score"}, optional
+        What the column loss holds, where that is declared: else a share where items are counted, or a loss.
 
     Returns
     -------
@@ -77,8 +81,10 @@ def canonical(
     for role, column in claimed.items():
         cells = source[column]
         if role in EXPECTED:
-            counted = role == "loss" and "items" in claimed
-            table[role] = numbers(cells, "share" if counted else role, name, where) * factors.get(role, 1.0)
+            held = response or ("share" if "items" in claimed else "loss")
+            table[role] = numbers(cells, held if role == "loss" else role, name, where) * factors.get(
+                role, 1.0
+            )
         elif role == "group":
             table[role] = labels(cells, name, where)
         else:

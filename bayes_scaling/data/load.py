@@ -11,6 +11,7 @@ from bayes_scaling.data import validate
 from bayes_scaling.data.columns import canonical, further
 from bayes_scaling.data.loss_unit import LossUnit, in_nats
 from bayes_scaling.data.read_file import read_file
+from bayes_scaling.data.response import RESPONSES, Response
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import DoubtfulInputWarning, InputError, warn
 
@@ -36,6 +37,7 @@ def load_runs(
     items: str | None = None,
     inputs: Sequence[str] = (),
     name: str | None = None,
+    response: Response | None = None,
     loss_unit: LossUnit = "nats",
     bytes_per_token: float | None = None,
     trust_units: bool = False,
@@ -72,6 +74,9 @@ def load_runs(
         Only these must then be there; without any, params and tokens must.
     name : str, optional
         What to call the runs; the file's name by default.
+    response : {"loss", "share", "score"}, optional
+        What the column ``loss`` holds: a loss, which falls with scale; a share of test items, from 0 to 1; a score,
+        which rises and may be any number (BLEU, Elo, accuracy in percent). Then only laws of it apply.
     loss_unit : {"nats", "bits", "bits_per_byte", "perplexity"}
         What the loss is given in; it is converted, with its standard error, to nats per token.
     bytes_per_token : float, optional
@@ -97,13 +102,18 @@ def load_runs(
         "params": params, "tokens": tokens, "loss": loss, "flops": flops,
         "group": group, "seed": seed, "loss_se": loss_se, "trajectory": trajectory, "items": items,
     }  # fmt: skip
+    if response not in (None, *RESPONSES):
+        raise InputError(f"response is {response!r}; expected one of {', '.join(RESPONSES)}")
+    if response in ("share", "score") and loss_unit != "nats":
+        raise InputError(f"loss_unit is {loss_unit!r}, and a {response} has no such unit; leave it out")
     inputs = (inputs,) if isinstance(inputs, str) else tuple(dict.fromkeys(inputs))
     where: Callable[[int], str] = validate.row_number
     if isinstance(source, Runs):
         known = {*source.table.columns, "params", "tokens"}  # these two may stand for what is not there
         as_it_is = all(c is None or (c == role and c in known) for role, c in mapping.items())
-        if as_it_is and not inputs:
+        if as_it_is and not inputs and response in (None, source.response):
             return source if name is None else dataclasses.replace(source, name=name)
+        response = response or source.response
         name, inputs, frame = name or source.name, inputs or source.input_names, source.table
     elif isinstance(source, pd.DataFrame):
         name, frame = name or "the table", source
@@ -115,10 +125,11 @@ def load_runs(
             f"cannot read runs from {type(source).__name__}; "
             "expected the path of a .csv, .tsv or .parquet file, a pandas DataFrame, or Runs."
         )
-    table = in_nats(canonical(frame, mapping, inputs, name, where), loss_unit, bytes_per_token, name)
+    table = canonical(frame, mapping, inputs, name, where, response)
+    table = in_nats(table, loss_unit, bytes_per_token, name)
     if not trust_units:
         validate.refuse_other_units(table, inputs, name)
-    found = tuple(validate.questionable(table, inputs))
+    found = tuple(validate.questionable(table, inputs, response))
     for sentence in found:
         warn(f"{name}: {sentence}", DoubtfulInputWarning)
-    return Runs(table=table, name=name, warnings=found, inputs=further(inputs))
+    return Runs(table=table, name=name, warnings=found, inputs=further(inputs), response=response)

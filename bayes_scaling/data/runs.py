@@ -13,6 +13,7 @@ import numpy as np
 from bayes_scaling.data import validate
 from bayes_scaling.data.columns import further
 from bayes_scaling.data.reference import SAME_KIND, Reference
+from bayes_scaling.data.response import Response
 from bayes_scaling.data.units import Quantity, format_flops, format_range, parse_quantity, training_flops
 from bayes_scaling.errors import InputError
 
@@ -37,12 +38,15 @@ class Runs:
         What looked wrong when the table was read, one sentence each.
     inputs : tuple of str
         Further columns, beside params and tokens, that a law may take as inputs.
+    response : {"loss", "share", "score"}, optional
+        What the column loss holds, where that was declared.
     """
 
     table: pd.DataFrame
     name: str = "runs"
     warnings: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
+    response: Response | None = None
 
     def __len__(self) -> int:
         return len(self.table)
@@ -77,8 +81,7 @@ class Runs:
         """Training FLOPs of each run, shape (n,): the table's own column if it has one, else 6ND."""
         if "flops" in self.table:
             return self.table["flops"].to_numpy(dtype=float)
-        flops: np.ndarray = training_flops(self.params, self.tokens)
-        return flops
+        return np.asarray(training_flops(self.params, self.tokens))
 
     @property
     def scale(self) -> np.ndarray:
@@ -102,8 +105,7 @@ class Runs:
         if name == "flops" and name in self.input_names:
             return self.flops
         if name == "tokens_per_param" and name not in self.table and {"params", "tokens"} <= set(self.table):
-            ratio: np.ndarray = self.tokens / self.params
-            return ratio
+            return np.asarray(self.tokens / self.params)
         if name not in self.table:
             choices = dict.fromkeys([*self.input_names, *self.table.columns])
             raise InputError(f"{self.name} has no column '{name}'; choose one of {', '.join(choices)}.")
@@ -173,20 +175,21 @@ class Runs:
         if "trajectory" not in self.table:
             return self.configurations
         cells = self.table["trajectory"]
-        lists = (cells.tolist(), cells.isna().tolist(), self.configurations.tolist())
-        rows = zip(self._labels, *lists, strict=True)
+        lists = (self._labels, cells.tolist(), cells.isna().tolist(), self.configurations.tolist())
         return _ids(
             ("configuration", config) if alone else ("trajectory", label, run)
-            for label, run, alone, config in rows
+            for label, run, alone, config in zip(*lists, strict=True)
         )
+
+    @property
+    def loss_se(self) -> np.ndarray:
+        """Standard error with which each loss was evaluated, shape (n,); 0 where the table does not say."""
+        return self._own("loss_se") if "loss_se" in self.table else np.zeros(self.n)
 
     @cached_property
     def measurement_sd(self) -> np.ndarray:
         """Standard deviation of the log loss from evaluation alone, shape (n,)."""
-        if "loss_se" not in self.table:
-            return np.zeros(self.n)
-        relative: np.ndarray = self.table["loss_se"].to_numpy(dtype=float) / self.loss
-        return relative
+        return np.asarray(self.loss_se / self.loss)
 
     @property
     def items(self) -> np.ndarray | None:
@@ -197,9 +200,7 @@ class Runs:
     def reference(self) -> Reference:
         """Geometric means of params, tokens, flops and the further inputs; counts of one kind share theirs."""
         means = {c: float(np.exp(np.log(self.column(c)).mean())) for c in self.input_names}
-        return Reference(
-            {c: means[SAME_KIND[c]] if SAME_KIND.get(c) in means else m for c, m in means.items()}
-        )
+        return Reference({c: means.get(SAME_KIND.get(c, c), m) for c, m in means.items()})
 
     @cached_property
     def extent(self) -> dict[str, tuple[float, float]]:

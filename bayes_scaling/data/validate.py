@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.response import Response
 from bayes_scaling.data.units import Quantity, format_quantity, parse_quantity, training_flops
 from bayes_scaling.errors import InputError
 
@@ -21,6 +22,7 @@ EXPECTED = {
     "loss": "a positive loss in nats per token, such as 2.31",
     "loss_se": "a standard error of the loss in nats per token, zero or more",
     "share": "a share of the test items, from 0 to 1",
+    "score": "a score, any number, such as 31.4",
     "items": "a positive number of test items, such as 1000",
 }
 
@@ -74,6 +76,8 @@ def numbers(cells: pd.Series, role: str, name: str, where: Callable[[int], str] 
             raise fail(row, f"{cell!r} is not a number") from None
         if not math.isfinite(values[row]):
             raise fail(row, f"{cell} is not finite")
+        if role == "score":
+            continue
         if values[row] < 0 or (values[row] == 0 and role not in ("loss_se", "share")):
             raise fail(row, f"{cell} is {'negative' if values[row] < 0 else 'zero'}")
     return values
@@ -116,7 +120,9 @@ def labels(cells: pd.Series, name: str, where: Callable[[int], str] = row_number
     return np.array([str(cell) for cell in cells], dtype=object)
 
 
-def questionable(table: pd.DataFrame, inputs: tuple[str, ...] = ()) -> list[str]:
+def questionable(
+    table: pd.DataFrame, inputs: tuple[str, ...] = (), response: Response | None = None
+) -> list[str]:
     """What looks wrong in a canonical table, one sentence each.
 
     Parameters
@@ -125,6 +131,8 @@ def questionable(table: pd.DataFrame, inputs: tuple[str, ...] = ()) -> list[str]
         From `canonical`.
     inputs : tuple of str
         The columns that a law takes, where known; those that are not N and D distinguish configurations.
+    response : {"loss", "share", "score"}, optional
+        What the column loss holds, where that is declared.
     """
     found = [sentence for sentence, _ in other_units(table).values()]
     for column in ("params", "tokens"):
@@ -137,7 +145,7 @@ def questionable(table: pd.DataFrame, inputs: tuple[str, ...] = ()) -> list[str]
                 f"how the loss depends on {column} is known only from the prior."
             )
     median = table["loss"].median()
-    if median > 12:
+    if median > 12 and response in (None, "loss"):
         found.append(
             f"the median loss is {median:.4g}: this looks like perplexity; "
             "name its unit with loss_unit='perplexity' (command line: --loss-unit perplexity)."

@@ -136,6 +136,11 @@ def backtest(
     import pandas as pd
 
     family = get_law(law)
+    if family.response != "loss":
+        raise InputError(
+            f"law {family.name!r} gives a {family.response}; back-tests score forecasts of log loss. Fit the smaller "
+            "runs (runs.split(...)), and look at what predict says of the larger ones"
+        )
     table = as_runs(runs, family, group)
     cuts, left_out = make_cuts(table, held_out(table, splits, holdout_above))
     prior = as_drift(drift, Drift.of(family))

@@ -109,7 +109,7 @@ def from_prior(asked: Spec, draws: int, seed: int = 0) -> Iterator[Simulation]:
     for i in range(draws):
         truth = {name: values[i] for name, values in drawn.items()}
         rng = np.random.default_rng([seed, 505, i])
-        measured = asked.runs.measurement_sd
+        measured = asked.noise.measured(asked.runs)[1]
         runs = _drawn(asked.runs, asked.law, asked.noise, truth, rng, measurement_sd=measured)
         yield Simulation(runs, truth)
 
@@ -168,7 +168,7 @@ def _drawn(
     reference: Reference | None = None,
     measurement_sd: np.ndarray | None = None,
 ) -> Runs:
-    """The runs with losses drawn from the model; measurement_sd, of log loss, stands before that of the design."""
+    """The runs with losses drawn from the model; measurement_sd, on the noise's scale, stands before the design's."""
     data = model_data(runs, law, noise)
 
     def of_rows(name: str) -> np.ndarray:
@@ -186,18 +186,20 @@ def _drawn(
     for name, column in noise.covariates.items():
         data[name] = np.log(rescaled(column, np.exp(data[name])))
     measured = "loss_se" in runs.table
+    unit = 1.0 if law.response == "score" else mean  # of standard errors, on the noise's scale
     if measurement_sd is None:
-        measurement_sd = runs.table["loss_se"].to_numpy(float) / mean if measured else np.zeros(len(runs))
+        measurement_sd = runs.loss_se / unit
     sigma = np.broadcast_to(of_rows("sigma"), len(runs))
     shared = {name: float(value) for name, value in values.items() if np.ndim(value) == 0}
     counted = runs.items is not None
     loss = noise.draw(rng, Design(data, mean, sigma, shared, measurement_sd, counted, floor))
-    possible = np.isfinite(loss) & ((loss >= 0) if law.response == "share" else (loss > 0))
+    above = {"loss": loss > 0, "share": loss >= 0, "score": True}[law.response]
+    possible = np.isfinite(loss) & above
     if (bad := np.flatnonzero(~possible)).size:
         where = ", ".join(f"{c} {runs.column(c)[bad[0]]:.3g}" for c in law.columns)
         raise InputError(
             f"law {law.name!r} gives a loss of {loss[bad[0]]:g} at {where}; "
             "choose other parameters, or a design closer to the reference point"
         )
-    new = {"loss": loss, "loss_se": measurement_sd * loss} if measured else {"loss": loss}
-    return replace(runs, table=runs.table.assign(**new), warnings=())
+    errors = {"loss_se": measurement_sd * (1.0 if law.response == "score" else loss)} if measured else {}
+    return replace(runs, table=runs.table.assign(loss=loss, **errors), warnings=())

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from bayes_scaling.data.response import WORDS, Response
 from bayes_scaling.data.units import Quantity, format_flops, format_quantity, parse_quantity
 from bayes_scaling.inference.intervals import columns, long_table, quantiles, tails
 from bayes_scaling.inference.result import Result
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 FAR = 2.0
 """Powers of ten beyond the data from which on a forecast warns."""
-
-Response = Literal["loss", "share"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,8 +39,9 @@ class Forecast(Result):
     decades_beyond : xarray.Dataset
         For each input, how many powers of ten the point lies outside of the range of the data (0 inside), dim
         ``point``.
-    response : {"loss", "share"}
-        What is forecast. A share of test items stands where the loss does above, and its drift is of its log odds.
+    response : {"loss", "share", "score"}
+        What is forecast. A share of test items stands where the loss does above, and its drift is of its log odds; or a
+        score, to which its drift is added.
     """
 
     inputs: "xr.Dataset"
@@ -77,11 +77,12 @@ class Forecast(Result):
     def _sentences(self, prob: float) -> Iterator[str]:
         reached = quantiles(self.new_run, tails(prob))
         far = distance(self.decades_beyond).to_numpy()
-        word = "loss" if self.response == "loss" else "share of test items"
+        word = WORDS[self.response]
         for group in self.mean["group"].to_numpy() if "group" in self.mean.dims else [None]:
             own = reached if group is None else reached.sel(group=group)
             for point, where in enumerate(self._points()):
-                low, middle, high = _written(own.isel(point=point).to_numpy())
+                fewest = 0 if self.response == "score" else 2
+                low, middle, high = _written(own.isel(point=point).to_numpy(), fewest)
                 known = f"{far[point]:.1f} decades beyond" if far[point] >= 0.05 else "within the range of"
                 yield (
                     f"{where if group is None else f'{group}, {where}'}: {word} {middle} "
@@ -130,7 +131,9 @@ class Forecast(Result):
 
 
 def drifted(value: "xr.DataArray", drift: "xr.DataArray", response: Response) -> "xr.DataArray":
-    """A loss moved on its logarithm, or a share on its log odds."""
+    """A loss moved on its logarithm, a share on its log odds, or a score as it is."""
+    if response == "score":
+        return value + drift
     moved = value * np.exp(drift)
     return moved if response == "loss" else moved / (1 - value + moved)
 
@@ -140,8 +143,8 @@ def _lying(which: np.ndarray) -> str:
     return "the point lies" if len(which) == 1 else f"{which.sum()} of {len(which)} points lie"
 
 
-def _written(bounds: np.ndarray) -> list[str]:
+def _written(bounds: np.ndarray, fewest: int = 2) -> list[str]:
     """Lower bound, median and upper bound, to as many decimals as their distance has two digits."""
     width = bounds[-1] - bounds[0]
     decimals = 1 - int(np.floor(np.log10(width))) if np.isfinite(width) and width > 0 else 3
-    return [f"{x:.{min(max(decimals, 2), 6)}f}" for x in bounds]
+    return [f"{x:.{min(max(decimals, fewest), 6)}f}" for x in bounds]

@@ -71,5 +71,5 @@ def predict(
         new_run = share_of_items(fit, rng, drifted(mean, drift_there, "share").transpose(*dims), scale)
     else:
         noise = scale * standard_noise(fit, posterior, mean)
-        new_run = (mean * np.exp(drift_there + noise)).transpose(*dims)
+        new_run = drifted(mean, drift_there + noise, law.response).transpose(*dims)
     return Forecast(points, mean, drift_there, new_run.rename(law.response), beyond, law.response)

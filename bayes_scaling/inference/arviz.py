@@ -96,10 +96,11 @@ def predictive(
         (values + zeros).transpose(*zeros.dims).to_numpy() for values in (law, of_rows("sigma"), floor)
     )
     rng, drawn = np.random.default_rng([fit.seed, stream]), np.empty(zeros.shape)
+    measured = noise.measured(runs)[1]
     for i in np.ndindex(zeros.shape[:2]):
         numbers = {name: float(values[i]) for name, values in shared.items()}
         counted = fit.structure.counted
-        design = Design(data, means[i], sigmas[i], numbers, runs.measurement_sd, counted, floors[i])
+        design = Design(data, means[i], sigmas[i], numbers, measured, counted, floors[i])
         drawn[i] = noise.draw(rng, design)
     with np.errstate(divide="ignore"):
         return zeros.copy(data=np.log(drawn) if noise.response == "loss" else drawn)

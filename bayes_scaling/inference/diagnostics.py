@@ -7,7 +7,13 @@ import numpy as np
 
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.convergence import convergence
-from bayes_scaling.inference.identifiability import floor_above_runs, known_by_prior, misfit, unidentified
+from bayes_scaling.inference.identifiability import (
+    floor_above_runs,
+    known_by_prior,
+    misfit,
+    unidentified,
+    wrong_way,
+)
 from bayes_scaling.inference.prior_sensitivity import prior_sensitive
 from bayes_scaling.inference.result import Result
 from bayes_scaling.inference.run_checks import run_checks
@@ -46,6 +52,8 @@ class Diagnosis(Result):
         Sentences: the sampling cannot be trusted.
     warnings : tuple of str
         Sentences: what the data do not identify, and where the law misses them.
+    wrong_way : tuple of str
+        A question where the runs go the other way with scale than the law.
     """
 
     r_hat: float
@@ -55,26 +63,37 @@ class Diagnosis(Result):
     e_bfmi: float
     failures: tuple[str, ...]
     warnings: tuple[str, ...]
+    wrong_way: tuple[str, ...] = ()
 
     @property
-    def ok(self) -> bool:
+    def converged(self) -> bool:
         """Whether the chains converged."""
         return not self.failures
 
+    @property
+    def ok(self) -> bool:
+        """Whether the chains converged, and the runs go the way of the law."""
+        return not self.problems
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Sentences: why it is not `ok`."""
+        return (*self.failures, *self.wrong_way)
+
     def raise_if_bad(self) -> "Diagnosis":
-        """Raises `InputError` with the failures if there are any; returns itself otherwise."""
-        if self.failures:
-            raise InputError("the fit failed its diagnosis: " + "; ".join(self.failures))
+        """Raises `InputError` with what is wrong if it is not `ok`; returns itself otherwise."""
+        if not self.ok:
+            raise InputError("the fit failed its diagnosis: " + "; ".join(self.problems))
         return self
 
     def sentences(self, prob: float = 0.9) -> list[str]:
-        """Whether the chains converged, and why not."""
-        verdict = "The chains converged" if self.ok else "The chains did NOT converge"
+        """Whether the chains converged, why not, and whether the runs go the way of the law."""
+        verdict = "The chains converged" if self.converged else "The chains did NOT converge"
         figures = (
             f"R-hat {self.r_hat:.3f}, bulk ESS {self.ess_bulk:.0f}, tail ESS {self.ess_tail:.0f}, "
             f"{self.divergences} divergences, E-BFMI {self.e_bfmi:.2f}"
         )
-        return [f"{verdict}: {figures}", *self.failures]
+        return [f"{verdict}: {figures}", *self.problems]
 
     def table(self, prob: float = 0.9) -> "pd.DataFrame":
         """Each criterion: its worst value, and the bound that is wanted."""
@@ -129,7 +148,10 @@ def diagnose(fit: "Posterior") -> Diagnosis:
         *floor_above_runs(fit),
         *run_checks(fit),
     ]
-    return Diagnosis(r_hat, bulk, tail, divergences, e_bfmi, tuple(failures), tuple(dict.fromkeys(warnings)))
+    return Diagnosis(
+        r_hat, bulk, tail, divergences, e_bfmi, tuple(failures), tuple(dict.fromkeys(warnings)),
+        tuple(wrong_way(fit.runs, fit.law)),
+    )  # fmt: skip
 
 
 def _e_bfmi(energy: np.ndarray, change: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ KNOWN_BY_PRIOR = 0.8
 """A parameter whose posterior sd is more than this share of its prior's sd is known only from its prior."""
 
 RISES = 0.5
-"""Rank correlation of loss and scale from which on it is asked whether the loss is one."""
+"""Rank correlation of response and scale from which on it is asked whether the response is what the law is of."""
 
 POOR_FIT = 0.03
 """Noise of log loss above this (3%) is far more than seeds make: the law itself misses something."""
@@ -54,15 +54,6 @@ def unidentified(runs: "Runs", law: Law, noise: "NoiseModel") -> list[str]:
                 f"params and tokens move together (correlation {correlation:.2f} of their logarithms): "
                 "only the prior keeps their terms apart"
             )
-    if noise.response == "loss" and law.resources and runs.n >= 5:
-        # Rows of ranks: one run that diverged does not make a loss rise.
-        of_scale, of_loss = (np.argsort(np.argsort(values)) for values in (runs.scale, runs.loss))
-        if (rising := np.corrcoef(of_scale, of_loss)[0, 1]) > RISES:
-            found.append(
-                f"the response rises with scale (rank correlation {rising:+.2f}), and law {law.name!r} is of losses, "
-                "which fall: is it an accuracy or a score? Take 1 - accuracy for the loss, or a law of shares "
-                "(task_of_compute) for a share of test items"
-            )
     sizes = {group: int(np.sum(runs.group_index == i)) for i, group in enumerate(runs.groups)}
     for group, size in sizes.items():
         if size == 1 and len(sizes) > 1:
@@ -77,6 +68,28 @@ def unidentified(runs: "Runs", law: Law, noise: "NoiseModel") -> list[str]:
                 "bands will be too narrow; keep the last checkpoint of each"
             )
     return found
+
+
+def wrong_way(runs: "Runs", law: Law) -> list[str]:
+    """A question where the runs go the other way with scale than the law: it can be fitted, and forecasts nonsense."""
+    if law.response == "share" or not law.resources or runs.n < 5:
+        return []
+    # Correlation of ranks: one run that diverged does not make a loss rise.
+    of_scale, of_response = (np.argsort(np.argsort(values)) for values in (runs.scale, runs.loss))
+    rank = np.corrcoef(of_scale, of_response)[0, 1]
+    found = f"with scale (rank correlation {rank:+.2f}), and law {law.name!r} is of"
+    if law.response == "loss" and rank > RISES:
+        return [
+            f"the response rises {found} losses, which fall: is it an accuracy or a score? Fit a law of scores, as "
+            "pow3 or log_score (response='score', command line: --response score), or one of shares, as "
+            "task_of_compute, to a share of test items; or take 1 - accuracy for the loss"
+        ]
+    if law.response == "score" and rank < -RISES:
+        return [
+            f"the response falls {found} scores, which rise: is it a loss or an error? Fit a law of losses, such as "
+            "power_floor"
+        ]
+    return []
 
 
 def known_by_prior(fit: "Posterior") -> list[str]:

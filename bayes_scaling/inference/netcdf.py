@@ -37,7 +37,7 @@ def make_tree(spec: Spec, sampled: Draws, provenance: Provenance) -> "xr.DataTre
     stats = {name: (dims[:2], values) for name, values in sampled.stats.items()}
     name = spec.noise.observed
     scores = {name: ((*dims[:2], spec.structure.scored), sampled.log_likelihood)}
-    observed = {name: ("run", runs.loss if name == "share" else runs.log_loss)}
+    observed = {name: ("run", spec.noise.measured(runs)[0])}
     weights = {"weights": ((*dims, "weight"), sampled.weights)} if sampled.weights is not None else {}
     table = runs.table.convert_dtypes(dtype_backend="numpy_nullable")
     columns = {_variable(i, str(name)): ("run", _plain(table[name])) for i, name in enumerate(table.columns)}
@@ -136,7 +136,7 @@ def _runs(tree: "xr.DataTree", about: RunsDescription) -> Runs:
     columns = {name: constant[_variable(i, name)].to_numpy() for i, name in enumerate(about["columns"])}
     # An empty text was an empty cell; of trajectories it says that a run stands alone.
     table = pd.DataFrame(columns).replace("", None)
-    return Runs(table, about["name"], tuple(about["warnings"]), tuple(about["inputs"]))
+    return Runs(table, about["name"], tuple(about["warnings"]), tuple(about["inputs"]), about.get("response"))
 
 
 def _variable(i: int, column: str) -> str:

@@ -64,7 +64,9 @@ class Posterior:
         chosen = self.provenance["drift"]
         if chosen:
             return Drift.from_dict(chosen)
-        return Drift(0.0, 0.0) if self.noise.joint else Drift.of(self.law)  # a process leaves the law by itself
+        if self.noise.joint:  # a process leaves the law by itself
+            return Drift(0.0, 0.0)
+        return Drift.of(self.law, float(np.ptp(self.runs.loss)))
 
     def with_drift(self, drift: Drift) -> "Self":
         """The same posterior, whose forecasts take another drift: one's own, or that of a back-test of its table."""

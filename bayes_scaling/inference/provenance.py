@@ -1,8 +1,9 @@
 """How a posterior was made, in JSON values that its file keeps."""
 
 from collections.abc import Mapping
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
+from bayes_scaling.data.response import Response
 from bayes_scaling.laws.base import Law
 from bayes_scaling.model.drift import DriftValues
 from bayes_scaling.model.noise import noise_from_dict
@@ -20,6 +21,7 @@ class RunsDescription(TypedDict):
     inputs: list[str]
     warnings: list[str]
     columns: list[str]
+    response: NotRequired[Response | None]  # as it was declared, if it was; older files have none
 
 
 class Description(TypedDict):

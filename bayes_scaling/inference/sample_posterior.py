@@ -4,7 +4,7 @@ from time import perf_counter
 
 from bayes_scaling.errors import DoubtfulFitWarning, warn
 from bayes_scaling.inference.diagnostics import diagnose
-from bayes_scaling.inference.identifiability import unidentified
+from bayes_scaling.inference.identifiability import unidentified, wrong_way
 from bayes_scaling.inference.netcdf import make_tree
 from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.spec import Spec
@@ -24,9 +24,10 @@ def sample_posterior(spec: Spec, progress: bool | Report = False) -> Posterior:
     Warns
     -----
     DoubtfulFitWarning
-        For what the table does not identify of the law, and if the posterior did not converge.
+        If the runs go the other way than the law, for what the table does not identify of it, and if the posterior
+        did not converge.
     """
-    for sentence in unidentified(spec.runs, spec.law, spec.noise):
+    for sentence in (*wrong_way(spec.runs, spec.law), *unidentified(spec.runs, spec.law, spec.noise)):
         warn(sentence, DoubtfulFitWarning)
     with progress_bar(progress, spec.law.name) as report:
         # JAX, PyMC and xarray load here, when something is sampled, and not on import.

@@ -8,15 +8,16 @@ from importlib.metadata import version
 from typing import TypedDict
 
 from bayes_scaling.data.load import RunsLike, load_runs
+from bayes_scaling.data.response import SEVERAL, WORDS
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.data.scales import loss_scales
 from bayes_scaling.errors import InputError
-from bayes_scaling.inference.provenance import FORMAT, Description, Provenance
+from bayes_scaling.inference.provenance import FORMAT, Description, Provenance, RunsDescription
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.build import Model, build_model
 from bayes_scaling.model.data import model_data
-from bayes_scaling.model.noise import NoiseModel, as_noise
+from bayes_scaling.model.noise import NoiseModel, as_noise, noise_within
 from bayes_scaling.model.structure import Pooling, Structure, structure
 from bayes_scaling.sampling.draws import Draws
 from bayes_scaling.sampling.job import Job
@@ -67,6 +68,14 @@ class Spec:
     @property
     def description(self) -> Description:
         """The part of the provenance that is known before sampling."""
+        runs: RunsDescription = {
+            "name": self.runs.name,
+            "inputs": list(self.runs.inputs),
+            "warnings": list(self.runs.warnings),
+            "columns": list(map(str, self.runs.table.columns)),
+        }
+        if self.runs.response is not None:
+            runs["response"] = self.runs.response
         return {
             "format": FORMAT,
             "law": self.law.name,
@@ -76,12 +85,7 @@ class Spec:
             "noise": self.noise.to_dict(),
             "pooling": dict(self.structure.pooling),
             "reference": self.runs.reference.values,
-            "runs": {
-                "name": self.runs.name,
-                "inputs": list(self.runs.inputs),
-                "warnings": list(self.runs.warnings),
-                "columns": list(map(str, self.runs.table.columns)),
-            },
+            "runs": runs,
             "seed": self.sampler.seed,
             "draws": self.sampler.draws,
             "chains": self.sampler.chains,
@@ -107,7 +111,9 @@ class Spec:
 def as_runs(runs: RunsLike, law: Law, group: str | None = None) -> Runs:
     """Runs as they are, or read with the inputs of a law; grouped by a column if one is named."""
     if not isinstance(runs, Runs):
-        return load_runs(runs, group=group, inputs=law.columns)
+        return load_runs(
+            runs, group=group, inputs=law.columns, response="score" if law.response == "score" else None
+        )
     return runs if group is None else runs.grouped_by(group)
 
 
@@ -122,7 +128,7 @@ def make_spec(
     sampler: Sampler | None = None,
 ) -> Spec:
     """The checked specification; arguments and errors as for `bayes_scaling.api.fit`."""
-    chosen = get_law(law).with_priors(priors or {})
+    chosen = get_law(law)
     runs = as_runs(runs, chosen, group).with_inputs(chosen.columns)
     if NEW_GROUP in runs.groups:
         raise InputError(
@@ -130,6 +136,16 @@ def make_spec(
             "give it another label"
         )
     chosen = chosen.in_units(loss_scales(runs)) if chosen.response == "loss" else chosen
-    spec = Spec(runs, chosen, as_noise(noise, chosen.response), pooling, sampler or Sampler())
+    if runs.response is not None and runs.response != chosen.response:
+        raise InputError(
+            f"{runs.name} was declared a table of {SEVERAL[runs.response]}, and law {chosen.name!r} gives a "
+            f"{WORDS[chosen.response]}; choose a law of {SEVERAL[runs.response]}, or read the table with "
+            f"response={chosen.response!r}"
+        )
+    span = float(runs.loss.min()), float(runs.loss.max())
+    known = chosen.with_priors(priors or {}).priors
+    chosen = chosen.with_priors({name: prior.within(*span) for name, prior in known.items()})
+    layer = noise_within(as_noise(noise, chosen.response), *span)
+    spec = Spec(runs, chosen, layer, pooling, sampler or Sampler())
     spec.structure  # noqa: B018  (a pooling that cannot be is refused here, and not later)
     return spec

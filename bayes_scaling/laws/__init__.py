@@ -11,6 +11,8 @@ from bayes_scaling.laws import downstream as downstream
 from bayes_scaling.laws import kaplan as kaplan
 from bayes_scaling.laws import recipe as recipe
 from bayes_scaling.laws import repeated as repeated
+from bayes_scaling.laws import scores as scores
+from bayes_scaling.laws import shape as shape
 from bayes_scaling.laws.base import LAWS as LAWS
 from bayes_scaling.laws.base import Law as Law
 from bayes_scaling.laws.base import get_law as get_law

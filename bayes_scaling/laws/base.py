@@ -4,8 +4,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Literal
 
+from bayes_scaling.data.response import Response
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.elementwise import Array, Computed
 from bayes_scaling.laws.priors import Prior
@@ -24,9 +24,6 @@ COLUMNS = {
 """The field's letter for an input -> the column of `Runs` that holds it; others go by their own name."""
 
 _SCALES = ("N", "D", "C", "U", "C_min", "S_min")
-
-Response = Literal["loss", "share"]
-"""What a law gives: a positive loss, or a share between 0 and 1 (accuracy, pass rate, error)."""
 
 LAWS: dict[str, "Law"] = {}
 """Every law family, by name."""
@@ -69,8 +66,8 @@ class Law:
         The inputs that a run may choose freely, as the learning rate.
     at_best : callable, optional
         ``(**inputs, **parameters)`` -> those, at their best given the others.
-    response : {"loss", "share"}
-        What the law gives: a loss is fitted on its logarithm, a share as a count of test items.
+    response : {"loss", "share", "score"}
+        What the law gives: a loss is fitted on its logarithm, a share as a count of items, a score as it is.
     also : tuple of str
         Other names that the field has for it.
     resources : tuple of str
@@ -144,7 +141,7 @@ class Law:
     @property
     def allocates(self) -> bool:
         """Whether a compute budget splits into an optimal N and D under this law."""
-        return {"params", "tokens"} <= set(self.columns)
+        return self.response == "loss" and {"params", "tokens"} <= set(self.columns)
 
     def with_kind(self, *kinds: Kind) -> tuple[str, ...]:
         """Names of the parameters whose role is of one of these kinds."""

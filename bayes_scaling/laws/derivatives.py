@@ -66,8 +66,13 @@ def endless(law: Law, at: Values, parameters: Values, *but: str) -> Computed:
 
 
 def local_slope(law: Law, at: Values, parameters: Values, x: str) -> Computed:
-    """d log f / d log x there."""
-    return slope(lambda value: log(evaluate(law, {**at, x: value}, parameters)), at.get(x, 1.0))
+    """d log f / d log x there; of a score, which may be negative, d f / d log x."""
+
+    def f(value: Computed) -> Computed:
+        found = evaluate(law, {**at, x: value}, parameters)
+        return found if law.response == "score" else log(found)
+
+    return slope(f, at.get(x, 1.0))
 
 
 def local_exponent(law: Law, at: Values, parameters: Values, x: str, *, alone: bool = True) -> Computed:

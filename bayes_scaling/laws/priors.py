@@ -68,7 +68,11 @@ class Prior:
         """Natural scale to free scale, for any array type."""
         raise NotImplementedError
 
-    def to_dict(self) -> dict[str, str | float | None]:
+    def within(self, low: float, high: float) -> "Prior":
+        """The prior in the unit of responses that lie from low to high: itself, unless it is `OfRange`."""
+        return self
+
+    def to_dict(self) -> dict[str, object]:
         """Plain values, for a saved file."""
         return {"family": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
 
@@ -171,7 +175,51 @@ class LogitNormal(Prior):
         return free
 
 
-_FAMILIES: dict[str, type[Prior]] = {"Normal": Normal, "LogNormal": LogNormal, "LogitNormal": LogitNormal}
+@dataclass(frozen=True)
+class OfRange(Prior):
+    """A prior in units of the range of a table's responses, for laws of scores, whose unit may be any.
+
+    ``prior`` is a `Normal` of how far a value lies above the highest response, or a `LogNormal` of a distance. Where no
+    table is known, as in the law itself, responses lie from -1 to 0.
+    """
+
+    prior: Normal | LogNormal
+
+    @property
+    def location(self) -> float:
+        return self.prior.location
+
+    @property
+    def spread(self) -> float:  # type: ignore[override]
+        return self.prior.spread
+
+    @property
+    def between(self) -> float | None:  # type: ignore[override]
+        return self.prior.between
+
+    def forward[A: Array](self, free: A) -> A:
+        return self.prior.forward(free)
+
+    def inverse[A: Array](self, natural: A) -> A:
+        return self.prior.inverse(natural)
+
+    def to_dict(self) -> dict[str, object]:
+        return {"family": type(self).__name__, "prior": self.prior.to_dict()}
+
+    def within(self, low: float, high: float) -> Prior:
+        own, unit = self.prior, (high - low) or abs(high) or 1.0
+        if isinstance(own, LogNormal):
+            return replace(own, median=own.median * unit, above=own.above * unit)
+        between = None if own.between is None else own.between * unit
+        return Normal(high + own.mean * unit, own.spread * unit, between)
+
+
+_FAMILIES: dict[str, type[Prior]] = {
+    "Normal": Normal,
+    "LogNormal": LogNormal,
+    "LogitNormal": LogitNormal,
+    "OfRange": OfRange,
+}
 
 
 def prior_from_dict(values: Mapping[str, Any]) -> Prior:
@@ -180,4 +228,6 @@ def prior_from_dict(values: Mapping[str, Any]) -> Prior:
     family = arguments.pop("family", None)
     if family not in _FAMILIES:
         raise InputError(f"prior family {family!r} is not known; expected one of {', '.join(_FAMILIES)}")
+    if isinstance(inner := arguments.get("prior"), Mapping):
+        arguments["prior"] = prior_from_dict(inner)
     return _FAMILIES[family](**arguments)

@@ -6,7 +6,7 @@ from bayes_scaling.laws.base import Named, law
 from bayes_scaling.laws.chinchilla import AMPLITUDE, EXPONENT, FLOOR, ROLES
 from bayes_scaling.laws.elementwise import Array, Computed, expm1, log
 from bayes_scaling.laws.priors import LogNormal, Normal
-from bayes_scaling.laws.roles import coupling, exponent, location, sharpness
+from bayes_scaling.laws.roles import amplitude, coupling, exponent, irreducible, location, sharpness
 
 
 def best_recipe(
@@ -35,6 +35,11 @@ def best_recipe(
         ``lr_opt N^lr_N D^lr_D`` and ``batch_opt N^batch_N D^batch_D``.
     """
     return lr_opt * N**lr_N * D**lr_D, batch_opt * N**batch_N * D**batch_D
+
+
+def _bowl(u: Array, k: Array, skew: Array) -> Computed:
+    """k u^2 / 2 near 0, and steeper above it than below."""
+    return k * (expm1(skew * u) - skew * u) / skew**2
 
 
 def _constants(reference: Mapping[str, float], **parameters: Array) -> Named:
@@ -119,6 +124,43 @@ def step_law(
         N, D, lr_opt=lr_opt, lr_N=lr_N, lr_D=lr_D, batch_opt=batch_opt, batch_N=batch_N, batch_D=batch_D
     )
     y = log(batch / best_batch)
-    u = skew * (log(lr / best_lr) - tilt * y)
-    bowl = k_lr * (expm1(u) - u) / skew**2 + k_batch * y**2 / 2
+    bowl = _bowl(log(lr / best_lr) - tilt * y, k_lr, skew) + k_batch * y**2 / 2
     return (E + A * N**-alpha + B * D**-beta) * (1 + bowl)
+
+
+def _best_of_width(*, width: Array, lr_opt: Array, lr_width: Array, **_: Array) -> Named:
+    return {"lr": lr_opt * width**lr_width}
+
+
+@law(
+    formula="(E + A width^-alpha) (1 + k g(log(lr / (lr_opt width^lr_width)))), "
+    "g(u) = (e^(skew u) - 1 - skew u) / skew^2",
+    cite="the claim that lr_width is 0: muP, Yang et al. 2022, arXiv:2203.03466; the bowl is that of `step_law`",
+    roles={
+        "E": irreducible(),
+        "A": amplitude("width"),
+        "alpha": exponent("width"),
+        "lr_opt": location("best learning rate at the reference", "lr"),
+        "lr_width": exponent("width", words="exponent of the width in the best learning rate"),
+        "k": sharpness("curvature of log loss in the log learning rate", "lr"),
+        "skew": sharpness("how much faster the loss rises above the best learning rate than below", "lr"),
+    },
+    chosen=("lr",),
+    at_best=_best_of_width,
+    resources=("width",),
+    E=FLOOR,
+    A=AMPLITUDE,
+    alpha=LogNormal(0.6, 0.5, between=0.1),
+    lr_opt=LogNormal(1.0, 1.0, between=0.3),
+    lr_width=Normal(-0.5, 0.5, between=0.1),
+    k=LogNormal(0.02, 1.0, between=0.3),
+    skew=LogNormal(0.4, 0.6, between=0.2),
+)
+def lr_transfer(width, lr, *, E, A, alpha, lr_opt, lr_width, k, skew):
+    """Models of several widths, each trained with several learning rates and otherwise alike.
+
+    Under muP the best learning rate is that of the narrowest model; with Adam and the standard parametrisation it falls
+    as 1 / width where only the width grows. `transfer` says which, with its interval.
+    """
+    u = log(lr / _best_of_width(width=width, lr_opt=lr_opt, lr_width=lr_width)["lr"])
+    return (E + A * width**-alpha) * (1 + _bowl(u, k, skew))

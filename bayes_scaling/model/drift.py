@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from bayes_scaling.laws.base import Law
 
+SCORES = 0.05
+"""Spread of the drift of a score per power of ten, as a share of the range of the runs."""
+
 _LEVELS = 40
 """Quantiles that stand for the half-normal prior of s."""
 
@@ -65,12 +68,15 @@ class Drift:
             raise InputError(f"a drift has {_LEVELS} weights; got {len(self.weights)}")
 
     @classmethod
-    def of(cls, law: "Law") -> "Drift":
-        """The default drift of a law: without bias for a curve of one input or a share of test items.
+    def of(cls, law: "Law", span: float = 1.0) -> "Drift":
+        """The default drift of a law: without bias for a curve of one input, a share of test items or a score.
 
-        That larger runs lie below the law more often than above it has been seen with laws of N and D.
+        That larger runs lie below the law more often than above it has been seen with laws of N and D. A score drifts
+        in its own unit, by `SCORES` of the range of its runs, ``span``, which no table has tried.
         """
-        return cls() if law.allocates and law.response == "loss" else cls(bias=0.0)
+        if law.response == "score":
+            return cls(SCORES * span, bias=0.0)
+        return cls() if law.allocates else cls(bias=0.0)
 
     @cached_property
     def scales(self) -> np.ndarray:

@@ -1,10 +1,13 @@
 """The noises, by the names that users give them."""
 
 from collections.abc import Mapping
+from dataclasses import fields, replace
 
+from bayes_scaling.data.response import Response
 from bayes_scaling.errors import InputError
-from bayes_scaling.laws.base import Response
+from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.discrepancy import Discrepancy
+from bayes_scaling.model.scores import Scores
 from bayes_scaling.model.shares import Shares
 from bayes_scaling.model.structure import NoiseModel
 from bayes_scaling.model.student import Noise
@@ -22,9 +25,10 @@ NOISES: dict[str, NoiseModel] = {
     "surface": Surface(),
     "undertuned": Undertuned(),
     "shares": Shares(),
+    "scores": Scores(),
 }
 
-_DEFAULTS: dict[Response, str] = {"loss": "constant", "share": "shares"}
+_DEFAULTS: dict[Response, str] = {"loss": "constant", "share": "shares", "score": "scores"}
 
 
 def as_noise(noise: str | NoiseModel | None, response: Response = "loss") -> NoiseModel:
@@ -36,6 +40,13 @@ def as_noise(noise: str | NoiseModel | None, response: Response = "loss") -> Noi
     if noise not in NOISES:
         raise InputError(f"unknown noise {noise!r}; expected {', '.join(map(repr, NOISES))} or a Noise")
     return NOISES[noise]
+
+
+def noise_within(noise: NoiseModel, low: float, high: float) -> NoiseModel:
+    """The noise with its priors in the unit of responses from low to high; see `Prior.within`."""
+    values = {field.name: getattr(noise, field.name) for field in fields(noise)}  # type: ignore[arg-type]
+    priors = {name: prior.within(low, high) for name, prior in values.items() if isinstance(prior, Prior)}
+    return replace(noise, **priors)  # type: ignore[type-var]
 
 
 def noise_from_dict(values: Mapping[str, object], response: Response = "loss") -> NoiseModel:

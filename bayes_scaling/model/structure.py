@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
+from bayes_scaling.data.response import SEVERAL, WORDS, Response
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
-from bayes_scaling.laws.base import Law, Response
+from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.elementwise import Computed
 from bayes_scaling.laws.priors import Prior, prior_from_dict
 from bayes_scaling.model.arrays import Density as Density
@@ -121,7 +122,11 @@ class NoiseModel(ABC):
     @property
     def observed(self) -> str:
         """The data variable that is observed, for which the model's observed variable is named."""
-        return {"loss": "log_loss", "share": "share"}[self.response]
+        return "log_loss" if self.response == "loss" else self.response
+
+    def measured(self, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+        """What was observed of each run, and the standard deviation of its measurement, both on the noise's scale."""
+        return runs.log_loss, runs.measurement_sd
 
     @property
     def covariates(self) -> dict[str, str]:
@@ -141,15 +146,13 @@ class NoiseModel(ABC):
 
     def data(self, runs: Runs, inputs: Mapping[str, np.ndarray]) -> ModelData:
         """What it reads of a table beside the law's inputs, which are given as multiples of the reference point."""
-        logs = {
-            name: np.log(runs.column(column) / runs.reference[column])
-            for name, column in self.covariates.items()
-        }
-        return logs | {"log_loss": runs.log_loss, "measurement_variance": runs.measurement_sd**2}
+        observed, sd = self.measured(runs)
+        logs = {key: np.log(runs.column(x) / runs.reference[x]) for key, x in self.covariates.items()}
+        return logs | {self.observed: observed, "measurement_variance": sd**2}
 
     def blank(self, s: "Structure") -> ModelData:
         """`data` of the right names, types and shapes, whatever the values."""
-        names = (*self.covariates, "log_loss", "measurement_variance", *["scatter"] * s.summarised)
+        names = (*self.covariates, self.observed, "measurement_variance", *["scatter"] * s.summarised)
         return {name: np.zeros(s.n_rows) for name in names}
 
     # The likelihood
@@ -278,17 +281,14 @@ def structure(
     groups = len(runs.groups)
     pools = resolve_pooling(law, groups, pooling)
     if noise.response != law.response:
-        kinds = {"loss": "losses", "share": "shares"}
-        given = {"loss": "a loss", "share": "a share of test items"}
-        raise InputError(
-            f"noise {noise.name!r} is of {kinds[noise.response]}; law {law.name!r} gives {given[law.response]}"
-        )
+        kind, noun = SEVERAL[noise.response], WORDS[law.response]
+        raise InputError(f"noise {noise.name!r} is of {kind}; law {law.name!r} gives a {noun}")
     noise.check(runs, law)
     cluster_index = noise.clusters(runs)
     clusters = int(cluster_index.max()) + 1
     clustered = clusters < len(runs) and not noise.by_group
     first = np.unique(cluster_index, return_index=True)[1]
-    read = [runs.measurement_sd, *map(runs.column, (*law.columns, *noise.covariates.values()))]
+    read = [noise.measured(runs)[1], *map(runs.column, (*law.columns, *noise.covariates.values()))]
     alike = clustered and noise.summarises and not noise.along(runs)
     alike = alike and all(np.allclose(x, x[first][cluster_index], rtol=1e-12, atol=0) for x in read)
     rows = 1 if alike else int(np.bincount(cluster_index).max())

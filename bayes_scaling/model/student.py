@@ -103,6 +103,18 @@ class StudentT(NoiseModel):
     def _own_priors(self, clustered: bool, along: bool) -> dict[str, Prior]:
         return {}
 
+    def _residual(self, rows: Rows) -> Computed:
+        """How far each row lies above the law."""
+        import pytensor.tensor as pt
+
+        return rows.data[self.observed] - pt.log(rows.law)
+
+    def _above(self, law: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        """What lies so far above the law: the inverse of `_residual`."""
+        with np.errstate(all="ignore"):
+            losses: np.ndarray = law * np.exp(residual)
+        return losses
+
     def shared_priors(self, clustered: bool, along: bool = False) -> dict[str, Prior]:
         slope = {"slope": self.slope} if self.slope_in else {}
         return {"nu": self.nu} | self._own_priors(clustered, along) | slope
@@ -184,10 +196,8 @@ class Noise(StudentT):
         return data
 
     def density(self, rows: Rows) -> Density:
-        import pytensor.tensor as pt
-
         s, d, shared = rows.structure, rows.data, rows.shared
-        residual = d["log_loss"] - pt.log(rows.law)
+        residual = self._residual(rows)
         variance = self._scale(d, rows.sigma, shared) ** 2 + d["measurement_variance"]
         if not s.clustered:
             alone = single_log_likelihood(residual, variance, shared["nu"], d["weight"])
@@ -213,7 +223,7 @@ class Noise(StudentT):
                 own = np.sqrt(1 - correlation[rows] ** 2) * z[rows]
                 z[rows] = correlation[rows] * z[data["previous"][rows]] + own
         own = np.sqrt(self._drawn_scale(design) ** 2 + design.measurement_sd**2) * z
-        return scattered(rng, design, own, data["cluster_index"])
+        return self._above(design.law, scattered(rng, design, own, data["cluster_index"]))
 
     def new_run_scale(
         self, posterior: "xr.Dataset", covariates: "Mapping[str, xr.DataArray | float]"
@@ -225,15 +235,14 @@ class Noise(StudentT):
 
 
 def scattered(rng: np.random.Generator, design: Design, own: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Losses around the law, (rows,), from normal noise of rows: a cluster shares an effect and a Student-t's scale."""
+    """Residuals of rows, (rows,), from their own normal noise: a cluster shares an effect and a Student-t's scale."""
     count = int(clusters.max()) + 1
     shared = design.shared.get("lack_of_fit", 0.0) * rng.standard_normal(count)
     nu = float(design.shared.get("nu", np.inf))
     # A multivariate Student-t: normals, all of a cluster divided by one root of chi-squared over nu.
     inflation = np.sqrt(nu / rng.chisquare(nu, count)) if np.isfinite(nu) else np.ones(count)
-    with np.errstate(all="ignore"):
-        losses: np.ndarray = design.law * np.exp((own + shared[clusters]) * inflation[clusters])
-    return losses
+    residuals: np.ndarray = (own + shared[clusters]) * inflation[clusters]
+    return residuals
 
 
 def _one_after_another(previous: np.ndarray) -> list[np.ndarray]:

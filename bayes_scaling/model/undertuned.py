@@ -46,10 +46,8 @@ class Undertuned(StudentT):
         return {"excess": self.excess}
 
     def density(self, rows: Rows) -> Density:
-        import pytensor.tensor as pt
-
         s, d, shared = rows.structure, rows.data, rows.shared
-        residual = d["log_loss"] - pt.log(rows.law)
+        residual = self._residual(rows)
         scale = self._scale(d, rows.sigma, shared)
         below = scale**2 + d["measurement_variance"]
         above = (scale + shared["excess"]) ** 2 + d["measurement_variance"]
@@ -65,4 +63,4 @@ class Undertuned(StudentT):
         above = np.sqrt((scale + design.shared.get("excess", 0.0)) ** 2 + design.measurement_sd**2)
         over = rng.uniform(size=len(rows)) < above / (above + below)
         own = np.where(over, above, -below) * np.sign(z) * z
-        return scattered(rng, design, own, rows)
+        return self._above(design.law, scattered(rng, design, own, rows))

@@ -16,7 +16,7 @@ from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.risk import risk
 from bayes_scaling.reporting.page_pictures import PLANE, page_pictures
 from bayes_scaling.reporting.plot.groups import largest_group
-from bayes_scaling.reporting.plot.style import percent
+from bayes_scaling.reporting.plot.style import LABELS, percent
 from bayes_scaling.reporting.provenance import provenance
 from bayes_scaling.reporting.tables import written
 
@@ -137,9 +137,10 @@ def _page(
     )
     return environment.get_template("report.html.j2").render(
         fit=fit,
+        measured=LABELS[fit.law.response].capitalize(),
         shown=shown if len(fit.groups) > 1 else None,
         percent=percent(prob),
-        drift=f"{fit.drift.sd:.1%}",
+        drift=f"{fit.drift.sd:.2g}" if fit.law.response == "score" else f"{fit.drift.sd:.1%} of the loss",
         bias=f"{-fit.drift.mean:.1%}" if fit.drift.mean else None,
         diagnosis=diagnosis,
         warnings=list(dict.fromkeys(chain.from_iterable(said))),

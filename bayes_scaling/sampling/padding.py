@@ -51,7 +51,7 @@ def padded_data(data: Mapping[str, np.ndarray], to: Structure) -> dict[str, np.n
     """The data as a padded structure has them; rows that only fill it are copies of the first, of weight 0."""
     rest = OF_TABLE + to.noise.of_groups
     if to.summarised:
-        data = _summarised(data, rest)
+        data = _summarised(data, to.noise.observed, rest)
     count = len(data["weight"])
     if to.boxed:
         places, filled = _places(data, to), np.zeros(to.n_rows, int)
@@ -113,15 +113,17 @@ def _depth(previous: np.ndarray) -> np.ndarray:
     return depth
 
 
-def _summarised(data: Mapping[str, np.ndarray], rest: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _summarised(
+    data: Mapping[str, np.ndarray], observed: str, rest: tuple[str, ...]
+) -> dict[str, np.ndarray]:
     """One row for each cluster, whose runs differ in their losses alone: their mean, their scatter and their number."""
     _, first, cluster, size = np.unique(
         data["cluster_index"], return_index=True, return_inverse=True, return_counts=True
     )
-    mean = np.bincount(cluster, data["log_loss"]) / size
-    scatter = np.bincount(cluster, (data["log_loss"] - mean[cluster]) ** 2) / size
+    mean = np.bincount(cluster, data[observed]) / size
+    scatter = np.bincount(cluster, (data[observed] - mean[cluster]) ** 2) / size
     rows = {name: v if name in rest else v[first] for name, v in data.items()}
-    return rows | {"log_loss": mean, "scatter": scatter, "weight": rows["weight"] * size}
+    return rows | {observed: mean, "scatter": scatter, "weight": rows["weight"] * size}
 
 
 def _rounded(count: int) -> int:

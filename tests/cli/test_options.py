@@ -19,11 +19,12 @@ from bayes_scaling.planning.exponents import exponents
 from bayes_scaling.planning.plan import plan
 from bayes_scaling.planning.risk import risk
 from bayes_scaling.planning.serving import serve
+from bayes_scaling.planning.transfer import transfer
 from bayes_scaling.reporting.plot import KINDS
 
 EVERY_VERB = [verb for _, names in VERBS.values() for verb in names]
 PICTURE = {"output", "force"}
-COLUMNS = {"column", "inputs", "loss_unit", "bytes_per_token", "trust_units"}
+COLUMNS = {"column", "inputs", "loss_unit", "bytes_per_token", "trust_units", "response"}
 TOP = click.Context(verbs, **verbs.context_settings)
 
 
@@ -63,6 +64,7 @@ def arguments_of(*functions):
         ("serve f.nc --served 1", [serve, bs.Serving.table], {"self"}, PICTURE | {"input", "json"}),
         ("contrast f.nc --flops 1", [contrast, bs.Contrast.table], {"self"}, PICTURE | {"input", "json"}),
         ("exponents f.nc", [exponents, bs.Exponents.table], {"self"}, PICTURE | {"input", "json"}),
+        ("transfer f.nc", [transfer, bs.Transfer.table], {"self"}, PICTURE | {"json"}),
         ("design f.nc --budget 1", [bs.design], set(), PICTURE | {"law", "json"}),
         ("compare r.csv", [bs.compare, bs.fit], {"fits", "law", "progress", "runs"},
             COLUMNS | {"source", "laws", "json"}),

@@ -12,7 +12,7 @@ from helpers import instant_fit, quiet_fit, table, with_posterior
 import bayes_scaling as bs
 from bayes_scaling import DoubtfulFitWarning, Noise
 from bayes_scaling.inference.diagnostics import diagnose
-from bayes_scaling.inference.identifiability import _floor, unidentified
+from bayes_scaling.inference.identifiability import _floor, unidentified, wrong_way
 from bayes_scaling.model.noise import as_noise
 
 FLAWS = {
@@ -66,16 +66,30 @@ class TestBeforeSampling:
         """From .45 to .78 it used to be forecast to fall, without a word."""
         flops = np.geomspace(1e19, 1e22, 8)
         table = pd.DataFrame({"flops": flops, "loss": np.linspace(0.45, 0.78, 8)})
-        law, question = (
-            bs.LAWS["power_law"],
-            "the response rises with scale (rank correlation +1.00), and law 'power_law:",
+        law = bs.LAWS["power_law"].over("flops")
+        question = (
+            "the response rises with scale (rank correlation +1.00), and law 'power_law:flops' is of losses"
         )
         rising = bs.load_runs(table, inputs="flops")
-        said = unidentified(rising, law.over("flops"), as_noise(None))
-        assert any(sentence.startswith(question) and "Take 1 - accuracy" in sentence for sentence in said)
+        (said,) = wrong_way(rising, law)
+        assert said.startswith(question)
+        assert "Fit a law of scores" in said
         falling = bs.load_runs(table.assign(loss=1 - table["loss"]), inputs="flops")
-        assert not any(
-            "rises" in sentence for sentence in unidentified(falling, law.over("flops"), as_noise(None))
+        assert wrong_way(falling, law) == []
+        with pytest.raises(DoubtfulFitWarning, match=f"^{re.escape(question)}"):
+            bs.fit(rising, law)
+        diagnosis = instant_fit(rising, law).diagnose()
+        assert diagnosis.wrong_way == (said,)
+        assert not diagnosis.ok
+        with pytest.raises(bs.InputError, match=re.escape(said)):
+            diagnosis.raise_if_bad()
+
+    def test_a_loss_that_is_given_for_a_score_is_asked_about(self):
+        flops = np.geomspace(1e19, 1e22, 8)
+        runs = bs.load_runs(pd.DataFrame({"flops": flops, "loss": flops**-0.05}), inputs="flops")
+        (said,) = wrong_way(runs, bs.LAWS["pow3"].over("flops"))
+        assert said.startswith(
+            "the response falls with scale (rank correlation -1.00), and law 'pow3:flops' is of scores"
         )
 
     def test_a_table_without_flaws_is_not(self):

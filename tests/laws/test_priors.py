@@ -74,11 +74,11 @@ def test_groups_spread_half_as_far_unless_said_otherwise():
         (lambda: LogNormal(1.0, 1.0, above=1.0), "a log-normal prior's median must lie above 1, not be 1.0"),
         (
             lambda: prior_from_dict({"family": "Cauchy", "median": 1.0}),
-            "prior family 'Cauchy' is not known; expected one of Normal, LogNormal, LogitNormal",
+            "prior family 'Cauchy' is not known; expected one of Normal, LogNormal, LogitNormal, OfRange",
         ),
         (
             lambda: prior_from_dict({}),
-            "prior family None is not known; expected one of Normal, LogNormal, LogitNormal",
+            "prior family None is not known; expected one of Normal, LogNormal, LogitNormal, OfRange",
         ),
     ],
 )

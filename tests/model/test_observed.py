@@ -30,6 +30,14 @@ def shares(items):
     return bs.load_runs(table if items else table.drop(columns="items"), inputs="flops", name="shares")
 
 
+def scores(groups, **options):
+    """Of either sign."""
+    table = small_table(groups, **options).table
+    return bs.load_runs(
+        table.assign(loss=2 - table["loss"]), inputs="tokens", name="scores", response="score"
+    )
+
+
 CASES = {
     "one group": (lambda: small_table(["a"]), CHINCHILLA, None, None),
     "sigma along compute, measured": (
@@ -41,6 +49,10 @@ CASES = {
     "curves": (lambda: curves(["a", "b"]), bs.LAWS["power_floor"], "curve", "complete"),
     "counted shares": (lambda: shares(True), bs.LAWS["task_of_compute"], "shares", None),
     "shares": (lambda: shares(False), bs.LAWS["task_of_compute"], "shares", None),
+    "scores": (lambda: scores(["a"]), bs.LAWS["pow3"], None, None),
+    "scores, measured replicates": (
+        lambda: scores(["a", "b"], replicates=2, loss_se=True), bs.LAWS["pow3"], None, None,
+    ),
 }  # fmt: skip
 
 

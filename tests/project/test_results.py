@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import instant_fit, simulated_runs
+from helpers import instant_fit, simulated_runs, table_of
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
@@ -59,6 +59,14 @@ def backtest(fit):
         return bs.backtest(fit.runs, fit.law)
 
 
+def recipe(groups=("a",)):
+    """A fit of several widths and learning rates."""
+    law = bs.LAWS["lr_transfer"]
+    rows = table_of(law, {name: prior.forward(prior.location) for name, prior in law.priors.items()})
+    rows["group"] = np.resize(groups, len(rows))
+    return instant_fit(bs.load_runs(rows, inputs=law.columns), law)
+
+
 EXAMPLES = {
     "Forecast": lambda one, many: [one.predict("100B", "2T"), many.predict(["10B", "100B"], "2T")],
     "Allocation": lambda one, many: [one.allocate("1e24"), many.allocate(["1e24", "1e25"])],
@@ -72,6 +80,7 @@ EXAMPLES = {
     "PoolingComparison": lambda one, many: [pooling(many)],
     "Backtest": lambda one, many: [backtest(one)],
     "Approaches": lambda one, many: [one.approaches("1e23")],
+    "Transfer": lambda one, many: [recipe().transfer(), recipe(["a", "b"]).transfer()],
     "Diagnosis": lambda one, many: [one.diagnose(), many.diagnose()],
 }
 """Results of a fit without groups, and of one with several."""

@@ -19,6 +19,7 @@ from .results.forecasts import forecast as forecast
 from .results.plans import plan as plan
 from .results.plans import serving as serving
 from .results.risks import valley as valley
+from .results.transfers import transfer as transfer
 from .style import panels as panels
 
 KINDS: dict[str, str]

@@ -66,6 +66,7 @@ LABELS = {
     "flops": "training compute C (FLOPs)",
     "loss": "loss (nats per token)",
     "share": "share of test items",
+    "score": "score",
 }
 
 Size = tuple[float, float]

@@ -102,7 +102,7 @@ def density(draws: np.ndarray, x: np.ndarray) -> np.ndarray:
 def residuals(
     fit: "Posterior", against: str = "params", *, prob: float = 0.9, ax: "Axes | None" = None
 ) -> "Axes":
-    """How far each run's loss lies from the law, in percent, against one of its inputs.
+    """How far each run lies from the law against one of its inputs: losses in percent, shares and scores as they are.
 
     The band is where the noise of a run of the table should fall; a run outside of its own group's band is
     ringed.
@@ -117,28 +117,34 @@ def residuals(
     ax : Axes, optional
     """
     ax = style.axes(ax, (7.2, 4.4))
-    x, log_loss = fit.runs.column(against), fit.runs.log_loss
+    x, relative = fit.runs.column(against), fit.law.response == "loss"
+    on_scale, shown = (np.log, _as_percent) if relative else (np.asarray, np.asarray)
+    measured = on_scale(fit.runs.loss)
     outer = tails(prob)[::2]
     outside, everything = 0, []
     for i, name in enumerate(fit.groups):
         mask = fit.runs.group_index == i
         at = predict(fit, group=name, **{column: fit.runs.column(column)[mask] for column in fit.law.columns})
-        center = np.log(at.mean.median(("chain", "draw")).to_numpy())
-        noise = np.log((at.new_run / at.mean).transpose(..., "point").to_numpy()).reshape(-1, mask.sum())
+        mean, new_run = (
+            on_scale(values.transpose(..., "point").to_numpy()) for values in (at.mean, at.new_run)
+        )
+        center = np.median(mean.reshape(-1, mask.sum()), axis=0)
+        noise = (new_run - mean).reshape(-1, mask.sum())
         low, high = np.quantile(noise, outer, axis=0)
-        residual = log_loss[mask] - center
+        residual = measured[mask] - center
         ring = (residual < low) | (residual > high)
         outside += int(ring.sum())
         everything.append(noise.ravel())
-        marks.points(ax, x[mask], _as_percent(residual), **look(fit, name))
-        ringed = x[mask][ring], _as_percent(residual[ring])
+        marks.points(ax, x[mask], shown(residual), **look(fit, name))
+        ringed = x[mask][ring], shown(residual[ring])
         ax.scatter(*ringed, s=110, facecolors="none", edgecolors=style.INK, lw=1, zorder=5)
-    low, high = _as_percent(np.quantile(np.concatenate(everything), outer))
+    low, high = shown(np.quantile(np.concatenate(everything), outer))
     style.log_axis(ax, "x", against, x.min() / 1.3, x.max() * 1.3)
     ax.axhspan(low, high, color=style.GREY, alpha=0.13, lw=0, zorder=0)
     ax.axhline(0, color=style.GREY, lw=1, zorder=1)
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:+g}%" if value else "0")
-    ax.set_ylabel("loss minus law (% of loss)")
+    unit = "%" if relative else ""
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:+g}{unit}" if value else "0")
+    ax.set_ylabel(f"{fit.law.response} minus law{' (% of loss)' if relative else ''}")
     ax.set_title(f"Residuals: {outside} of {len(x)} runs outside of their {style.percent(prob)} band")
     groups = [marks.key(**look(fit, g), kind="points", label=g) for g in fit.groups if len(fit.groups) > 1]
     noise_key = marks.key(style.GREY, "run", f"{style.percent(prob)} band, noise of a run")

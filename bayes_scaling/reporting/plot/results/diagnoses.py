@@ -45,5 +45,5 @@ def diagnosis(diagnosis: Diagnosis, *, ax: "Axes | None" = None) -> "Axes":
     ax.minorticks_off()
     ax.tick_params(axis="y", length=0)
     count = f"{diagnosis.divergences} divergence" + "s" * (diagnosis.divergences != 1)
-    ax.set_title(f"The chains {'converged' if diagnosis.ok else 'did NOT converge'} ({count})")
+    ax.set_title(f"The chains {'converged' if diagnosis.converged else 'did NOT converge'} ({count})")
     return ax
