@@ -13,7 +13,6 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,11 @@ WIDE = Surface(
 
 def _read(path: str, **columns: Any) -> Any:
     return bs.load_runs(
-        pd.read_csv(Path(os.environ["BAYES_SCALING_DATA"]) / path), params="N", tokens="D", name=path, **columns
+        pd.read_csv(Path(os.environ["BAYES_SCALING_DATA"]) / path),
+        params="N",
+        tokens="D",
+        name=path,
+        **columns,
     )
 
 
@@ -116,7 +119,7 @@ def kept(fit: bs.Fit, test: Any) -> dict[str, np.ndarray]:
         seen = own_labels == group if group is not None else np.full(len(fit.runs), True)
         ahead = predict(fit, group=group, drift=False, **{c: test.column(c)[rows] for c in fit.law.columns})
         posterior = fit.draws(group)
-        E = posterior["E"] if "E" in posterior else 0.0
+        E = posterior.get("E", 0.0)
         for name, value in {
             "law": np.log(ahead.mean), "move": ahead.drift, "share": 1 - E / ahead.mean,
             "scale": new_run_scale(fit, posterior, ahead.inputs),

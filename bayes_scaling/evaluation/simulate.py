@@ -15,8 +15,8 @@ from bayes_scaling.data.reference import Reference
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import DoubtfulInputWarning, InputError
 from bayes_scaling.inference.spec import Spec
-from bayes_scaling.laws.derivatives import endless
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
+from bayes_scaling.laws.derivatives import endless
 from bayes_scaling.laws.priors import LogNormal
 from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import NoiseModel, as_noise
@@ -182,7 +182,9 @@ def _drawn(
     with np.errstate(all="ignore"):
         parameters = {name: of_rows(name) for name in law.parameters}
         mean = law(*at, **parameters)
-        floor = endless(law, dict(zip(law.inputs, at, strict=True)), parameters) if noise.reads_floor else None
+        floor = (
+            endless(law, dict(zip(law.inputs, at, strict=True)), parameters) if noise.reads_floor else None
+        )
     for name, column in noise.covariates.items():
         data[name] = np.log(rescaled(column, np.exp(data[name])))
     measured = "loss_se" in runs.table

@@ -10,8 +10,6 @@ from bayes_scaling.model.paths import Paths, draw_paths, joined
 from bayes_scaling.model.surface import AMPLITUDES, Surface
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from bayes_scaling.inference.posterior import Posterior
 
 
@@ -38,7 +36,9 @@ class Departure:
         one = fit.one_per_draw
         rows = one.copy(data=np.arange(one.size).reshape(one.shape))
         if len(labels) > 1:
-            rows = rows + xr.DataArray(np.arange(len(labels)) * one.size, dims="group", coords={"group": labels})
+            rows = rows + xr.DataArray(
+                np.arange(len(labels)) * one.size, dims="group", coords={"group": labels}
+            )
         self.draw = rows.astype(int)
         normal = np.random.default_rng([fit.seed, 404]).standard_normal(one.shape)
         self.slope = one.copy(data=noise.beyond.mean + noise.beyond.spread * normal)

@@ -107,7 +107,12 @@ def _by_group(values: np.ndarray, groups: int) -> np.ndarray:
 def _given_scores(spec: Spec, tree: "xr.DataTree", shape: tuple[int, int]) -> np.ndarray | None:
     """The tree's own log likelihoods, where each run has one: they are of the noise that was sampled."""
     name, s = spec.noise.observed, spec.structure
-    if "log_likelihood" not in tree or s.scored != "run" or s.noise.joint or name not in tree["log_likelihood"]:
+    if (
+        "log_likelihood" not in tree
+        or s.scored != "run"
+        or s.noise.joint
+        or name not in tree["log_likelihood"]
+    ):
         return None
     values: np.ndarray = tree["log_likelihood"].to_dataset()[name].transpose("chain", "draw", ...).to_numpy()
     return values if values.shape == (*shape, s.n_rows) else None

@@ -136,7 +136,7 @@ class Posterior:
         return 0.0 * self.posterior["chain"] + 0.0 * self.posterior["draw"]
 
     def weights(self, group: int) -> np.ndarray:
-        """Weights of a joint noise's process in a group, (chain times draw, weights); of a new group (-1), of no runs."""
+        """Weights of a joint noise's process in a group, (chain times draw, weights); -1: a new group."""
         if group < 0:
             return np.zeros((self.one_per_draw.size, self.noise.weight_shape[0]))
         values = self.tree["discrepancy"]["weights"].transpose("group", "chain", "draw", "weight").to_numpy()

@@ -197,18 +197,15 @@ class Law:
         )
 
     def in_units(self, scales: Mapping[str, float]) -> "Law":
-        """The same law, whose relative priors take these scales of a table for their units."""
-        relative = {name: prior for name, prior in self.priors.items() if prior.of}
-        return self.with_priors({n: replace(prior, unit=scales[prior.of]) for n, prior in relative.items()})  # type: ignore[type-var]
+        """The same law, whose priors ``of`` scales of a table take these for their units."""
+        return self.with_priors({n: p.in_unit(scales[p.of]) for n, p in self.priors.items() if p.of})
 
     def with_priors(self, priors: Mapping[str, Prior]) -> "Law":
         """The same family with some priors replaced; `InputError` for a parameter that it does not have."""
         for name in priors:
             if name not in self.priors:
-                raise InputError(
-                    f"law {self.name!r} has no parameter {name!r}; "
-                    f"its parameters are {', '.join(self.priors)}"
-                )
+                known = ", ".join(self.priors)
+                raise InputError(f"law {self.name!r} has no parameter {name!r}; its parameters are {known}")
         return replace(self, priors={**self.priors, **priors})
 
     def replaces(self, other: "Law") -> bool:

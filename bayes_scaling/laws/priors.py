@@ -38,10 +38,9 @@ class Prior:
     def location(self) -> float:
         raise NotImplementedError
 
-    @property
-    def plain(self) -> Self:
-        """The same prior in units of 1, in which the tables of a kind are alike."""
-        return self if self.unit == 1.0 else replace(self, unit=1.0)  # type: ignore[type-var]
+    def in_unit(self, unit: float) -> Self:
+        """The same prior in another unit; in that of 1 the priors of all tables are alike."""
+        return self if self.unit == unit else replace(self, unit=unit)  # type: ignore[type-var]
 
     @property
     def group_spread(self) -> float:

@@ -21,7 +21,9 @@ class Density(NamedTuple):
     log_likelihood: Computed  # (clusters,); (groups,) where the noise is `NoiseModel.joint`
     residual: Computed  # (rows,)
     row_variance: Computed  # (rows,): squared scale of a row, smooth in the parameters
-    given_others: Computed = None  # (clusters,): log density given all others of the group, where noise is joint
+    given_others: Computed = (
+        None  # (clusters,): log density given all others of the group, where noise is joint
+    )
 
 
 class Design(NamedTuple):

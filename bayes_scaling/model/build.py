@@ -107,7 +107,7 @@ def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None 
         theta = pm.Deterministic("theta", _theta(s, d["unit"]), dims=("group", "parameter"))
         shared = _named_normals("shared", s.global_priors)
         values = {
-            name: prior.plain.forward(theta[:, i]) * d["unit"][i]
+            name: prior.in_unit(1.0).forward(theta[:, i]) * d["unit"][i]
             for i, (name, prior) in enumerate(s.priors.items())
         }
         for name, value in values.items():
@@ -116,7 +116,10 @@ def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None 
         for name, value in shared.items():
             pm.Deterministic(name, value)
 
-        read = {key: value if key in OF_TABLE + s.noise.of_groups else _in_boxes(s, value) for key, value in d.items()}
+        read = {
+            key: value if key in OF_TABLE + s.noise.of_groups else _in_boxes(s, value)
+            for key, value in d.items()
+        }
         rows = {name: _of_rows(s, value, read["group_index"]) for name, value in values.items()}
         sigma = rows.pop("sigma")
         at = {letter: read[letter] for letter in s.law.inputs}
@@ -182,7 +185,7 @@ def _theta(s: Structure, unit: Computed) -> Computed:
         scale = scale + tau @ _select(partial, names)
         for name in partial:
             i = names.index(name)
-            pm.Deterministic(f"{name}_population", priors[i].plain.forward(mu[i]) * unit[i])
+            pm.Deterministic(f"{name}_population", priors[i].in_unit(1.0).forward(mu[i]) * unit[i])
             pm.Deterministic(f"{name}_tau", scale[i])
     scale = pm.Deterministic("scale", scale, dims="parameter")
     if not varying:

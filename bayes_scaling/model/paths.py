@@ -20,7 +20,7 @@ _STEPS_TO_LENGTH, _AROUND, _AHEAD = 2, 1.0, 4.0
 
 @dataclass(frozen=True, eq=False)
 class Paths:
-    """Tables of the three processes of a `Surface`, amplitudes included; row by row the draws of a group, or of several.
+    """Tables of the three processes of a `Surface`, amplitudes included: a row for each draw of a group, or of several.
 
     Attributes
     ----------
@@ -51,7 +51,12 @@ class Paths:
 
 
 def draw_paths(
-    rng: np.random.Generator, basis: Basis, weights: np.ndarray, amplitudes: np.ndarray, length: float, seen: np.ndarray
+    rng: np.random.Generator,
+    basis: Basis,
+    weights: np.ndarray,
+    amplitudes: np.ndarray,
+    length: float,
+    seen: np.ndarray,
 ) -> Paths:
     """Paths of one group.
 
@@ -73,13 +78,17 @@ def draw_paths(
     for k in (0, 1):
         before = _integrated(rng, draws)
         tables.append(
-            _moved(basis, k, of_part[k], before, line, lambda x, b=before: _read(b, (x[:, 0] + BEFORE) / STEP))
+            _moved(
+                basis, k, of_part[k], before, line, lambda x, b=before: _read(b, (x[:, 0] + BEFORE) / STEP)
+            )
         )
     low = seen.min(axis=0) - _AROUND
     count = np.ceil((seen.max(axis=0) + _AHEAD - low) / step).astype(int) + 1
     axes = [low[i] + step * np.arange(count[i]) for i in (0, 1)]
     roots = [np.linalg.cholesky(_squared(x, length) + 1e-9 * np.eye(len(x))) for x in axes]
-    before = np.einsum("ni,sij,dj->snd", roots[0], rng.standard_normal((draws, *count)), roots[1], optimize=True)
+    before = np.einsum(
+        "ni,sij,dj->snd", roots[0], rng.standard_normal((draws, *count)), roots[1], optimize=True
+    )
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
 
     def read(x: np.ndarray) -> np.ndarray:
@@ -93,7 +102,11 @@ def draw_paths(
 
     local = _moved(basis, 2, of_part[2], before.reshape(draws, -1), grid, read).reshape(draws, *count)
     return Paths(
-        amplitudes[:, [0]] * tables[0], amplitudes[:, [1]] * tables[1], amplitudes[:, 2, None, None] * local, low, step
+        amplitudes[:, [0]] * tables[0],
+        amplitudes[:, [1]] * tables[1],
+        amplitudes[:, 2, None, None] * local,
+        low,
+        step,
     )
 
 

@@ -22,7 +22,7 @@ _SMALLEST = 1e-10
 
 
 def integrated_brownian(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Brownian motion integrated from 0 on each side: its paths are cubic splines, and go on straight where no data are.
+    """Brownian motion integrated from 0 on each side: cubic splines that go on straight where there are no data.
 
     Wahba 1978 (doi:10.1111/j.2517-6161.1978.tb01050.x); the slope of a path has standard deviation 1 at distance 1.
     """

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -12,15 +12,17 @@ from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.elementwise import Computed
-from bayes_scaling.laws.priors import Prior, prior_from_dict
+from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.arrays import Density as Density
 from bayes_scaling.model.arrays import Design as Design
 from bayes_scaling.model.arrays import ModelData as ModelData
 from bayes_scaling.model.pooling import Pooling as Pooling
 from bayes_scaling.model.pooling import resolve_pooling
+from bayes_scaling.model.recorded import Recorded
 
 if TYPE_CHECKING:
     import xarray as xr
+
 
 class Rows(NamedTuple):
     """What a density is made of, as PyTensor variables.
@@ -34,7 +36,9 @@ class Rows(NamedTuple):
     law: Computed  # (rows,), the law at the rows' inputs
     sigma: Computed  # broadcasts with (rows,)
     shared: Mapping[str, Computed]  # (), by name
-    floor: Computed = None  # broadcasts with (rows,): the law with endless resources, where noise `reads_floor`
+    floor: Computed = (
+        None  # broadcasts with (rows,): the law with endless resources, where noise `reads_floor`
+    )
 
     def total(self, x: Computed) -> Computed:
         """Sums over the rows of each cluster, (clusters, ...) for x of (rows, ...)."""
@@ -71,7 +75,7 @@ class Rows(NamedTuple):
         return x[None] * own.reshape((*own.shape, *(1 for _ in rest)))
 
 
-class NoiseModel(ABC):
+class NoiseModel(Recorded, ABC):
     """How measurements scatter around a law: a frozen dataclass of priors and options, and the likelihood they make.
 
     A noise of your own is a subclass in a file of its own and a line in `bayes_scaling.model.noise.NOISES`. Of losses,
@@ -133,7 +137,7 @@ class NoiseModel(ABC):
         """Data variables that are the log of a column over its reference point -> that column."""
         return {}
 
-    def check(self, runs: Runs, law: Law) -> None:  # noqa: B027 - most go with everything
+    def check(self, runs: Runs, law: Law) -> None:
         """`InputError` where this noise has no meaning for these runs or this law."""
 
     def clusters(self, runs: Runs) -> np.ndarray:
@@ -200,26 +204,6 @@ class NoiseModel(ABC):
         """The same noise with a sigma that does not change with size."""
         return self
 
-    # Files
-
-    def to_dict(self) -> dict[str, object]:
-        """As JSON values, for the provenance."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        plain = {name: v.to_dict() if isinstance(v, Prior) else v for name, v in values.items()}
-        return {"family": type(self).__name__, **plain}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, object]) -> Self:
-        """Inverse of `to_dict`; what an older file does not name has its default."""
-        known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
-        return cls(**{name: _read(value) for name, value in values.items() if name in known})
-
-
-def _read(value: object) -> object:
-    if isinstance(value, dict):
-        return prior_from_dict(value)
-    return tuple(value) if isinstance(value, list) else value
-
 
 @dataclass(frozen=True)
 class Structure:
@@ -251,7 +235,9 @@ class Structure:
     @property
     def plain(self) -> "Structure":
         """The same structure for tables of any unit, which is data."""
-        return replace(self, law=self.law.with_priors({n: p.plain for n, p in self.law.priors.items()}))
+        return replace(
+            self, law=self.law.with_priors({n: p.in_unit(1.0) for n, p in self.law.priors.items()})
+        )
 
     @property
     def global_priors(self) -> dict[str, Prior]:

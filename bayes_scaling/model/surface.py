@@ -155,11 +155,12 @@ class Surface(Noise):
         return Density(of_group, white.residual, white.variance, given_others)
 
     def weights(self, rows: Rows, normal: Computed) -> Computed:
-        import pytensor.tensor as pt
 
         white = self._whitened(rows)
         root, parts = self._process(rows)
-        lower, pulled = _regression(self.rank, root, rows.by_group(white.basis, self.rank), rows.by_group(white.residual))
+        lower, pulled = _regression(
+            self.rank, root, rows.by_group(white.basis, self.rank), rows.by_group(white.residual)
+        )
         own, before = normal[:, : self.rank, None], normal[:, self.rank :, None]
         drawn = root @ _solve(lower, pulled[..., None] + own, transposed=True)
         # Matheron's rule: weights drawn before the data, moved to make what the basis has been drawn to be.

@@ -130,7 +130,9 @@ def path(surface: LossSurface, limits: Limits = FREE) -> Path:
 
     first, last = surface.fit.runs.extent["flops"]
     first, last = first * BELOW, last * ABOVE
-    count = int(np.ceil(np.log10(last / first) * (5 if surface.closed_form and not surface.departs else 1))) + 1
+    count = (
+        int(np.ceil(np.log10(last / first) * (5 if surface.closed_form and not surface.departs else 1))) + 1
+    )
     flops = xr.DataArray(np.exp(np.linspace(np.log(first), np.log(last), count)), dims="step")
     n, d = split(surface, flops, limits)
     return Path(log(n), log(training_flops(n, d)))

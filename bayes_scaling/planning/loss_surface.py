@@ -97,7 +97,12 @@ class LossSurface:
         self._away = Departure(fit, group) if fit.noise.joint else None
         fixed = [xr.DataArray(x, dims="point") if x.size > 1 else xr.DataArray(x[0]) for x in values.values()]
         away = (self._away.draw, self._away.slope) if self._away else (0, 0)
-        self.given = (self.slope, *map(xr.DataArray, away), *fixed, *(self.posterior[p] for p in law.parameters))
+        self.given = (
+            self.slope,
+            *map(xr.DataArray, away),
+            *fixed,
+            *(self.posterior[p] for p in law.parameters),
+        )
 
     @property
     def closed_form(self) -> bool:

@@ -81,7 +81,7 @@ def run(job: Job) -> Work[Draws]:
     # E-BFMI compares neighbours, which spaced draws are not.
     change = np.diff(chunks.energy, axis=1, prepend=np.nan)
     stats["energy_change"] = change[:, spacing - 1 :: spacing][:, :draws]
-    prior = prior_draws(parts, data["unit"], draws, job.sampler.seed)
+    prior = prior_draws(parts, draws, job.sampler.seed, data["unit"])
     return Draws(parameters, log_likelihood, thin, stats, prior, warmup, spacing, weights=weights)
 
 

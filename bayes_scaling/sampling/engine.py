@@ -37,7 +37,9 @@ class Engine:
         """Named quantities at one point; after its mapped coordinates come the numbers that draw the population."""
         n, partial = self.geometry.layout.n, len(self.geometry.partial)
         at, _ = self.geometry.point(xi[:n], transport, data)
-        return self.program.parameters(self.geometry.free(at, xi[n : n + partial], xi[n + partial :]), data["unit"])
+        return self.program.parameters(
+            self.geometry.free(at, xi[n : n + partial], xi[n + partial :]), data["unit"]
+        )
 
     def _log_likelihood(self, xi: Array, transport: TransportMap, data: Data, scored: Data) -> Array:
         """Log likelihoods of the data scored at one point in mapped coordinates."""
@@ -65,8 +67,9 @@ def engine(structure: Structure) -> Engine:
     return Engine(structure)
 
 
-def prior_draws(parts: Engine, unit: Array, draws: int, seed: int) -> dict[str, np.ndarray]:
-    """Named quantities drawn from the prior, arrays of leading shape (draws,)."""
+def prior_draws(parts: Engine, draws: int, seed: int, unit: Array | None = None) -> dict[str, np.ndarray]:
+    """Named quantities drawn from the prior, arrays of leading shape (draws,); ``unit`` of each of theta's columns."""
+    unit = np.ones(len(parts.program.structure.priors)) if unit is None else unit
     shapes = parts.program.shapes
     normals = np.random.default_rng(seed).standard_normal((draws, sum(map(prod, shapes.values()))))
     cuts = np.cumsum([prod(shape) for shape in shapes.values()])[:-1]

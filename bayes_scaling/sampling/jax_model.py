@@ -90,7 +90,10 @@ def program(structure: Structure) -> Program:
         found = _to_jax([*more, *arguments], clone_replace(list(outputs), replace=given))
         return lambda *given: found(*given[:-1], *(given[-1][name] for name in inputs))
 
-    likelihood_of, parameters_of = of_data(likelihood), _to_jax([*free, inputs["unit"]], clone_replace(parameters, replace=given_data))
+    likelihood_of, parameters_of = (
+        of_data(likelihood),
+        _to_jax([*free, inputs["unit"]], clone_replace(parameters, replace=given_data)),
+    )
     score_of = of_data(joint[0]) if joint else likelihood_of
     weights_of = of_data(joint[1], more=(normal,)) if joint else None
     return Program(

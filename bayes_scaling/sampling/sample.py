@@ -126,7 +126,7 @@ def draw_prior(structure: Structure, draws: int, seed: int) -> dict[str, np.ndar
     # The prior does not ask how many rows there are: models that differ in them alone share what is compiled.
     slim = replace(structure, n_rows=1, n_clusters=1, alike=False, box=(0, 0))
     unit = np.array([prior.unit for prior in structure.priors.values()])
-    return prior_draws(engine(slim.plain), unit, draws, seed)
+    return prior_draws(engine(slim.plain), draws, seed, unit)
 
 
 def _without_rows(structure: Structure) -> Structure:

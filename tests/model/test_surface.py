@@ -36,7 +36,9 @@ def table(kind="grid", seed=1):
         runs["seed"] = np.arange(len(runs))
     if kind == "checkpoints":
         runs["trajectory"] = [f"{row.group} {row.params:g}" for row in runs.itertuples()]
-    runs["loss"] = 3.0 * np.exp(-0.1 * np.log(runs.params * runs.tokens / 1e18) + 0.02 * rng.standard_normal(len(runs)))
+    runs["loss"] = 3.0 * np.exp(
+        -0.1 * np.log(runs.params * runs.tokens / 1e18) + 0.02 * rng.standard_normal(len(runs))
+    )
     return bs.load_runs(runs, group="group")
 
 
@@ -172,7 +174,11 @@ def test_priors_of_the_table_s_own_scale_do_not_know_the_unit_of_a_loss():
     from bayes_scaling.sampling.padding import padded_data, padded_structure
 
     relative = LAW.with_priors(
-        {"E": LogNormal(0.65, 0.4, of="lowest"), "A": LogNormal(0.4, 1.0, of="range"), "B": LogNormal(0.4, 1.0, of="range")}
+        {
+            "E": LogNormal(0.65, 0.4, of="lowest"),
+            "A": LogNormal(0.4, 1.0, of="range"),
+            "B": LogNormal(0.4, 1.0, of="range"),
+        }
     )
     runs = table()
     in_bits = bs.load_runs(runs.table.assign(loss=runs.table["loss"] / np.log(2)), group="group")
