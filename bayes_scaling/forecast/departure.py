@@ -1,11 +1,12 @@
 """How a posterior's discrepancy departs from the law at any N and D: one path for each draw, the same in every verb."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.laws.elementwise import Array, Computed
+from bayes_scaling.laws.elementwise import Array, Computed, exp
 from bayes_scaling.model.paths import Paths, draw_paths, joined
 from bayes_scaling.model.surface import AMPLITUDES, Surface
 
@@ -62,21 +63,25 @@ class Departure:
         return self._paths.at(draw, n + d - middle[..., 0], d - n - middle[..., 1], n, d)
 
     def _beyond(self, params: np.ndarray, tokens: np.ndarray, draw: np.ndarray) -> np.ndarray:
-        return np.maximum(np.log10(params) + np.log10(tokens) - self._last[draw.astype(int)], 0.0)
+        beyond: np.ndarray = np.maximum(
+            np.log10(params) + np.log10(tokens) - self._last[draw.astype(int)], 0.0
+        )
+        return beyond
 
 
 def departed(law: Array, floor: Array, delta: Array) -> Computed:
     """A loss whose part above the floor is exp(delta) times the law's."""
-    return floor + (law - floor) * np.exp(delta)
+    return floor + (law - floor) * exp(delta)
 
 
-def _elementwise(function: Computed, params: Array, tokens: Array, draw: Array) -> Computed:
+def _elementwise(function: Callable[..., np.ndarray], *given: Computed) -> Computed:
+    """A function of NumPy arrays of one shape, of arrays with dims or without."""
     import xarray as xr
 
-    if any(isinstance(x, xr.DataArray) for x in (params, tokens, draw)):
-        even = xr.broadcast(*(xr.DataArray(x) for x in (params, tokens, draw)))
+    if any(isinstance(x, xr.DataArray) for x in given):
+        even = xr.broadcast(*map(xr.DataArray, given))
         return even[0].copy(data=function(*(x.to_numpy() for x in even)))
-    return function(*np.broadcast_arrays(params, tokens, draw))
+    return function(*np.broadcast_arrays(*given))
 
 
 @lru_cache(maxsize=32)

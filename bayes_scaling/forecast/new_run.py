@@ -84,7 +84,8 @@ def _departure(
         x: points[column] / fit.reference[column] for x, column in zip(law.inputs, law.columns, strict=True)
     }
     floor = endless(law, at, {name: posterior[name] for name in law.parameters})
-    return log(departed(mean, floor, delta) / mean)
+    moved: xr.DataArray = log(departed(mean, floor, delta) / mean)
+    return moved
 
 
 def new_run_scale(fit: "Posterior", posterior: "xr.Dataset", points: "xr.Dataset") -> "xr.DataArray":

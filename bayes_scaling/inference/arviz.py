@@ -47,8 +47,8 @@ def to_arviz(fit: Posterior, rename: Mapping[str, str] = MappingProxyType({})) -
     posterior = fit.posterior.sel(draw=kept)
     tree["sample_stats"] = tree["sample_stats"].to_dataset().sel(draw=kept)
     seen = at_runs(fit)
-    seen = seen.sel(draw=kept) if isinstance(seen, xr.DataArray) else None
-    tree["posterior_predictive"] = xr.Dataset({name: predictive(fit, posterior, 909, seen)})
+    known = seen.sel(draw=kept) if isinstance(seen, xr.DataArray) else None
+    tree["posterior_predictive"] = xr.Dataset({name: predictive(fit, posterior, 909, known)})
     tree["prior_predictive"] = xr.Dataset({name: predictive(fit, fit.prior, 919)})
     priors = fit.structure.priors | fit.structure.global_priors
     log_priors = xr.Dataset({key: log_prior(posterior, key, prior) for key, prior in priors.items()})

@@ -6,6 +6,7 @@ their basis; what they leave open is a path of the prior, less what its own weig
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -74,14 +75,10 @@ def draw_paths(
     draws, step = len(weights), length / _STEPS_TO_LENGTH
     of_part = np.split(weights, np.cumsum(basis.ranks)[:-1], axis=1)
     line = np.arange(-BEFORE, AFTER + STEP / 2, STEP)[:, None]
-    tables = []
-    for k in (0, 1):
-        before = _integrated(rng, draws)
-        tables.append(
-            _moved(
-                basis, k, of_part[k], before, line, lambda x, b=before: _read(b, (x[:, 0] + BEFORE) / STEP)
-            )
-        )
+    compute, ratio = (
+        _moved(basis, k, of_part[k], before, line, partial(_on_line, before))
+        for k, before in enumerate(_integrated(rng, draws) for _ in range(2))
+    )
     low = seen.min(axis=0) - _AROUND
     count = np.ceil((seen.max(axis=0) + _AHEAD - low) / step).astype(int) + 1
     axes = [low[i] + step * np.arange(count[i]) for i in (0, 1)]
@@ -94,16 +91,16 @@ def draw_paths(
     def read(x: np.ndarray) -> np.ndarray:
         rows, first = _weights((x[:, 0] - low[0]) / step, count[0])
         columns, other = _weights((x[:, 1] - low[1]) / step, count[1])
-        return sum(
-            of_n * of_d * before[:, first + i, other + j]
-            for i, of_n in enumerate(rows)
-            for j, of_d in enumerate(columns)
-        )
+        found = np.zeros((draws, len(x)))
+        for i, of_n in enumerate(rows):
+            for j, of_d in enumerate(columns):
+                found += of_n * of_d * before[:, first + i, other + j]
+        return found
 
     local = _moved(basis, 2, of_part[2], before.reshape(draws, -1), grid, read).reshape(draws, *count)
     return Paths(
-        amplitudes[:, [0]] * tables[0],
-        amplitudes[:, [1]] * tables[1],
+        amplitudes[:, [0]] * compute,
+        amplitudes[:, [1]] * ratio,
         amplitudes[:, 2, None, None] * local,
         low,
         step,
@@ -113,8 +110,10 @@ def draw_paths(
 def joined(paths: list[Paths]) -> Paths:
     """The paths of several groups, one after the other; their grids of N and D are one."""
     first = paths[0]
-    tables = (np.concatenate([getattr(p, name) for p in paths]) for name in ("compute", "ratio", "local"))
-    return Paths(*tables, first.low, first.step)
+    compute, ratio, local = (
+        np.concatenate([getattr(p, name) for p in paths]) for name in ("compute", "ratio", "local")
+    )
+    return Paths(compute, ratio, local, first.low, first.step)
 
 
 def _moved(
@@ -148,7 +147,8 @@ def _integrated(rng: np.random.Generator, draws: int) -> np.ndarray:
 
 
 def _squared(x: np.ndarray, length: float) -> np.ndarray:
-    return np.exp(-((x[:, None] - x) ** 2) / (2 * length**2))
+    covariance: np.ndarray = np.exp(-((x[:, None] - x) ** 2) / (2 * length**2))
+    return covariance
 
 
 def _weights(at: np.ndarray, count: int) -> tuple[list[np.ndarray], np.ndarray]:
@@ -165,12 +165,12 @@ def _weights(at: np.ndarray, count: int) -> tuple[list[np.ndarray], np.ndarray]:
 def _along(table: np.ndarray, draw: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Rows of a table between its columns, one place for each row that is asked for."""
     weights, first = _weights(at, table.shape[1])
-    found: np.ndarray = sum(w * table[draw, first + i] for i, w in enumerate(weights))  # type: ignore[assignment]
+    found: np.ndarray = sum(w * table[draw, first + i] for i, w in enumerate(weights))
     return found
 
 
-def _read(table: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """All rows of a table at some places, (rows, places)."""
-    weights, first = _weights(at, table.shape[1])
-    found: np.ndarray = sum(w * table[:, first + i] for i, w in enumerate(weights))  # type: ignore[assignment]
+def _on_line(table: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """All rows of a table of the grid of compute or of D/N at some places, (rows, places)."""
+    weights, first = _weights((places[:, 0] + BEFORE) / STEP, table.shape[1])
+    found: np.ndarray = sum(w * table[:, first + i] for i, w in enumerate(weights))
     return found

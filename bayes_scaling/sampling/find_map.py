@@ -124,7 +124,8 @@ class Geometry(Coordinates):
 
         def at(means: Array) -> tuple[Array, Array]:
             moved, _ = self.reparametrised(mode._replace(complete=jnp.append(means, mode.complete[-1])))
-            return self.program.residual_and_variance(self.theta(moved), moved.noise, data)
+            residual, variance = self.program.residual_and_variance(self.theta(moved), moved.noise, data)
+            return residual, variance
 
         means = mode.complete[:-1]
         residual, variance = at(means)

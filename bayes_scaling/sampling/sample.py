@@ -116,7 +116,9 @@ def drawn_weights(
     flat = [values.reshape(-1, *values.shape[2:]) for values in (theta, shared)]
     shape = (len(flat[0]), s.n_groups, s.noise.weight_shape[1])
     normals = np.random.default_rng([seed, 909]).standard_normal(shape)
-    found = jax.jit(lambda draws: jax.lax.map(lambda draw: of_one(*draw, padded), draws))((normals, *flat))
+    found = jax.jit(lambda draws: jax.lax.map(lambda draw: of_one(draw[0], draw[1], draw[2], padded), draws))(
+        (normals, *flat)
+    )
     weights: np.ndarray = np.asarray(found).reshape(*theta.shape[:2], s.n_groups, -1)
     return weights
 
