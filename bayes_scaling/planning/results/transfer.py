@@ -53,7 +53,7 @@ class Transfer(Result):
 
     def table(self, prob: float = 0.9) -> "pd.DataFrame":
         """One row (per group): exponent, factor over the range of the runs, cost, each with its interval."""
-        found: "dict[str, xr.DataArray]" = {}
+        found: dict[str, xr.DataArray] = {}
         for what in self.quantities:
             found |= columns(what, self.draws(what), prob)
         return long_table(found)
