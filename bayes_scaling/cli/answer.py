@@ -60,9 +60,9 @@ class Answer:
         return json.dumps(as_json(self.document), indent=2)
 
     def _failures(self) -> dict[str, tuple[str, ...]]:
-        from bayes_scaling.inference.diagnostics import diagnose
+        from bayes_scaling.inference.diagnostics import verdict
 
-        return {name: why for name, fit in self.fits.items() if (why := diagnose(fit).problems)}
+        return {name: why for name, fit in self.fits.items() if (why := verdict(fit).problems)}
 
     def draw(self, path: Path) -> None:
         """Writes its picture."""
