@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from bayes_scaling.inference.posterior import Posterior
     from bayes_scaling.inference.result import Result
+
+_LOSSES = re.compile(r"loss|mean|drifted|new_run|reached|regret")
+"""What is in the names of columns of losses."""
 
 OK, FAILED_DIAGNOSIS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 """Exit codes."""
@@ -60,9 +64,9 @@ class Answer:
         return json.dumps(as_json(self.document), indent=2)
 
     def _failures(self) -> dict[str, tuple[str, ...]]:
-        from bayes_scaling.inference.diagnostics import diagnose
+        from bayes_scaling.inference.diagnostics import verdict
 
-        return {name: why for name, fit in self.fits.items() if (why := diagnose(fit).problems)}
+        return {name: why for name, fit in self.fits.items() if (why := verdict(fit).problems)}
 
     def draw(self, path: Path) -> None:
         """Writes its picture."""
@@ -112,9 +116,16 @@ def answer(
         document["table"] = table.to_dict("records")
     brief = result.table(prob) if table is None else table
     brief = brief[[name for name in brief if not str(name).startswith(hidden)]]
-    said = "\n".join(f"{sentence}." for sentence in result.sentences(prob))
+    said = "\n".join(f"{sentence}." for sentence in [*result.sentences(prob), *_units(result, brief, fits)])
     parts = [said, shown(result, prob, brief), *([] if also is None else [as_text(written(also))])]
     return Answer("\n\n".join(parts), document, fits, result.warnings, failed, draw if picture else None)
+
+
+def _units(result: "Result", table: "pd.DataFrame", fits: "Mapping[str, Posterior]") -> list[str]:
+    """What the losses of a table are in, where it has any."""
+    if getattr(result, "response", "loss") != "loss" or not any(_LOSSES.search(str(name)) for name in table):
+        return []
+    return list(dict.fromkeys(fit.runs.unit.sentence for fit in fits.values() if fit.law.response == "loss"))
 
 
 def say(sentence: str) -> None:

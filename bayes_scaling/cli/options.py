@@ -26,8 +26,8 @@ COLUMNS = (
     ),
     click.Option(["--inputs"], multiple=True, metavar="COLUMN,...", help="Further inputs beside the law's."),
     click.Option(
-        ["--loss-unit"], type=click.Choice(["nats", "bits", "bits_per_byte", "perplexity"]), default="nats",
-        help="What the loss is in; answers are in nats per token.",
+        ["--loss-unit"], type=click.Choice(["nats", "bits", "bits_per_byte", "perplexity", "other"]), default="nats",
+        help="What the loss is in; answers are in nats per token, and forecasts in both.",
     ),
     click.Option(["--bytes-per-token"], type=float, help="Of the tokenizer, for bits per byte."),
     click.Option(["--trust-units"], is_flag=True, help="Take counts that look like billions as they are."),

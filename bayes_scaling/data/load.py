@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bayes_scaling.data import validate
 from bayes_scaling.data.columns import canonical, further
-from bayes_scaling.data.loss_unit import LossUnit, in_nats
+from bayes_scaling.data.loss_unit import LossUnit, Unit, in_nats
 from bayes_scaling.data.read_file import read_file
 from bayes_scaling.data.response import RESPONSES, Response
 from bayes_scaling.data.runs import Runs
@@ -77,8 +77,9 @@ def load_runs(
     response : {"loss", "share", "score"}, optional
         What the column ``loss`` holds: a loss, which falls with scale; a share of test items, from 0 to 1; a score,
         which rises and may be any number (BLEU, Elo, accuracy in percent). Then only laws of it apply.
-    loss_unit : {"nats", "bits", "bits_per_byte", "perplexity"}
-        What the loss is given in; it is converted, with its standard error, to nats per token.
+    loss_unit : {"nats", "bits", "bits_per_byte", "perplexity", "other"}
+        What the loss is given in; it is converted, with its standard error, to nats per token, and forecasts say it in
+        both. Other: a loss that is none of these, as an error rate, taken as it is.
     bytes_per_token : float, optional
         Of the tokenizer, for bits per byte.
     trust_units : bool
@@ -129,7 +130,10 @@ def load_runs(
     table = in_nats(table, loss_unit, bytes_per_token, name)
     if not trust_units:
         validate.refuse_other_units(table, inputs, name)
-    found = tuple(validate.questionable(table, inputs, response))
+    unit = (
+        source.unit if isinstance(source, Runs) and loss_unit == "nats" else Unit(loss_unit, bytes_per_token)
+    )
+    found = tuple(validate.questionable(table, inputs, response in (None, "loss") and unit.name != "other"))
     for sentence in found:
         warn(f"{name}: {sentence}", DoubtfulInputWarning)
-    return Runs(table=table, name=name, warnings=found, inputs=further(inputs), response=response)
+    return Runs(table=table, name=name, warnings=found, inputs=further(inputs), response=response, unit=unit)

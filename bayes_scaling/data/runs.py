@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import numpy as np
 
 from bayes_scaling.data import validate
 from bayes_scaling.data.columns import further
+from bayes_scaling.data.loss_unit import NATS, Unit
 from bayes_scaling.data.reference import SAME_KIND, Reference
 from bayes_scaling.data.response import Response
 from bayes_scaling.data.units import Quantity, format_flops, format_range, parse_quantity, training_flops
@@ -40,6 +41,8 @@ class Runs:
         Further columns, beside params and tokens, that a law may take as inputs.
     response : {"loss", "share", "score"}, optional
         What the column loss holds, where that was declared.
+    unit : Unit
+        What the source gives its losses in.
     """
 
     table: pd.DataFrame
@@ -47,6 +50,7 @@ class Runs:
     warnings: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     response: Response | None = None
+    unit: Unit = NATS
 
     def __len__(self) -> int:
         return len(self.table)
@@ -154,7 +158,9 @@ class Runs:
         Runs of one group with the same params, tokens (or flops) and further `inputs` are replicates of each other.
         """
         names = (*validate.identity(self.table), *self.inputs)
-        return _ids(zip(self._labels, *(self.column(name).tolist() for name in names), strict=True))
+        return validate.numbered(
+            zip(self._labels, *(self.column(name).tolist() for name in names), strict=True)
+        )
 
     @property
     def n_configurations(self) -> int:
@@ -176,7 +182,7 @@ class Runs:
             return self.configurations
         cells = self.table["trajectory"]
         lists = (self._labels, cells.tolist(), cells.isna().tolist(), self.configurations.tolist())
-        return _ids(
+        return validate.numbered(
             ("configuration", config) if alone else ("trajectory", label, run)
             for label, run, alone, config in zip(*lists, strict=True)
         )
@@ -292,9 +298,3 @@ class Runs:
                 "loss": f"{part.loss.min():.3f}-{part.loss.max():.3f}",
             }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("group")
-
-
-def _ids(keys: Iterable[Hashable]) -> np.ndarray:
-    """Number the keys by first appearance."""
-    known: dict[Hashable, int] = {}
-    return np.array([known.setdefault(key, len(known)) for key in keys], dtype=int)

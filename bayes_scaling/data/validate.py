@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.response import Response
 from bayes_scaling.data.units import Quantity, format_quantity, parse_quantity, training_flops
 from bayes_scaling.errors import InputError
 
@@ -120,9 +119,7 @@ def labels(cells: pd.Series, name: str, where: Callable[[int], str] = row_number
     return np.array([str(cell) for cell in cells], dtype=object)
 
 
-def questionable(
-    table: pd.DataFrame, inputs: tuple[str, ...] = (), response: Response | None = None
-) -> list[str]:
+def questionable(table: pd.DataFrame, inputs: tuple[str, ...] = (), in_nats: bool = True) -> list[str]:
     """What looks wrong in a canonical table, one sentence each.
 
     Parameters
@@ -131,8 +128,8 @@ def questionable(
         From `canonical`.
     inputs : tuple of str
         The columns that a law takes, where known; those that are not N and D distinguish configurations.
-    response : {"loss", "share", "score"}, optional
-        What the column loss holds, where that is declared.
+    in_nats : bool
+        Whether the column loss is one in nats per token, as far as is known.
     """
     found = [sentence for sentence, _ in other_units(table).values()]
     for column in ("params", "tokens"):
@@ -145,7 +142,7 @@ def questionable(
                 f"how the loss depends on {column} is known only from the prior."
             )
     median = table["loss"].median()
-    if median > 12 and response in (None, "loss"):
+    if median > 12 and in_nats:
         found.append(
             f"the median loss is {median:.4g}: this looks like perplexity; "
             "name its unit with loss_unit='perplexity' (command line: --loss-unit perplexity)."
@@ -195,6 +192,12 @@ def identity(table: pd.DataFrame) -> tuple[str, ...]:
     """The columns that say what was trained, beside further inputs: N and D, or compute where it stands alone."""
     named = tuple(column for column in ("params", "tokens") if column in table)
     return named if len(named) == 2 or "flops" not in table else (*named, "flops")
+
+
+def numbered(keys: Iterable[Hashable]) -> np.ndarray:
+    """Numbers of keys by first appearance, shape (n,), int."""
+    known: dict[Hashable, int] = {}
+    return np.array([known.setdefault(key, len(known)) for key in keys], dtype=int)
 
 
 def _repeats(table: pd.DataFrame, inputs: tuple[str, ...]) -> list[str]:

@@ -20,7 +20,7 @@ from bayes_scaling.data.units import Quantities, format_flops, format_quantity, 
 from bayes_scaling.errors import InputError
 from bayes_scaling.evaluation.envelope import Line, envelope
 from bayes_scaling.evaluation.isoflop import PROFILES, WINDOW, isoflop_runs, optima, optimum, profiles
-from bayes_scaling.inference.diagnostics import diagnose
+from bayes_scaling.inference.diagnostics import verdict
 from bayes_scaling.inference.intervals import columns, long_table, quantiles, tails
 from bayes_scaling.inference.result import Result
 from bayes_scaling.laws.elementwise import log
@@ -220,7 +220,7 @@ def approaches(
         for shape in PROFILES:
             name = f"isoFLOP {shape}"
             fits[name] = made = profiles(grouped, shape, fit)
-            warnings += [f"{name}: {sentence}" for sentence in diagnose(made).failures]
+            warnings += [f"{name}: {sentence}" for sentence in verdict(made).failures]
             lines[name] = Line(made.posterior["a"], partial(optimum, made), optima(made, name))
     fits["law"] = fit
     lines["law"] = _of_law(fit, group, runs)

@@ -14,7 +14,7 @@ from bayes_scaling.evaluation.baselines import huber_bootstrap, laplace
 from bayes_scaling.evaluation.cuts import held_out, make_cuts, reasons
 from bayes_scaling.evaluation.predictive import predictive
 from bayes_scaling.evaluation.scores import SCORES, Scores, scores_of_draws
-from bayes_scaling.inference.diagnostics import diagnose
+from bayes_scaling.inference.diagnostics import verdict
 from bayes_scaling.inference.result import Result
 from bayes_scaling.inference.sample_many import BatchSettings, sample_many
 from bayes_scaling.inference.spec import as_runs
@@ -162,7 +162,7 @@ def backtest(
         rows += [
             _rows(outcome.name, method, test, ahead.decades, scores) for method, scores in answers.items()
         ]
-        diagnosis = diagnose(outcome.fit)
+        diagnosis = verdict(outcome.fit)
         health.append(
             {
                 "cut": outcome.name, "fitted": len(train), "held_out": len(test), "r_hat": diagnosis.r_hat,

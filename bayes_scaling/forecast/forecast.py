@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from bayes_scaling.data.loss_unit import NATS, Unit
 from bayes_scaling.data.response import WORDS, Response
 from bayes_scaling.data.units import Quantity, format_flops, format_quantity, parse_quantity
 from bayes_scaling.inference.intervals import columns, long_table, quantiles, tails
@@ -42,6 +43,8 @@ class Forecast(Result):
     response : {"loss", "share", "score"}
         What is forecast. A share of test items stands where the loss does above, and its drift is of its log odds; or a
         score, to which its drift is added.
+    unit : Unit
+        What the table gave its losses in: sentences and the table have a new run's loss in it too.
     """
 
     inputs: "xr.Dataset"
@@ -50,6 +53,7 @@ class Forecast(Result):
     new_run: "xr.DataArray"
     decades_beyond: "xr.Dataset"
     response: Response = "loss"
+    unit: Unit = NATS
 
     quantities: ClassVar = ("new_run", "drifted", "mean")
 
@@ -57,6 +61,11 @@ class Forecast(Result):
     def drifted(self) -> "xr.DataArray":
         """The law's loss with its drift, dims as those of the mean."""
         return drifted(self.mean, self.drift, self.response).transpose(*self.mean.dims)
+
+    @property
+    def _twice(self) -> bool:
+        """Whether losses are said in the table's own unit too, as that is another one."""
+        return self.response == "loss" and bool(self.unit.other)
 
     def prob_below(self, loss: Quantity, what: str = "new_run") -> "xr.DataArray":
         """Probability that the loss is at most this, dims ([group,] point)."""
@@ -67,6 +76,10 @@ class Forecast(Result):
         filled = {str(name): values for name, values in self.inputs.items()}
         for what in self.quantities:
             filled |= columns(what, self.draws(what), prob)
+        if self._twice:
+            name = f"new_run ({self.unit.other})"
+            own = columns("new_run", self.new_run, prob).items()
+            filled |= {key.replace("new_run", name): self.unit.given(values) for key, values in own}
         filled |= {f"decades beyond ({name})": far for name, far in self.decades_beyond.items()}
         return long_table(filled)
 
@@ -82,12 +95,20 @@ class Forecast(Result):
             own = reached if group is None else reached.sel(group=group)
             for point, where in enumerate(self._points()):
                 fewest = 0 if self.response == "score" else 2
-                low, middle, high = _written(own.isel(point=point).to_numpy(), fewest)
+                bounds = own.isel(point=point).to_numpy()
+                low, middle, high = _written(bounds, fewest)
                 known = f"{far[point]:.1f} decades beyond" if far[point] >= 0.05 else "within the range of"
                 yield (
                     f"{where if group is None else f'{group}, {where}'}: {word} {middle} "
-                    f"({100 * prob:g}% of new runs: {low} to {high}), {known} the data"
+                    f"({100 * prob:g}% of new runs: {low} to {high}){self._in_unit(bounds)}, {known} the data"
                 )
+
+    def _in_unit(self, nats: np.ndarray) -> str:
+        """The same bounds and median in the table's own unit."""
+        if not self._twice:
+            return ""
+        low, middle, high = _written(self.unit.given(nats))
+        return f" nats per token, in {self.unit.other} {middle} ({low} to {high})"
 
     def _points(self) -> list[str]:
         """Each point in words."""

@@ -72,4 +72,6 @@ def predict(
     else:
         noise = scale * standard_noise(fit, posterior, mean)
         new_run = drifted(mean, drift_there + noise, law.response).transpose(*dims)
-    return Forecast(points, mean, drift_there, new_run.rename(law.response), beyond, law.response)
+    return Forecast(
+        points, mean, drift_there, new_run.rename(law.response), beyond, law.response, fit.runs.unit
+    )

@@ -1,6 +1,6 @@
 """Whether a posterior can be believed, in sentences: did the chains agree, and what did the data identify?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -113,6 +113,20 @@ class Diagnosis(Result):
 
 def diagnose(fit: "Posterior") -> Diagnosis:
     """Convergence (R-hat, ESS, divergences, E-BFMI) and identifiability of a fit."""
+    warnings = [
+        *fit.runs.warnings,
+        *unidentified(fit.runs, fit.law, fit.noise),
+        *known_by_prior(fit),
+        *prior_sensitive(fit),
+        *misfit(fit),
+        *floor_above_runs(fit),
+        *run_checks(fit),
+    ]
+    return replace(verdict(fit), warnings=tuple(dict.fromkeys(warnings)))
+
+
+def verdict(fit: "Posterior") -> Diagnosis:
+    """The diagnosis without its warnings, which take most of the time."""
     found = convergence(fit.posterior)
     # A quantity without a value is the worst of all.
     disagreeing = str(found["r_hat"].fillna(np.inf).idxmax())
@@ -139,19 +153,9 @@ def diagnose(fit: "Posterior") -> Diagnosis:
         )
     if not e_bfmi >= E_BFMI:
         failures.append(f"E-BFMI is {e_bfmi:.2f} (at least {E_BFMI} wanted): the tails were explored slowly")
-    warnings = [
-        *fit.runs.warnings,
-        *unidentified(fit.runs, fit.law, fit.noise),
-        *known_by_prior(fit),
-        *prior_sensitive(fit),
-        *misfit(fit),
-        *floor_above_runs(fit),
-        *run_checks(fit),
-    ]
     return Diagnosis(
-        r_hat, bulk, tail, divergences, e_bfmi, tuple(failures), tuple(dict.fromkeys(warnings)),
-        tuple(wrong_way(fit.runs, fit.law)),
-    )  # fmt: skip
+        r_hat, bulk, tail, divergences, e_bfmi, tuple(failures), (), tuple(wrong_way(fit.runs, fit.law))
+    )
 
 
 def _e_bfmi(energy: np.ndarray, change: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayes_scaling.data.files import replacing
+from bayes_scaling.data.loss_unit import Unit
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.posterior import Posterior
@@ -136,7 +137,8 @@ def _runs(tree: "xr.DataTree", about: RunsDescription) -> Runs:
     columns = {name: constant[_variable(i, name)].to_numpy() for i, name in enumerate(about["columns"])}
     # An empty text was an empty cell; of trajectories it says that a run stands alone.
     table = pd.DataFrame(columns).replace("", None)
-    return Runs(table, about["name"], tuple(about["warnings"]), tuple(about["inputs"]), about.get("response"))
+    known = (about["name"], tuple(about["warnings"]), tuple(about["inputs"]), about.get("response"))
+    return Runs(table, *known, Unit(*about.get("unit", ())))
 
 
 def _variable(i: int, column: str) -> str:

@@ -67,7 +67,8 @@ def prior_sensitive(fit: "Posterior") -> list[str]:
     for group in fit.groups if many else fit.groups[:1]:
         table = _sensitivity(fit, group, log_priors)
         where = f" of {group}" if many else ""
-        others = table.apply(lambda row: row.drop(row.name, errors="ignore"), axis=1)
+        own_prior = table.index.to_numpy()[:, None] == table.columns.to_numpy()
+        others = table.mask(own_prior, 0.0)
         worst, moved = others.idxmax(axis=1), others.max(axis=1)
         for prior in table.columns:
             own = [str(about) for about in table.index if worst[about] == prior and moved[about] > SENSITIVE]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict, cast
 
+from bayes_scaling.data.loss_unit import LossUnit
 from bayes_scaling.data.response import Response
 from bayes_scaling.laws.base import Law
 from bayes_scaling.model.drift import DriftValues
@@ -21,7 +22,8 @@ class RunsDescription(TypedDict):
     inputs: list[str]
     warnings: list[str]
     columns: list[str]
-    response: NotRequired[Response | None]  # as it was declared, if it was; older files have none
+    response: NotRequired[Response]  # as it was declared, if it was; older files have none
+    unit: NotRequired[tuple[LossUnit, float | None]]  # of the source, where not nats
 
 
 class Description(TypedDict):

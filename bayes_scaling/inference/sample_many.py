@@ -15,7 +15,7 @@ import numpy as np
 
 from bayes_scaling.data.load import RunsLike
 from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError, warn
-from bayes_scaling.inference.diagnostics import diagnose
+from bayes_scaling.inference.diagnostics import verdict
 from bayes_scaling.inference.netcdf import open_posterior, save_posterior
 from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.sample_posterior import posterior_of
@@ -215,7 +215,7 @@ def _reported(
         for done, outcome in enumerate(outcomes, 1):
             if report:
                 report("fits", done, total)
-            if outcome.fit is not None and not diagnose(outcome.fit).ok:
+            if outcome.fit is not None and not verdict(outcome.fit).ok:
                 failed.append(outcome.name)
             yield outcome
     if failed:

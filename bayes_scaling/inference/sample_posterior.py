@@ -3,7 +3,7 @@
 from time import perf_counter
 
 from bayes_scaling.errors import DoubtfulFitWarning, warn
-from bayes_scaling.inference.diagnostics import diagnose
+from bayes_scaling.inference.diagnostics import verdict
 from bayes_scaling.inference.identifiability import unidentified, wrong_way
 from bayes_scaling.inference.netcdf import make_tree
 from bayes_scaling.inference.posterior import Posterior
@@ -35,7 +35,7 @@ def sample_posterior(spec: Spec, progress: bool | Report = False) -> Posterior:
 
         began = perf_counter()
         result = posterior_of(spec, sample(spec.job(progress=report)), perf_counter() - began)
-    for sentence in diagnose(result).failures:
+    for sentence in verdict(result).failures:
         warn(sentence, DoubtfulFitWarning)
     return result
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TypedDict
 
 from bayes_scaling.data.load import RunsLike, load_runs
+from bayes_scaling.data.loss_unit import NATS
 from bayes_scaling.data.response import SEVERAL, WORDS
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.data.scales import loss_scales
@@ -76,6 +77,8 @@ class Spec:
         }
         if self.runs.response is not None:
             runs["response"] = self.runs.response
+        if (unit := self.runs.unit) != NATS:
+            runs["unit"] = (unit.name, unit.bytes_per_token)
         return {
             "format": FORMAT,
             "law": self.law.name,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from bayes_scaling.data.files import check_writable, replacing
+from bayes_scaling.data.response import WORDS
 from bayes_scaling.data.units import Quantity, format_flops, format_quantity
 from bayes_scaling.forecast.forecast import FAR
 from bayes_scaling.forecast.predict import predict
@@ -16,7 +17,7 @@ from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.risk import risk
 from bayes_scaling.reporting.page_pictures import PLANE, page_pictures
 from bayes_scaling.reporting.plot.groups import largest_group
-from bayes_scaling.reporting.plot.style import LABELS, percent
+from bayes_scaling.reporting.plot.style import percent
 from bayes_scaling.reporting.provenance import provenance
 from bayes_scaling.reporting.tables import written
 
@@ -137,7 +138,9 @@ def _page(
     )
     return environment.get_template("report.html.j2").render(
         fit=fit,
-        measured=LABELS[fit.law.response].capitalize(),
+        measured=fit.runs.unit.sentence
+        if fit.law.response == "loss"
+        else WORDS[fit.law.response].capitalize(),
         shown=shown if len(fit.groups) > 1 else None,
         percent=percent(prob),
         drift=f"{fit.drift.sd:.2g}" if fit.law.response == "score" else f"{fit.drift.sd:.1%} of the loss",

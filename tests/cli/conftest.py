@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import cache
 
 import matplotlib
 import pytest
@@ -9,6 +10,7 @@ from helpers import instant_fit, simulated_runs
 
 import bayes_scaling as bs
 from bayes_scaling.cli.main import main
+from bayes_scaling.inference import diagnostics
 from bayes_scaling.sampling.progress import progress_bar
 
 
@@ -29,17 +31,24 @@ def pile_fit():
     return instant_fit(bs.datasets.load("pile"), "chinchilla", seed=1, draws=100)
 
 
+@pytest.fixture(scope="session")
+def diagnosed():
+    """A fit's diagnosis, and that without warnings, each made once for each fit."""
+    return cache(bs.Fit.diagnose), cache(diagnostics.verdict)
+
+
 @pytest.fixture
-def judged(monkeypatch):
+def judged(monkeypatch, diagnosed):
     """Sets what every diagnosis finds wrong, for fits too short to pass on their own."""
-    found = bs.Fit.diagnose
+    diagnose, verdict = diagnosed
 
     def judge(*failures):
-        def diagnose(fit):
-            return dataclasses.replace(found(fit), failures=failures)
-
-        monkeypatch.setattr(bs.Fit, "diagnose", diagnose)
-        monkeypatch.setattr("bayes_scaling.inference.diagnostics.diagnose", diagnose)
+        monkeypatch.setattr(
+            bs.Fit, "diagnose", lambda fit: dataclasses.replace(diagnose(fit), failures=failures)
+        )
+        monkeypatch.setattr(
+            diagnostics, "verdict", lambda fit: dataclasses.replace(verdict(fit), failures=failures)
+        )
 
     judge()
     return judge
@@ -54,13 +63,26 @@ def saved(tmp_path_factory, pile_fit, single_fit):
     return folder
 
 
+@pytest.fixture(scope="session")
+def opened(saved):
+    """What is in the files of `saved`, by their paths."""
+    return {str(path): bs.open_fit(path) for path in saved.iterdir()}
+
+
 @pytest.fixture
-def pile(saved, judged):
+def read_once(opened, monkeypatch):
+    """Files of `saved` are not read for each command line."""
+    read = bs.open_fit
+    monkeypatch.setattr(bs, "open_fit", lambda path: opened.get(str(path)) or read(path))
+
+
+@pytest.fixture
+def pile(saved, judged, read_once):
     return str(saved / "pile.nc")
 
 
 @pytest.fixture
-def single(saved, judged):
+def single(saved, judged, read_once):
     return str(saved / "single.nc")
 
 

@@ -23,7 +23,9 @@ def test_predict_agrees_with_python(answers, run, pile, pile_fit):
     code, out, err = run(*argv)
     assert (code, err) == (0, "".join(f"warning: {said}\n" for said in forecast.warnings))
     said, _, table = out.partition("\n\n")
-    assert said.splitlines() == [f"{sentence}." for sentence in document["sentences"]]
+    assert said.splitlines() == [
+        *(f"{sentence}." for sentence in document["sentences"]), "Losses are in nats per token.",
+    ]  # fmt: skip
     heading, first, *rest = table.splitlines()
     assert heading.split()[:3] == ["group", "params", "tokens"]
     assert "new run (80%)" in heading

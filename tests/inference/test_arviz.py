@@ -2,7 +2,6 @@
 
 import warnings
 
-import arviz_plots
 import arviz_stats
 import matplotlib.pyplot as plt
 import numpy as np
@@ -100,6 +99,8 @@ NOT_OF_LOSSES = {
 
 
 def test_every_plot_that_applies_is_drawn(single_fit, tree):
+    import arviz_plots  # slow to load
+
     known = {name for name in dir(arviz_plots) if name.startswith("plot_")}
     assert known == set(PLOTS) | NOT_OF_LOSSES | set(OTHERS)
     failed = {}

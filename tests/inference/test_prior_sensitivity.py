@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from helpers import instant_fit
 
 import bayes_scaling as bs
 from bayes_scaling.inference.prior_sensitivity import SENSITIVE, _moved, prior_sensitive, prior_sensitivity
@@ -50,6 +51,11 @@ def test_an_answer_that_is_sensitive_to_another_prior_is_named(single_fit):
     said = prior_sensitive(dataclasses.replace(single_fit, tree=tree))
     names = r"(\w+, )*beta(, \w+)* (is|are) sensitive to the prior of E"
     assert any(re.match(f"{names}: counted twice, (they move|it moves) by", s) for s in said)
+
+
+def test_the_only_prior_that_there_is_is_no_other():
+    flat = bs.Law("flat", lambda N, *, E: E + 0 * N, {"E": bs.LogNormal(1.7, 0.3)}, "E", "a test")
+    assert prior_sensitive(instant_fit(bs.datasets.load("pile"), flat)) == []
 
 
 def test_groups_have_their_own_answers(pile_fit):

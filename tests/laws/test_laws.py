@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -38,6 +39,16 @@ def inputs(law, n=7):
     """Points around the reference, of every input."""
     rng = np.random.default_rng(4)
     return [np.exp(rng.uniform(-3, 3, n)) for _ in law.inputs]
+
+
+@cache
+def fit_of(name):
+    """A fit of this law, and a point among its runs."""
+    law = get_law(name)
+    table = table_of(law, medians(law))
+    runs = bs.load_runs(table, inputs=law.columns, name="simulated", response=law.response)
+    at = {column: low * high for column, (low, high) in runs.extent.items() if column in law.columns}
+    return instant_fit(runs, law), at
 
 
 FALLING = ("N", "D", "C", "U", "C_min", "S_min", "active_share", "bits")
@@ -140,11 +151,9 @@ class TestEveryLaw:
             assert values.keys() == priors.keys()
             return jax.numpy.stack([values[name] for name in priors]), log_det
 
-        for x in np.random.default_rng(6).normal(
-            [p.location for p in priors.values()], 1.0, (5, len(priors))
-        ):
-            jacobian, log_det = jax.jacobian(lambda x: reparametrised(x)[0])(x), reparametrised(x)[1]
-            assert np.linalg.slogdet(jacobian)[1] == pytest.approx(log_det, abs=1e-9)
+        at = np.random.default_rng(6).normal([p.location for p in priors.values()], 1.0, (5, len(priors)))
+        jacobians, log_dets = jax.jit(jax.vmap(jax.jacobian(reparametrised, has_aux=True)))(at)
+        np.testing.assert_allclose(np.linalg.slogdet(jacobians)[1], log_dets, atol=1e-9)
 
     def test_known_parameters_are_recovered_from_simulated_runs(self, any_law):
         """By the mode: the sampler, which other tests try, would take minutes for all laws."""
@@ -167,28 +176,31 @@ class TestEveryLaw:
 
         starts = [location, *(location + 0.5 * spread * rng.standard_normal((3, len(priors))))]
         with np.errstate(over="ignore", invalid="ignore"):  # of steps that are too bold, and not taken
-            mode = min((least_squares(misfit, start) for start in starts), key=lambda found: found.cost)
+            modes = (least_squares(misfit, start) for start in starts)
+            mode = next((found for found in modes if found.cost < 250), None)  # 200 are expected of 400 runs
+        assert mode, "no start leads to a mode that explains the runs"
         sd = np.sqrt(np.diag(np.linalg.inv(mode.jac.T @ mode.jac)))
         off = (mode.x - truth) / sd
         assert np.max(np.abs(off)) < 5, dict(zip(priors, off, strict=True))
         elsewhere = multiples(any_law, 50, seed=5)
         np.testing.assert_allclose(log_law(elsewhere, mode.x), log_law(elsewhere, truth), atol=4 * noise)
 
-    def test_a_fit_of_it_is_saved_opened_and_used(self, any_law, tmp_path):
+    def test_a_fit_of_it_is_used(self, any_law):
         """Beside the sampling, every verb works on the law's own inputs, or says why it cannot."""
-        table = table_of(any_law, medians(any_law))
-        runs = bs.load_runs(table, inputs=any_law.columns, name="simulated", response=any_law.response)
-        fit = instant_fit(runs, any_law.name)
-        again = bs.open_fit(fit.save(tmp_path / "fit.nc"))
-        assert (again.law, again.runs.inputs) == (fit.law, runs.inputs)
-        at = {column: low * high for column, (low, high) in runs.extent.items() if column in any_law.columns}
-        np.testing.assert_array_equal(again.predict(**at).new_run, fit.predict(**at).new_run)
+        fit, at = fit_of(any_law.name)
         assert list(fit.predict(**at).table())[: len(any_law.columns)] == list(any_law.columns)
         assert np.all(np.isfinite(fit.summary()["median"]))
         assert fit.diagnose().warnings is not None
         if not any_law.allocates:
             with pytest.raises(InputError, match="a budget cannot be split into params and tokens"):
                 fit.allocate("1e22")
+
+    @pytest.mark.sampling  # of nothing, but files take long
+    def test_a_fit_of_it_is_saved_and_opened(self, any_law, tmp_path):
+        fit, at = fit_of(any_law.name)
+        again = bs.open_fit(fit.save(tmp_path / "fit.nc"))
+        assert (again.law, again.runs.inputs) == (fit.law, fit.runs.inputs)
+        np.testing.assert_array_equal(again.predict(**at).new_run, fit.predict(**at).new_run)
 
     def test_an_unknown_parameter_or_input_is_refused(self, any_law):
         with pytest.raises(TypeError, match="unexpected keyword"):

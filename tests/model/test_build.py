@@ -108,6 +108,7 @@ def test_curves_that_share_one_law_are_sampled_from_that_model():
     assert_same_density(runs, bs.LAWS["power_floor"], as_noise("curve"), "complete")
 
 
+@pytest.mark.sampling  # of nothing, but it compiles models
 class TestNames:
     def shapes(self, runs, noise=None, pooling=None):
         drawn = from_prior(structure(runs, CHINCHILLA, noise or Noise(), pooling), 3)
@@ -134,6 +135,7 @@ def drawn():
     return from_prior(structure(small_table(["a", "b"]), CHINCHILLA, Noise(), pooling), 20_000)
 
 
+@pytest.mark.sampling  # of priors, but it compiles a model
 class TestPriorDraws:
     def assert_distributed(self, draws, distribution):
         assert stats.kstest(draws, distribution.cdf).pvalue > 0.001

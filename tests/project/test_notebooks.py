@@ -9,8 +9,6 @@ import pytest
 
 import bayes_scaling as bs
 
-jupytext = pytest.importorskip("jupytext")
-
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = ("first_posterior", "extrapolation_risk", "law_families", "plan_a_run", "change_the_model")
 
@@ -48,6 +46,7 @@ def test_source_runs(name, aside, monkeypatch, capsys):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_executed_copy_belongs_to_its_source(name):
+    jupytext = pytest.importorskip("jupytext")  # slow to load
     copy = FOLDER / f"{name}.ipynb"
     source, executed = (jupytext.read(path).cells for path in (copy.with_suffix(".py"), copy))
     rerun = f"run: python notebooks/execute.py {name}"

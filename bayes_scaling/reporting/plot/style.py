@@ -12,6 +12,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from bayes_scaling.data.loss_unit import Unit
+from bayes_scaling.data.response import WORDS, Response
 from bayes_scaling.data.units import Quantity, format_quantity, parse_quantity
 from bayes_scaling.errors import InputError
 
@@ -64,9 +66,6 @@ LABELS = {
     "tokens": "training data D (tokens)",
     "tokens_per_param": "tokens per parameter D/N",
     "flops": "training compute C (FLOPs)",
-    "loss": "loss (nats per token)",
-    "share": "share of test items",
-    "score": "score",
 }
 
 Size = tuple[float, float]
@@ -155,6 +154,20 @@ def log_axis(ax: "Axes", which: Literal["x", "y"], column: str, low: float, high
         LogFormatterMathtext() if column == "flops" else lambda value, _: format_quantity(value)
     )
     axis.set_minor_formatter(NullFormatter())
+
+
+def response_axis(ax: "Axes", which: Literal["x", "y"], response: Response, unit: Unit) -> None:
+    """Labels the axis of losses, shares or scores; losses in another unit of the table get a second axis in that."""
+    ax.set(**{f"{which}label": unit.axis if response == "loss" else WORDS[response]})
+    if response == "loss" and unit.other:
+
+        def nats(given: np.ndarray) -> np.ndarray:
+            with np.errstate(all="ignore"):  # matplotlib asks for 0 too
+                return unit.nats(given)
+
+        beside: Any = ax.secondary_xaxis if which == "x" else ax.secondary_yaxis
+        second = beside("top" if which == "x" else "right", functions=(unit.given, nats))
+        second.set(**{f"{which}label": f"loss ({unit.other})"})
 
 
 def percent_axis(axis: "Axis") -> None:

@@ -149,7 +149,7 @@ def _drawn(
     """The law along each group's path, beside the runs of a mask; its own band only where there is one group."""
     end, share, several = fit.runs.extent[column][1], style.percent(prob), len(paths) > 1
     style.log_axis(ax, "x", column, x[0] / 1.3, max(x[-1], end * 1.3))
-    ax.set_ylabel(style.LABELS[fit.law.response])
+    style.response_axis(ax, "y", fit.law.response, fit.runs.unit)
     if beyond.all():
         ax.set_facecolor(style.BEYOND)
     else:

@@ -42,7 +42,8 @@ def forecast(
         drifted[1], y, xerr=np.abs(drifted[[0, 2]] - drifted[1]), fmt="none", ecolor=color, ls=":", lw=1.2
     )
     marks.dots(ax, run[1], y, distance(forecast.decades_beyond).to_numpy() > 0, color)
-    ax.set(yticks=y, yticklabels=names, ylim=(-0.6, len(y) - 0.4), xlabel=style.LABELS[forecast.response])
+    ax.set(yticks=y, yticklabels=names, ylim=(-0.6, len(y) - 0.4))
+    style.response_axis(ax, "x", forecast.response, forecast.unit)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x", color=style.BEYOND)
     share = style.percent(prob)
