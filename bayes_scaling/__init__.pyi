@@ -41,6 +41,7 @@ from .model.noise import Noise as Noise
 from .model.scores import Scores as Scores
 from .model.shares import Shares as Shares
 from .model.structure import NoiseModel as NoiseModel
+from .model.surface import Surface as Surface
 from .model.undertuned import Undertuned as Undertuned
 from .planning.compute import architecture as architecture
 from .planning.compute import critical_batch as critical_batch

@@ -115,9 +115,10 @@ def fit(
         where the table has one.
     pooling : {"partial", "complete", "none"} or mapping of parameter name to one of them, optional
         How groups share parameters. Default: partial for all.
-    noise : {"constant", "curve", "flops", "params", "tokens", "undertuned"} or Noise, optional
+    noise : {"constant", "curve", "discrepancy", "flops", "params", "tokens", "undertuned"} or Noise, optional
         How log loss scatters around the law: independently; together along a curve (`Discrepancy`, for laws of
-        one input); with a sigma that changes with that column; or further above the law than below it.
+        one input); around processes of the reducible loss over compute and D/N (`Surface`, for laws of N and D);
+        with a sigma that changes with that column; or further above the law than below it.
     priors : mapping of parameter name to Prior, optional
         Replaces the law's priors for these parameters.
     progress : bool or callable

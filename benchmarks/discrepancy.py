@@ -1,4 +1,4 @@
-"""What laws of N and D miss of larger runs: forecasts under `noise="surface"`, learnt with families left out in turn.
+"""What laws of N and D miss of larger runs: forecasts under `noise="discrepancy"`, learnt with families left out in turn.
 
     BAYES_SCALING_DATA=... python benchmarks/discrepancy.py --work FOLDER [--only TABLE,TABLE] [--settings NAME,NAME]
     python benchmarks/discrepancy.py --work FOLDER --simulate
@@ -303,6 +303,21 @@ def collected(work: Path, setting: str) -> list[Cut]:
     return found
 
 
+def drifting(cuts: set[tuple[str, str]]) -> dict[str, np.ndarray]:
+    """Of each table, log density, coverage and width of the same cuts under the drift, where they are on record."""
+    found = {}
+    for table in TABLES:
+        path = RESULTS / f"extrapolation_{table}_skaling.json"
+        known = json.loads(path.read_text())["cuts"] if path.exists() else {}
+        drifts = [
+            c["drifts"]["0.02 1"] for name, c in known.items() if (table, name) in cuts and "error" not in c
+        ]
+        if drifts:
+            names = ("log_density", "coverage_0.9", "width")
+            found[table] = np.mean([[drift[name] for name in names] for drift in drifts], axis=0)
+    return found
+
+
 def page(work: Path) -> None:
     """Learns, scores and writes."""
     cuts = collected(work, "surface")
@@ -336,18 +351,7 @@ def page(work: Path) -> None:
         "outside of D/N": {"runs": len(outside), "held 90%": float(outside["held 90%"].mean())},
     }  # fmt: skip
     (RESULTS / "discrepancy.json").write_text(json.dumps(record, indent=1, default=float))
-    before = {
-        table: np.mean(
-            [
-                (c["drifts"]["0.02 1"]["log_density"], c["drifts"]["0.02 1"]["coverage_0.9"], c["drifts"]["0.02 1"]["width"])
-                for c in json.loads(path.read_text())["cuts"].values()
-                if "error" not in c
-            ],
-            axis=0,
-        )
-        for table in TABLES
-        if (path := RESULTS / f"extrapolation_{table}_skaling.json").exists()
-    }  # fmt: skip
+    before = drifting({(cut.table, cut.name) for cut in cuts})
     listed = tables.round(3).reset_index()
     for i, name in enumerate(("log_density", "held 90%", "width")):
         listed[f"drift: {name}"] = [
@@ -356,12 +360,15 @@ def page(work: Path) -> None:
     h, simulated = everything, RESULTS / "discrepancy_simulated.json"
     lines = [
         "# Larger runs under a discrepancy of compute and D/N", "",
-        f"Made by `{COMMAND}`, and with `--simulate` and `--page`; seed 1, {DRAWS} draws x 4 chains. Law `chinchilla`, noise `surface`,",
+        f"Made by `{COMMAND}`, and with `--simulate` and `--page`; seed 1, {DRAWS} draws x 4 chains. Law `chinchilla`, noise `discrepancy`,",
         "priors of E, A and B in units of each table. Scores are of log loss, runs, then cuts, then tables, then families",
         "averaged; the population of each line is learnt on the other families. Beside it the default before, `skaling`",
         "with its drift (which was chosen on most of these tables), on the same cuts.", "",
         listed.to_markdown(index=False), "",
         f"All families: {tables.groupby('family').mean().mean().round(3).to_dict()}.", "",
+        f"On the {len(both)} tables that both have: log density {ahead.mean():+.3f} nats a run beside the drift's, ahead on "
+        f"{(ahead > 0).sum()}; 90% bands hold {both['held 90%'].mean():.2f} and {both['drift: held 90%'].astype(float).mean():.2f}, "
+        f"widths {both['width'].mean():.3f} and {both['drift: width'].astype(float).mean():.3f}.", "",
         far.round(3).reset_index(names="compute beyond").to_markdown(index=False), "",
         f"Of {len(outside)} runs outside of their table's range of D/N, 90% bands hold {outside['held 90%'].mean():.2f}.", "",
         "Learnt on all families: medians of the amplitudes " + ", ".join(f"{m:.3f}" for m in h.medians)
@@ -372,7 +379,11 @@ def page(work: Path) -> None:
     if simulated.exists():
         table = pd.DataFrame(json.loads(simulated.read_text()))
         table = (
-            table.groupby(["setting", "decades"], sort=False).mean(numeric_only=True).round(4).reset_index()
+            table.groupby(["setting", "decades"], sort=False)
+            .mean(numeric_only=True)
+            .drop(columns="seed")
+            .round(4)
+            .reset_index()
         )
         lines += [
             "",
@@ -392,8 +403,8 @@ def simulate(count: int = 6) -> None:
         return 1.7 + 400 * params**-0.34 + 410 * tokens**-0.28
 
     settings = {
-        "chinchilla, surface": ("chinchilla", {"noise": "surface"}),
-        "chinchilla, surface, priors in units of the table": ("chinchilla", {"noise": "surface", "priors": RELATIVE}),
+        "chinchilla, discrepancy": ("chinchilla", {"noise": "discrepancy"}),
+        "chinchilla, discrepancy, priors in units of the table": ("chinchilla", {"noise": "discrepancy", "priors": RELATIVE}),
         "skaling, drift": ("skaling", {}),
     }  # fmt: skip
     path = RESULTS / "discrepancy_simulated.json"

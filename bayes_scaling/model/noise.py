@@ -22,7 +22,7 @@ NOISES: dict[str, NoiseModel] = {
     "flops": Noise(slope_in="flops"),
     "params": Noise(slope_in="params"),
     "tokens": Noise(slope_in="tokens"),
-    "surface": Surface(),
+    "discrepancy": Surface(),
     "undertuned": Undertuned(),
     "shares": Shares(),
     "scores": Scores(),

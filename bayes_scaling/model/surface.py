@@ -80,7 +80,7 @@ class Surface(Noise):
 
     @property
     def name(self) -> str:
-        return "surface"
+        return "discrepancy"
 
     @property
     def description(self) -> str:
@@ -102,7 +102,7 @@ class Surface(Noise):
     def check(self, runs: Runs, law: Law) -> None:
         if not law.allocates:
             raise InputError(
-                f"noise 'surface' is for laws of N and D; {law.name!r} takes {', '.join(law.columns)}. "
+                f"noise 'discrepancy' is for laws of N and D; {law.name!r} takes {', '.join(law.columns)}. "
                 "Take 'curve' for a law of one input, or 'constant'"
             )
 

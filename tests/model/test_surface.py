@@ -202,7 +202,7 @@ def test_a_law_without_n_and_d_is_refused_with_a_remedy():
 
 @pytest.mark.sampling
 def test_a_fit_forecasts_above_its_floor_and_its_verbs_share_their_paths(tmp_path):
-    fit = quiet_fit(table(), "chinchilla", noise="surface", draws=200, chains=2, seed=1)
+    fit = quiet_fit(table(), "chinchilla", noise="discrepancy", draws=200, chains=2, seed=1)
     far = fit.predict(params="10T", tokens="200T", group="a")
     floor = fit.draws("a")["E"]
     assert bool((far.drifted > floor).all())
