@@ -357,6 +357,8 @@ def page(work: Path) -> None:
         listed[f"drift: {name}"] = [
             round(float(before[x][i]), 3) if x in before else "" for x in listed["table"]
         ]
+    both = listed[listed["table"].isin(list(before))]
+    ahead = both["log_density"] - both["drift: log_density"].astype(float)
     h, simulated = everything, RESULTS / "discrepancy_simulated.json"
     lines = [
         "# Larger runs under a discrepancy of compute and D/N", "",
