@@ -235,7 +235,8 @@ class Surface(Noise):
         self, posterior: "xr.Dataset", covariates: "Mapping[str, xr.DataArray | float]"
     ) -> "xr.DataArray":
         # A Student-t of the standard deviation that was fitted.
-        return super().new_run_scale(posterior, covariates) * np.sqrt((TAIL - 2) / TAIL)
+        scale: xr.DataArray = super().new_run_scale(posterior, covariates) * np.sqrt((TAIL - 2) / TAIL)
+        return scale
 
     def degrees_of_freedom(self, posterior: "xr.Dataset") -> "xr.DataArray":
         return 0 * posterior["sigma"] + TAIL
