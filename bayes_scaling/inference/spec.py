@@ -138,7 +138,8 @@ def make_spec(
             f"{runs.name} has a group called {NEW_GROUP!r}, the word for a group not seen yet; "
             "give it another label"
         )
-    chosen = chosen.in_units(loss_scales(runs)) if chosen.response == "loss" else chosen
+    if any(prior.of for prior in chosen.priors.values()):
+        chosen = chosen.in_units(loss_scales(runs))
     if runs.response is not None and runs.response != chosen.response:
         raise InputError(
             f"{runs.name} was declared a table of {SEVERAL[runs.response]}, and law {chosen.name!r} gives a "

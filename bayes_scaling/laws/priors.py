@@ -73,7 +73,9 @@ class Prior:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, for a saved file."""
-        return {"family": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
+        values: dict[str, object] = asdict(self)  # type: ignore[call-overload]
+        plain = {"of": "", "unit": 1.0}
+        return {"family": type(self).__name__} | {k: v for k, v in values.items() if plain.get(k) != v}
 
     def _check(self) -> None:
         for name, value in (("spread", self.spread), ("between", self.group_spread)):
