@@ -21,7 +21,7 @@ BELOW, ABOVE = 1e-6, 1e12
 """How far below the smallest and above the largest budget of the data a target is looked for, as factors."""
 
 
-_AROUND = np.log(30.0)
+AROUND = np.log(30.0)
 """How far from the law's own optimum that of a path is looked for, in log N."""
 
 
@@ -90,7 +90,7 @@ def split(
         log_n, inside = _by_law(surface, budget, (low, high), (lower, upper))
         if surface.departs:
             # A path goes on where nobody has looked: the valley is looked for around the law's own.
-            around = (log_n - _AROUND).clip(first, last), (log_n + _AROUND).clip(first, last)
+            around = (log_n - AROUND).clip(first, last), (log_n + AROUND).clip(first, last)
             log_n = minimise(_spent(surface), *around, given, closed=(True, True), points=33)
         log_n = log_n.where(inside)
     else:

@@ -19,8 +19,8 @@ from bayes_scaling.data.units import (
 )  # fmt: skip
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import median
-from bayes_scaling.laws.elementwise import Array, Computed, exp, log
-from bayes_scaling.planning.frontier import crossing, least, path, split
+from bayes_scaling.laws.elementwise import Array, Computed, exp, log, maximum, minimum
+from bayes_scaling.planning.frontier import AROUND, crossing, least, path, split
 from bayes_scaling.planning.loss_surface import LossSurface, ordered, over_points
 from bayes_scaling.planning.optimise import minimise, root
 from bayes_scaling.planning.results.serving import Serving
@@ -137,13 +137,16 @@ def _at_total(surface: LossSurface, budget: float, served: "xr.DataArray") -> "S
 
     # At the largest N one token is left to train on: from there inward, so that rounding leaves as much.
     most = log(budget / (6 + 2 * served)) - 1e-9
-    n = exp(minimise(loss, 0.0, most, (served, *surface.given), points=129))
 
     def left(n: np.ndarray, d: np.ndarray, served: np.ndarray, *_: np.ndarray) -> Computed:
         return budget - _total(n, d, served)
 
     # The compute-optimal model that the total can train and serve.
     blind, _ = split(surface, crossing(left, path(surface), (served, *surface.given)))
+    low, high, ends = 0.0, most, (False, False)
+    if surface.departs:  # as in `frontier.split`
+        low, high, ends = maximum(log(blind) - AROUND, 0.0), minimum(log(blind) + AROUND, most), (True, True)
+    n = exp(minimise(loss, low, high, (served, *surface.given), closed=ends, points=129))
     d = data(n, served)
     given_up = surface.loss(blind, data(blind, served)) - surface.loss(n, d)
     return n, d, given_up
@@ -159,7 +162,8 @@ def _at_quality(surface: LossSurface, goal: "Labelled", served: "xr.DataArray") 
 
     def log_tokens(log_n: Computed, start: Computed, *rest: Computed) -> "xr.DataArray":
         """Of the least data that reach the goal; NaN where none do."""
-        return root(excess, start - _LESS, start + _MORE, (log_n, *rest))
+        more = min(_MORE, 2 * AROUND) if surface.departs else _MORE
+        return root(excess, start - _LESS, start + more, (log_n, *rest))
 
     def log_total(log_n: np.ndarray, served: np.ndarray, *rest: np.ndarray) -> Computed:
         log_d = log_tokens(log_n, *rest).fillna(_TOO_MANY).to_numpy()
@@ -167,6 +171,7 @@ def _at_quality(surface: LossSurface, goal: "Labelled", served: "xr.DataArray") 
 
     # Inference asks for a smaller model than training alone, never for a larger one.
     middle, rest = log(best_n), (log(best_d), goal, *surface.given)
-    log_n = minimise(log_total, middle - 9, middle + 1, (served, *rest), points=41)
+    less, edge = (AROUND, True) if surface.departs else (9.0, False)
+    log_n = minimise(log_total, middle - less, middle + 1, (served, *rest), closed=(edge, False), points=41)
     n, d = exp(log_n), exp(log_tokens(log_n, *rest))
     return n, d, _total(best_n, best_d, served) / _total(n, d, served) - 1
