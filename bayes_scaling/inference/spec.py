@@ -138,13 +138,13 @@ def make_spec(
             f"{runs.name} has a group called {NEW_GROUP!r}, the word for a group not seen yet; "
             "give it another label"
         )
-    chosen = chosen.in_units(loss_scales(runs)) if chosen.response == "loss" else chosen
     if runs.response is not None and runs.response != chosen.response:
         raise InputError(
             f"{runs.name} was declared a table of {SEVERAL[runs.response]}, and law {chosen.name!r} gives a "
             f"{WORDS[chosen.response]}; choose a law of {SEVERAL[runs.response]}, or read the table with "
             f"response={chosen.response!r}"
         )
+    chosen = chosen.in_units(loss_scales(runs)) if chosen.response == "loss" else chosen
     span = float(runs.loss.min()), float(runs.loss.max())
     known = chosen.with_priors(priors or {}).priors
     chosen = chosen.with_priors({name: prior.within(*span) for name, prior in known.items()})
