@@ -5,9 +5,10 @@ import sys
 from unittest import mock
 
 import pytest
-from helpers import quiet_fit, simulated_runs
 
 import bayes_scaling as bs
+
+# `helpers` load NumPy and pandas, which the process that hands tests to workers does without.
 
 SAMPLERS = {"quiet_fit", "fit_many", "backtest"}
 """What samples, as tests and fixtures call it; `getfixturevalue` asks for one of the fits below."""
@@ -62,10 +63,14 @@ def truth():
 @pytest.fixture(scope="session")
 def single_fit(truth):
     """Chinchilla fitted to 60 runs that it generated, without groups."""
+    from helpers import quiet_fit, simulated_runs
+
     return quiet_fit(simulated_runs(truth), "chinchilla", seed=3, draws=250)
 
 
 @pytest.fixture(scope="session")
 def pile_fit():
     """The hierarchical fit to the embedded table: three groups, 23 runs."""
+    from helpers import quiet_fit
+
     return quiet_fit(bs.datasets.load("pile"), "chinchilla", seed=1, draws=250)

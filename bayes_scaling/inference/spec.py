@@ -138,8 +138,6 @@ def make_spec(
             f"{runs.name} has a group called {NEW_GROUP!r}, the word for a group not seen yet; "
             "give it another label"
         )
-    if any(prior.of for prior in chosen.priors.values()):
-        chosen = chosen.in_units(loss_scales(runs))
     if runs.response is not None and runs.response != chosen.response:
         raise InputError(
             f"{runs.name} was declared a table of {SEVERAL[runs.response]}, and law {chosen.name!r} gives a "
@@ -147,8 +145,10 @@ def make_spec(
             f"response={chosen.response!r}"
         )
     span = float(runs.loss.min()), float(runs.loss.max())
-    known = chosen.with_priors(priors or {}).priors
-    chosen = chosen.with_priors({name: prior.within(*span) for name, prior in known.items()})
+    chosen = chosen.with_priors(priors or {})
+    chosen = chosen.with_priors({name: prior.within(*span) for name, prior in chosen.priors.items()})
+    if any(prior.of for prior in chosen.priors.values()):
+        chosen = chosen.in_units(loss_scales(runs))
     layer = noise_within(as_noise(noise, chosen.response), *span)
     spec = Spec(runs, chosen, layer, pooling, sampler or Sampler())
     spec.structure  # noqa: B018  (a pooling that cannot be is refused here, and not later)

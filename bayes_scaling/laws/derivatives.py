@@ -100,8 +100,8 @@ def doubling(law: Law, at: Values, parameters: Values, x: str) -> Computed:
 def exponents(law: Law, at: Values, parameters: Values) -> Named:
     """Exponents of the reducible loss in each resource when no other limits it, by column.
 
-    A law of compute and tokens per parameter has exponents of params and tokens too. Those that do not exist for all
-    draws are left out.
+    Where inputs act as one product, endless others leave nothing, and stay where they are instead. A law of compute and
+    tokens per parameter has exponents of params and tokens too. Those that do not exist for all draws are left out.
 
     Raises
     ------
@@ -110,11 +110,13 @@ def exponents(law: Law, at: Values, parameters: Values) -> Named:
     """
     if law.response != "loss":
         raise InputError(f"law {law.name!r} gives a {law.response}, not a loss that falls with scale")
-    found = {
-        column: local_exponent(law, at, parameters, name)
-        for name, column in zip(law.inputs, law.columns, strict=True)
-        if name in law.resources
-    }
+    found = {}
+    for name, column in zip(law.inputs, law.columns, strict=True):
+        if name not in law.resources:
+            continue
+        found[column] = local_exponent(law, at, parameters, name)
+        if not bool(np.isfinite(found[column]).all()):
+            found[column] = local_exponent(law, at, parameters, name, alone=False)
     if set(law.columns) <= set(_DERIVED) and len(law.columns) == 2 and not law.allocates:
         found |= _of_params_and_tokens(law, parameters)
     return {column: value for column, value in found.items() if bool(np.isfinite(value).all())}

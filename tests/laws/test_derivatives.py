@@ -183,6 +183,22 @@ POWERS = {
 
 
 class TestExponents:
+    def test_inputs_that_act_as_one_product_have_its_exponent(self):
+        priors = {"E": LogNormal(1.5, 0.1), "A": LogNormal(0.4, 0.1), "alpha": LogNormal(0.2, 0.1)}
+        joint = Law(
+            "joint",
+            lambda N, D, *, E, A, alpha: E + A * (N * D) ** -alpha,
+            priors,
+            "E + A (N D)^-alpha",
+            "me",
+        )
+        found = derivatives.exponents(joint, somewhere(joint), medians(joint))
+        assert found == pytest.approx({"params": 0.2, "tokens": 0.2}, abs=1e-6)
+        shape = bs.LAWS["depth_width"]
+        found = derivatives.exponents(shape, {}, medians(shape) | {"k": 0.0})
+        alpha = medians(shape)["alpha"]
+        assert found == pytest.approx({"d_model": 2 * alpha, "n_layer": alpha}, abs=1e-6)
+
     @pytest.mark.parametrize("name", POWERS)
     def test_are_the_parameters_of_laws_that_are_powers(self, name):
         p = medians(bs.LAWS[name]) | {"alpha": 0.31, "beta": 0.23}

@@ -40,7 +40,8 @@ class TestEveryArrayTypeKeepsItsType:
         x = pt.vector("x")
         result = getattr(elementwise, name)(x)
         assert isinstance(result, pt.TensorVariable)
-        np.testing.assert_allclose(result.eval({x: [0.1, 0.7]}), getattr(np, name)([0.1, 0.7]), rtol=1e-12)
+        value = result.eval({x: [0.1, 0.7]}, mode="FAST_COMPILE")
+        np.testing.assert_allclose(value, getattr(np, name)([0.1, 0.7]), rtol=1e-12)
 
 
 def test_log1p_keeps_digits_that_log_loses():

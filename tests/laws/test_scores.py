@@ -93,13 +93,15 @@ class TestPriorsInTheUnitOfTheTable:
         again = make_spec(spec.runs, spec.law, noise=spec.noise)
         assert (again.law, again.noise) == (spec.law, spec.noise)
 
+    @pytest.mark.sampling  # of nothing, but it compiles
     def test_the_density_is_the_same_in_any_unit(self):
         """But for the Jacobian: nothing of the model knows whether BLEU is given in percent."""
-        here, there = (spec_of(t).model for t in (bleu(), bleu(100.0, -2000.0)))
-        rng = np.random.default_rng(4)
+        models = [spec_of(t).model for t in (bleu(), bleu(100.0, -2000.0))]
+        densities = [model.compile_logp(mode="FAST_COMPILE") for model in models]
+        rng, start = np.random.default_rng(4), models[0].initial_point()
         for _ in range(3):
-            point = {name: rng.standard_normal(value.shape) for name, value in here.initial_point().items()}
-            one, other = (float(model.compile_logp()(point)) for model in (here, there))
+            point = {name: rng.standard_normal(value.shape) for name, value in start.items()}
+            one, other = (float(density(point)) for density in densities)
             assert other == pytest.approx(one - len(X) * np.log(100), rel=1e-9)
 
     def test_forecasts_and_their_drift_are_in_the_unit_of_the_table(self):

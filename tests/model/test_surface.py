@@ -10,6 +10,7 @@ from scipy.stats import multivariate_normal
 import bayes_scaling as bs
 from bayes_scaling import InputError, LogNormal
 from bayes_scaling.data.scales import loss_scales
+from bayes_scaling.inference.spec import make_spec
 from bayes_scaling.model.data import model_data
 from bayes_scaling.model.paths import draw_paths
 from bayes_scaling.model.structure import structure
@@ -192,6 +193,15 @@ def test_priors_of_the_table_s_own_scale_do_not_know_the_unit_of_a_loss():
         found.append((wide, float(np.sum(program(wide).log_likelihood(theta, shared, data)))))
     assert found[0][0] == found[1][0]  # one compiled program serves both
     assert found[0][1] == pytest.approx(found[1][1], rel=1e-9)
+
+
+def test_priors_of_one_s_own_take_the_scale_of_the_table_that_is_fitted():
+    runs = table()
+    given = {"E": LogNormal(0.65, 0.4, of="lowest"), "A": LogNormal(0.4, 1.0, of="range")}
+    law = make_spec(runs, "chinchilla", priors=given).law
+    assert law.priors["E"].unit == pytest.approx(loss_scales(runs)["lowest"])
+    assert law.priors["A"].forward(law.priors["A"].location) == pytest.approx(0.4 * loss_scales(runs)["range"])
+    assert law.priors["alpha"] == LAW.priors["alpha"]
 
 
 def test_a_law_without_n_and_d_is_refused_with_a_remedy():

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def identifiers(tree):
                 yield name
 
 
+@cache
 def words(name):
     """``LossSurface`` and ``loss_surface`` as loss, surface."""
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
