@@ -200,7 +200,9 @@ def test_priors_of_one_s_own_take_the_scale_of_the_table_that_is_fitted():
     given = {"E": LogNormal(0.65, 0.4, of="lowest"), "A": LogNormal(0.4, 1.0, of="range")}
     law = make_spec(runs, "chinchilla", priors=given).law
     assert law.priors["E"].unit == pytest.approx(loss_scales(runs)["lowest"])
-    assert law.priors["A"].forward(law.priors["A"].location) == pytest.approx(0.4 * loss_scales(runs)["range"])
+    assert law.priors["A"].forward(law.priors["A"].location) == pytest.approx(
+        0.4 * loss_scales(runs)["range"]
+    )
     assert law.priors["alpha"] == LAW.priors["alpha"]
 
 
