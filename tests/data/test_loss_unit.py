@@ -73,6 +73,7 @@ def test_nats_are_not_said_twice(in_nats):
     ]
 
 
+@pytest.mark.sampling  # of nothing, but pictures take long
 def test_the_axis_says_nats_and_has_the_tables_unit_beside_it(case, in_nats):
     fit, _, given, label = case
     for ax, which in ((bs.plot.extrapolation(fit), "y"), (fit.predict("100B", "2T").plot(), "x")):
@@ -117,6 +118,7 @@ def test_the_command_line_says_nats(in_nats, tmp_path, capsys):
     assert "Losses are in" not in capsys.readouterr().out
 
 
+@pytest.mark.sampling  # of nothing, but pictures take long
 def test_the_report_says_it(case, tmp_path):
     fit, _, _, label = case
     page = bs.report(fit, tmp_path / "page.html", targets=[("100B", "2T")]).read_text("utf-8")
