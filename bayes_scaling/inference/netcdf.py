@@ -138,7 +138,7 @@ def _runs(tree: "xr.DataTree", about: RunsDescription) -> Runs:
     # An empty text was an empty cell; of trajectories it says that a run stands alone.
     table = pd.DataFrame(columns).replace("", None)
     known = (about["name"], tuple(about["warnings"]), tuple(about["inputs"]), about.get("response"))
-    return Runs(table, *known, Unit(*about.get("unit", ())))
+    return Runs(table, *known, Unit(**about.get("unit", {})))
 
 
 def _variable(i: int, column: str) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict, cast
 
-from bayes_scaling.data.loss_unit import LossUnit
 from bayes_scaling.data.response import Response
 from bayes_scaling.laws.base import Law
 from bayes_scaling.model.drift import DriftValues
@@ -23,7 +22,7 @@ class RunsDescription(TypedDict):
     warnings: list[str]
     columns: list[str]
     response: NotRequired[Response]  # as it was declared, if it was; older files have none
-    unit: NotRequired[tuple[LossUnit, float | None]]  # of the source, where not nats
+    unit: NotRequired[dict[str, Any]]  # fields of the source's `Unit`, where not nats
 
 
 class Description(TypedDict):

@@ -1,7 +1,7 @@
 """What is asked of a fit: runs, law, noise, pooling and sampler, checked and complete before anything is sampled."""
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -78,7 +78,7 @@ class Spec:
         if self.runs.response is not None:
             runs["response"] = self.runs.response
         if (unit := self.runs.unit) != NATS:
-            runs["unit"] = (unit.name, unit.bytes_per_token)
+            runs["unit"] = asdict(unit)
         return {
             "format": FORMAT,
             "law": self.law.name,

@@ -1,5 +1,7 @@
 """Losses in the units that people report: what is said of them, in sentences, tables, axes and files."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,8 @@ import bayes_scaling as bs
 from bayes_scaling import InputError
 from bayes_scaling.cli.main import main
 from bayes_scaling.data.loss_unit import NATS, Unit
+from bayes_scaling.inference.sample_many import _resumed
+from bayes_scaling.inference.spec import make_spec
 
 TRUTH = {"E": 1.8, "A": 0.35, "B": 0.3, "alpha": 0.34, "beta": 0.29}
 UNITS = {
@@ -69,6 +73,7 @@ def test_nats_are_not_said_twice(in_nats):
     ]
 
 
+@pytest.mark.sampling  # of nothing, but pictures take long
 def test_the_axis_says_nats_and_has_the_tables_unit_beside_it(case, in_nats):
     fit, _, given, label = case
     for ax, which in ((bs.plot.extrapolation(fit), "y"), (fit.predict("100B", "2T").plot(), "x")):
@@ -81,6 +86,16 @@ def test_the_axis_says_nats_and_has_the_tables_unit_beside_it(case, in_nats):
             getattr(second, f"get_{which}lim")(), given(np.array([low, high])), rtol=1e-9
         )
     assert bs.plot.extrapolation(in_nats).child_axes == []
+
+
+def test_a_batch_knows_its_fit_again(case, tmp_path):
+    fit = case[0]
+    fit.save(tmp_path / "one.nc")
+    assert _resumed(tmp_path, "one", fit.spec).runs.unit == fit.runs.unit
+    with pytest.raises(InputError, match="is another fit"):
+        _resumed(
+            tmp_path, "one", make_spec(dataclasses.replace(fit.runs, unit=NATS), fit.law, sampler=fit.sampler)
+        )
 
 
 def test_it_is_kept_in_the_file_and_on_the_command_line(case, tmp_path, capsys):
@@ -103,6 +118,7 @@ def test_the_command_line_says_nats(in_nats, tmp_path, capsys):
     assert "Losses are in" not in capsys.readouterr().out
 
 
+@pytest.mark.sampling  # of nothing, but pictures take long
 def test_the_report_says_it(case, tmp_path):
     fit, _, _, label = case
     page = bs.report(fit, tmp_path / "page.html", targets=[("100B", "2T")]).read_text("utf-8")

@@ -122,6 +122,7 @@ def test_the_density_is_the_same_in_boxes_and_in_pymc():
     )
 
 
+@pytest.mark.sampling  # of nothing, but it compiles a model
 def test_weights_are_drawn_from_the_process_given_the_runs():
     from bayes_scaling.sampling.jax_model import program
     from bayes_scaling.sampling.padding import padded_structure
@@ -170,6 +171,7 @@ def test_paths_go_through_what_the_weights_say_of_the_runs_and_widen_beyond():
     assert spread[-1] ** 2 < whole
 
 
+@pytest.mark.sampling  # of nothing, but it compiles a model
 def test_priors_of_the_table_s_own_scale_do_not_know_the_unit_of_a_loss():
     from bayes_scaling.sampling.jax_model import program
     from bayes_scaling.sampling.padding import padded_data, padded_structure
