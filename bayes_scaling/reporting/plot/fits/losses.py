@@ -175,8 +175,14 @@ def _drawn(
     ]
     if not several:
         keys.append(marks.key(tone, "law", f"{share} band, law"))
-        if beyond.any() and fit.drift.sd:
-            keys.append(marks.key(tone, "dotted", f"{share} band, law and its drift"))
+        if fit.noise.joint or (beyond.any() and fit.drift.sd):
+            keys.append(
+                marks.key(
+                    tone,
+                    "dotted",
+                    f"{share} band, law and its {'discrepancy' if fit.noise.joint else 'drift'}",
+                )
+            )
     keys.append(marks.key(tone, "run", f"{share} band, new run"))
     ax.legend(handles=keys, loc="upper right")
     return ax
@@ -204,7 +210,8 @@ def _law_along(
     marks.band(ax, x, run[0], run[2], beyond, color, marks.RUN_ALPHA)
     if bands:
         marks.band(ax, x, law[0], law[2], beyond, color, marks.LAW_ALPHA)
-        if beyond.any() and fit.drift.sd:
-            edges = np.where(marks.pieces(beyond)[1], drifted[[0, 2]], np.nan)
+        if fit.noise.joint or (beyond.any() and fit.drift.sd):
+            shown = np.ones_like(beyond) if fit.noise.joint else marks.pieces(beyond)[1]
+            edges = np.where(shown, drifted[[0, 2]], np.nan)
             ax.plot(x, edges.T, color=color, ls=":", lw=1.2)
     marks.line(ax, x, law[1], beyond, color)
