@@ -56,6 +56,7 @@ ALIKE: dict[str, tuple[int, dict[str, Any]]] = {
 These cells draw priors and noise with the same seeds, so that they differ in their model alone."""
 
 CROSSED: dict[str, tuple[int, dict[str, Any]]] = {
+    "chinchilla-discrepancy": (200, {"law": "chinchilla", "noise": "discrepancy"}),
     "skaling-measured": (200, {"law": "skaling", "measured": True}),
     "chinchilla-flops-seeds": (1000, {"law": "chinchilla", "noise": "flops", "seeds": 2}),
     "chinchilla-flops-seeds-checkpoints-measured": (
