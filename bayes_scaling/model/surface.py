@@ -64,7 +64,7 @@ class Surface(Noise):
         Of the three processes in it.
     """
 
-    # Learnt on held-out larger runs of ten families of tables: benchmarks/results/discrepancy.md.
+    # Learnt on held-out larger runs of eleven families of tables: benchmarks/results/discrepancy.md.
     amplitude_flops: Prior = LogNormal(0.02, 0.9)
     amplitude_ratio: Prior = LogNormal(0.10, 0.6)
     amplitude_local: Prior = LogNormal(0.05, 0.6)

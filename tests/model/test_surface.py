@@ -223,6 +223,9 @@ def test_a_fit_forecasts_above_its_floor_and_its_verbs_share_their_paths(tmp_pat
     near = fit.predict(params="1B", tokens="20B", group="a")
     width = [float(np.log(x.drifted).std()) for x in (near, far)]
     assert width[1] > 2 * width[0]
+    new = fit.predict(params="10T", tokens="200T", group="new")
+    assert bool((new.drifted > fit.draws("new")["E"]).all())
+    assert float(np.log(new.drifted).std()) > float(np.log(far.drifted).std())
     plan = fit.plan(params="10T", tokens="200T", group="a")
     same = plan.forecast["drifted"].squeeze("point").to_numpy()
     assert same == pytest.approx(far.drifted.squeeze("point").to_numpy(), rel=1e-9)
