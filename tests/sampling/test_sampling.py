@@ -119,7 +119,7 @@ class TestLeavingRowsOut:
         # The reference of the whole table, because centring is no part of the likelihood.
         data = model_data(single_fit.runs, single_fit.law, single_fit.noise)
         weighted = data | {"weight": kept.astype(float)}
-        fewer = {name: values[kept] for name, values in data.items()}
+        fewer = {name: values if name == "unit" else values[kept] for name, values in data.items()}
         fewer["cluster_index"] = np.arange(kept.sum(), dtype=np.int32)
         whole = program(single_fit.structure)
         part = program(structure(single_fit.runs.select(kept), single_fit.law, single_fit.noise))
