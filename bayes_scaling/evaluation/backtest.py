@@ -20,6 +20,7 @@ from bayes_scaling.inference.sample_many import BatchSettings, sample_many
 from bayes_scaling.inference.spec import as_runs
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
 from bayes_scaling.model.drift import Drift, as_drift
+from bayes_scaling.model.noise import as_noise, usual_drift
 from bayes_scaling.sampling.settings import Sampler
 
 if TYPE_CHECKING:
@@ -77,9 +78,15 @@ class Backtest(Result):
             f"covered {covered['posterior']:.0%} of {len(own)}; the median forecast lay {abs(error):.1%} "
             f"{'above' if error > 0 else 'below'} what was reached",
             *([f"other methods covered {_listed(others)}"] if len(others) else []),
-            f"after these cuts the drift of loss per power of ten beyond a table is {self.drift.mean:+.1%} "
-            f"(sd {self.drift.sd:.1%})",
+            *([self._drift_learnt] if self.drift.spread else []),
         ]
+
+    @property
+    def _drift_learnt(self) -> str:
+        mean, sd = self.drift.mean, self.drift.sd
+        return (
+            f"after these cuts the drift of loss per power of ten beyond a table is {mean:+.1%} (sd {sd:.1%})"
+        )
 
     @property
     def warnings(self) -> list[str]:
@@ -143,7 +150,7 @@ def backtest(
         )
     table = as_runs(runs, family, group)
     cuts, left_out = make_cuts(table, held_out(table, splits, holdout_above))
-    prior = as_drift(drift, Drift.of(family))
+    prior = as_drift(drift, usual_drift(family, as_noise(options.get("noise"), family.response)))
     rows, health, evidence = [], [], []
     for outcome in sample_many({name: cut.train for name, cut in cuts.items()}, family, **options):
         if outcome.fit is None:

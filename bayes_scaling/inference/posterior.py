@@ -15,7 +15,7 @@ from bayes_scaling.inference.spec import NEW_GROUP, Spec
 from bayes_scaling.laws.base import Law
 from bayes_scaling.model.build import Model
 from bayes_scaling.model.drift import Drift
-from bayes_scaling.model.noise import NoiseModel
+from bayes_scaling.model.noise import NoiseModel, usual_drift
 from bayes_scaling.model.structure import Pooling, Structure, structure
 from bayes_scaling.sampling.settings import Sampler
 
@@ -64,9 +64,7 @@ class Posterior:
         chosen = self.provenance["drift"]
         if chosen:
             return Drift.from_dict(chosen)
-        if self.noise.joint:  # a process leaves the law by itself
-            return Drift(0.0, 0.0)
-        return Drift.of(self.law, float(np.ptp(self.runs.loss)))
+        return usual_drift(self.law, self.noise, float(np.ptp(self.runs.loss)))
 
     def with_drift(self, drift: Drift) -> "Self":
         """The same posterior, whose forecasts take another drift: one's own, or that of a back-test of its table."""

@@ -5,8 +5,10 @@ from dataclasses import fields, replace
 
 from bayes_scaling.data.response import Response
 from bayes_scaling.errors import InputError
+from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.discrepancy import Discrepancy
+from bayes_scaling.model.drift import Drift
 from bayes_scaling.model.scores import Scores
 from bayes_scaling.model.shares import Shares
 from bayes_scaling.model.structure import NoiseModel
@@ -14,7 +16,7 @@ from bayes_scaling.model.student import Noise
 from bayes_scaling.model.surface import Surface
 from bayes_scaling.model.undertuned import Undertuned
 
-__all__ = ["NOISES", "Noise", "NoiseModel", "as_noise", "noise_from_dict"]
+__all__ = ["NOISES", "Noise", "NoiseModel", "as_noise", "noise_from_dict", "usual_drift"]
 
 NOISES: dict[str, NoiseModel] = {
     "constant": Noise(),
@@ -47,6 +49,11 @@ def noise_within(noise: NoiseModel, low: float, high: float) -> NoiseModel:
     values = {field.name: getattr(noise, field.name) for field in fields(noise)}  # type: ignore[arg-type]
     priors = {name: prior.within(low, high) for name, prior in values.items() if isinstance(prior, Prior)}
     return replace(noise, **priors)  # type: ignore[type-var]
+
+
+def usual_drift(law: Law, noise: NoiseModel, span: float = 1.0) -> Drift:
+    """The drift of forecasts where none is chosen: none under a joint noise, whose process leaves the law by itself."""
+    return Drift(0.0, 0.0) if noise.joint else Drift.of(law, span)
 
 
 def noise_from_dict(values: Mapping[str, object], response: Response = "loss") -> NoiseModel:

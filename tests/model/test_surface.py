@@ -12,6 +12,7 @@ from bayes_scaling import InputError, LogNormal
 from bayes_scaling.data.scales import loss_scales
 from bayes_scaling.inference.spec import make_spec
 from bayes_scaling.model.data import model_data
+from bayes_scaling.model.noise import usual_drift
 from bayes_scaling.model.paths import draw_paths
 from bayes_scaling.model.structure import structure
 from bayes_scaling.model.surface import AMPLITUDES, Surface
@@ -206,6 +207,11 @@ def test_priors_of_one_s_own_take_the_scale_of_the_table_that_is_fitted():
         0.4 * loss_scales(runs)["range"]
     )
     assert law.priors["alpha"] == LAW.priors["alpha"]
+
+
+def test_no_drift_is_put_on_top_of_the_process():
+    assert usual_drift(LAW, NOISE).spread == 0
+    assert usual_drift(LAW, bs.Noise()) == bs.Drift.of(LAW) != usual_drift(LAW, NOISE)
 
 
 def test_a_law_without_n_and_d_is_refused_with_a_remedy():
