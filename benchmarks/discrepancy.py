@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import extrapolation
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
@@ -26,7 +27,6 @@ from scipy.special import gammaln, logsumexp
 from scipy.stats import t
 
 import bayes_scaling as bs
-from bayes_scaling.evaluation.cuts import FEWEST, held_out
 from bayes_scaling.evaluation.predictive import predictive
 from bayes_scaling.forecast.new_run import new_run_scale
 from bayes_scaling.forecast.predict import predict
@@ -55,30 +55,9 @@ def _read(path: str, **columns: Any) -> Any:
     )
 
 
-def _single_epoch() -> Any:
-    runs = bs.datasets.external("datablations")
-    return runs.select(runs.table["epochs"].to_numpy() <= 1.01)
-
-
-def _porian() -> Any:
-    table = pd.read_csv(Path(os.environ["BAYES_SCALING_DATA"]) / "porian/isoflop_points.csv")
-    table = table[(table["hparams"] == "tuned") & (table["param_count"] == "standard")]
-    return bs.load_runs(table, params="N", tokens="D", group="dataset", name="porian")
-
-
-def _sweep() -> Any:
-    return bs.datasets.load("sweep")
-
-
 TABLES: dict[str, tuple[str, Callable[[], Any]]] = {
-    **{
-        name: (name, lambda name=name: bs.datasets.external(name))
-        for name in ("chinchilla_epoch", "gadre", "xlstm", "misfitting", "steplaw", "okar_sweep", "gzip_pcfg")
-    },
-    "datablations": ("datablations", _single_epoch),
-    "pile": ("pile", lambda: bs.datasets.load("pile")),
-    "porian": ("porian", _porian),
-    "sweep": ("sweep", _sweep),
+    **{name: (name, read) for name, read in extrapolation.TABLES.items()},
+    "sweep": ("sweep", lambda: bs.datasets.load("sweep")),
     **{
         name: ("published_curves", lambda name=name: _read(f"published_curves/{name}.csv"))
         for name in ("opt", "t5_pile", "gpt3", "moduleformer")
@@ -103,16 +82,6 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "rosenfeld": ("rosenfeld", {"noise": WIDE, "priors": RELATIVE | CEILING}),
     "constant": ("chinchilla", {}),
 }
-
-
-def cuts(runs: Any) -> dict[str, tuple[Any, Any]]:
-    """(fitted, held out) by cut: in each group, the runs within 3x, 10x and 30x of its largest are held out."""
-    out = {}
-    for name, held in held_out(runs).items():
-        known = np.isin(runs.group_index, np.unique(runs.group_index[~held]))
-        if (~held).sum() >= FEWEST and (~held).mean() >= 0.2 and (held & known).any():
-            out[name] = (runs.select(~held), runs.select(held & known))
-    return out
 
 
 def kept(fit: bs.Fit, test: Any) -> dict[str, np.ndarray]:
@@ -153,7 +122,7 @@ def kept(fit: bs.Fit, test: Any) -> dict[str, np.ndarray]:
 def run(table: str, setting: str, work: Path) -> None:
     """Every cut of one table under one setting."""
     law, options = SETTINGS[setting]
-    pieces, began = cuts(TABLES[table][1]()), time.perf_counter()
+    pieces, began = extrapolation.cuts(TABLES[table][1]()), time.perf_counter()
     for cut, (train, test) in pieces.items():
         path = work / f"{table}_{setting}_{cut}.npz"
         if path.exists():

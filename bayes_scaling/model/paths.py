@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from bayes_scaling.model.processes import Basis
+from bayes_scaling.model.processes import Basis, squared_exponential
 
 STEP, BEFORE, AFTER = 0.2, 8.0, 14.0
 """Of the grids of compute and of D/N, in decades: their step, and how far they go on each side of the middle."""
@@ -82,7 +82,8 @@ def draw_paths(
     low = seen.min(axis=0) - _AROUND
     count = np.ceil((seen.max(axis=0) + _AHEAD - low) / step).astype(int) + 1
     axes = [low[i] + step * np.arange(count[i]) for i in (0, 1)]
-    roots = [np.linalg.cholesky(_squared(x, length) + 1e-9 * np.eye(len(x))) for x in axes]
+    kernel = squared_exponential(length)
+    roots = [np.linalg.cholesky(kernel(x[:, None], x[:, None]) + 1e-9 * np.eye(len(x))) for x in axes]
     before = np.einsum(
         "ni,sij,dj->snd", roots[0], rng.standard_normal((draws, *count)), roots[1], optimize=True
     )
@@ -144,11 +145,6 @@ def _integrated(rng: np.random.Generator, draws: int) -> np.ndarray:
         there = np.cumsum((slope - gain) * STEP + 0.5 * STEP * gain + np.sqrt(STEP**3 / 12) * second, axis=1)
         sides.append(there)
     return np.concatenate([sides[0][:, ::-1], np.zeros((draws, 1)), sides[1]], axis=1)
-
-
-def _squared(x: np.ndarray, length: float) -> np.ndarray:
-    covariance: np.ndarray = np.exp(-((x[:, None] - x) ** 2) / (2 * length**2))
-    return covariance
 
 
 def _weights(at: np.ndarray, count: int) -> tuple[list[np.ndarray], np.ndarray]:

@@ -123,9 +123,7 @@ class LossSurface:
     def law(self, params: Array, tokens: Array, *given: Array) -> Computed:
         """The law's loss alone."""
         given = given or self.given
-        law, at = self.fit.law, self._inputs(params, tokens, given)
-        scaled = (at[column] / self.fit.reference[column] for column in law.columns)
-        return law(*scaled, **self._parameters(given))
+        return self.fit.law(*self._scaled(params, tokens, given).values(), **self._parameters(given))
 
     def loss(self, params: Array, tokens: Array, *given: Array) -> Computed:
         """The loss that ranks choices of one budget: the law's, and the discrepancy's path where the noise has one.
@@ -139,13 +137,13 @@ class LossSurface:
         law = self.law(params, tokens, *given)
         if self._away is None:
             return law
-        at = self._inputs(params, tokens, given)
-        scaled = {
-            x: at[c] / self.fit.reference[c]
-            for x, c in zip(self.fit.law.inputs, self.fit.law.columns, strict=True)
-        }
-        floor = endless(self.fit.law, scaled, self._parameters(given))
+        floor = endless(self.fit.law, self._scaled(params, tokens, given), self._parameters(given))
         return departed(law, floor, self._away.delta(params, tokens, given[1]) + beyond)
+
+    def _scaled(self, params: Array, tokens: Array, given: tuple[Array, ...]) -> dict[str, Computed]:
+        """The law's inputs by its own names, as multiples of the reference point."""
+        law, at = self.fit.law, self._inputs(params, tokens, given)
+        return {x: at[c] / self.fit.reference[c] for x, c in zip(law.inputs, law.columns, strict=True)}
 
     def _parameters(self, given: tuple[Array, ...]) -> dict[str, Array]:
         return dict(zip(self.fit.law.parameters, given[_FIRST + len(self._fixed) :], strict=True))
