@@ -14,6 +14,7 @@ from bayes_scaling.inference.identifiability import (
     unidentified,
     wrong_way,
 )
+from bayes_scaling.inference.misfit import unbelievable
 from bayes_scaling.inference.prior_sensitivity import prior_sensitive
 from bayes_scaling.inference.result import Result
 from bayes_scaling.inference.run_checks import run_checks
@@ -54,6 +55,8 @@ class Diagnosis(Result):
         Sentences: what the data do not identify, and where the law misses them.
     wrong_way : tuple of str
         A question where the runs go the other way with scale than the law.
+    unbelievable : tuple of str
+        Sentences where the law misses its runs by a multiple of what any smooth law would, or ends above them.
     """
 
     r_hat: float
@@ -64,6 +67,7 @@ class Diagnosis(Result):
     failures: tuple[str, ...]
     warnings: tuple[str, ...]
     wrong_way: tuple[str, ...] = ()
+    unbelievable: tuple[str, ...] = ()
 
     @property
     def converged(self) -> bool:
@@ -72,13 +76,13 @@ class Diagnosis(Result):
 
     @property
     def ok(self) -> bool:
-        """Whether the chains converged, and the runs go the way of the law."""
+        """Whether the chains converged, the runs go the way of the law, and the law fits them."""
         return not self.problems
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Sentences: why it is not `ok`."""
-        return (*self.failures, *self.wrong_way)
+        return (*self.failures, *self.wrong_way, *self.unbelievable)
 
     def raise_if_bad(self) -> "Diagnosis":
         """Raises `InputError` with what is wrong if it is not `ok`; returns itself otherwise."""
@@ -87,7 +91,7 @@ class Diagnosis(Result):
         return self
 
     def sentences(self, prob: float = 0.9) -> list[str]:
-        """Whether the chains converged, why not, and whether the runs go the way of the law."""
+        """Whether the chains converged, why not, and why no band can be believed."""
         verdict = "The chains converged" if self.converged else "The chains did NOT converge"
         figures = (
             f"R-hat {self.r_hat:.3f}, bulk ESS {self.ess_bulk:.0f}, tail ESS {self.ess_tail:.0f}, "
@@ -119,7 +123,6 @@ def diagnose(fit: "Posterior") -> Diagnosis:
         *known_by_prior(fit),
         *prior_sensitive(fit),
         *misfit(fit),
-        *floor_above_runs(fit),
         *run_checks(fit),
     ]
     return replace(verdict(fit), warnings=tuple(dict.fromkeys(warnings)))
@@ -154,8 +157,9 @@ def verdict(fit: "Posterior") -> Diagnosis:
     if not e_bfmi >= E_BFMI:
         failures.append(f"E-BFMI is {e_bfmi:.2f} (at least {E_BFMI} wanted): the tails were explored slowly")
     return Diagnosis(
-        r_hat, bulk, tail, divergences, e_bfmi, tuple(failures), (), tuple(wrong_way(fit.runs, fit.law))
-    )
+        r_hat, bulk, tail, divergences, e_bfmi, tuple(failures), (),
+        wrong_way=tuple(wrong_way(fit.runs, fit.law)), unbelievable=(*unbelievable(fit), *floor_above_runs(fit)),
+    )  # fmt: skip
 
 
 def _e_bfmi(energy: np.ndarray, change: np.ndarray) -> np.ndarray:

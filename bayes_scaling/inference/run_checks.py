@@ -1,11 +1,11 @@
 """Runs that a law misses, one by one and together, each with a remedy, in sentences."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.inference.departures import at_runs
+from bayes_scaling.inference.residuals import Residuals, residuals
 
 if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
@@ -26,18 +26,11 @@ FEW = 3
 """Runs below which a group or a decade has no mean to speak of."""
 
 
-class Residuals(NamedTuple):
-    """Log loss less the law's, and what a discrepancy accounts for: medians over the draws, shape (runs,)."""
-
-    of_loss: np.ndarray
-    scaled: np.ndarray  # in units of a run's noise
-
-
 def run_checks(fit: "Posterior") -> list[str]:
     """What the residuals of single runs, of trends, of the largest runs and of groups say; for laws of losses."""
     if fit.law.response != "loss" or fit.noise.by_group:
         return []
-    found = _residuals(fit)
+    found = residuals(fit)
     return [
         *_far_off(found),
         *_heavy_tails(fit),
@@ -45,27 +38,6 @@ def run_checks(fit: "Posterior") -> list[str]:
         *_largest(fit, found),
         *_groups(fit, found),
     ]
-
-
-def _residuals(fit: "Posterior") -> Residuals:
-    # xarray loads when there are draws, and not on import.
-    import xarray as xr
-
-    runs, draws = fit.runs, fit.draws()
-    group = xr.DataArray(runs.group_index, dims="run")
-    of_rows = draws.isel(group=group, drop=True) if "group" in draws.dims else draws
-    at = {c: xr.DataArray(runs.column(c) / fit.reference[c], dims="run") for c in fit.law.columns}
-    law = fit.law(*at.values(), **{name: of_rows[name] for name in fit.law.parameters})
-    covariates = {
-        name: xr.DataArray(np.log(runs.column(column) / fit.reference[column]), dims="run")
-        for name, column in fit.noise.covariates.items()
-    }
-    residual = xr.DataArray(runs.log_loss, dims="run") - np.log(law) - at_runs(fit)
-    scale = (
-        fit.noise.new_run_scale(of_rows, covariates) ** 2 + xr.DataArray(runs.measurement_sd**2, dims="run")
-    ) ** 0.5
-    medians = (values.median(("chain", "draw")).to_numpy() for values in (residual, residual / scale))
-    return Residuals(*medians)
 
 
 def _far_off(found: Residuals) -> Iterator[str]:

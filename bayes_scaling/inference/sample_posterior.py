@@ -25,7 +25,7 @@ def sample_posterior(spec: Spec, progress: bool | Report = False) -> Posterior:
     -----
     DoubtfulFitWarning
         If the runs go the other way than the law, for what the table does not identify of it, and if the posterior
-        did not converge.
+        did not converge, or the law misses its runs.
     """
     for sentence in (*wrong_way(spec.runs, spec.law), *unidentified(spec.runs, spec.law, spec.noise)):
         warn(sentence, DoubtfulFitWarning)
@@ -35,7 +35,8 @@ def sample_posterior(spec: Spec, progress: bool | Report = False) -> Posterior:
 
         began = perf_counter()
         result = posterior_of(spec, sample(spec.job(progress=report)), perf_counter() - began)
-    for sentence in verdict(result).failures:
+    judged = verdict(result)
+    for sentence in (*judged.failures, *judged.unbelievable):
         warn(sentence, DoubtfulFitWarning)
     return result
 

@@ -42,13 +42,10 @@ def judged(monkeypatch, diagnosed):
     """Sets what every diagnosis finds wrong, for fits too short to pass on their own."""
     diagnose, verdict = diagnosed
 
-    def judge(*failures):
-        monkeypatch.setattr(
-            bs.Fit, "diagnose", lambda fit: dataclasses.replace(diagnose(fit), failures=failures)
-        )
-        monkeypatch.setattr(
-            diagnostics, "verdict", lambda fit: dataclasses.replace(verdict(fit), failures=failures)
-        )
+    def judge(*failures, unbelievable=()):
+        found = {"failures": failures, "unbelievable": unbelievable}
+        monkeypatch.setattr(bs.Fit, "diagnose", lambda fit: dataclasses.replace(diagnose(fit), **found))
+        monkeypatch.setattr(diagnostics, "verdict", lambda fit: dataclasses.replace(verdict(fit), **found))
 
     judge()
     return judge

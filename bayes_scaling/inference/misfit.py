@@ -1,0 +1,55 @@
+"""Fits no band of which can be believed: the law misses its runs by a multiple of what any smooth curve leaves."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_scaling.inference.residuals import residuals
+
+if TYPE_CHECKING:
+    from bayes_scaling.data.runs import Runs
+    from bayes_scaling.inference.posterior import Posterior
+
+MISSED = 0.03
+"""Scatter of log loss around a law (3%) below which nothing is refused: bands are as wide as that."""
+
+TIMES = 3.0
+"""From how many times the scatter around a smooth surface on a law does not fit."""
+
+FREE = 6
+"""Runs beyond its coefficients that a surface must have: with fewer it may pass through all of them by chance."""
+
+
+def unbelievable(fit: "Posterior") -> list[str]:
+    """One sentence where a law misses its runs by a multiple of what any smooth law would; for laws of losses."""
+    if fit.law.response != "loss" or fit.noise.by_group:
+        return []
+    missed = float(np.sqrt(np.mean(residuals(fit).of_loss ** 2)))
+    smooth = min(_scatter(fit.runs, fit.law.columns), default=np.inf)
+    if missed < max(MISSED, TIMES * smooth):
+        return []
+    return [
+        f"law {fit.law.name!r} misses its runs by {missed:.1%} of their loss, where a smooth surface leaves "
+        f"{smooth:.1%}: it does not fit, and no band of it can be believed; look at the unit of the losses and at "
+        "which way they go, or take another law"
+    ]
+
+
+def _scatter(runs: "Runs", columns: tuple[str, ...]) -> Iterator[float]:
+    """Standard deviations of log loss around a constant, a plane and a paraboloid in the logarithms of the inputs.
+
+    Each group has a constant of its own.
+    """
+    x = np.column_stack([np.log(runs.column(name)) for name in columns])
+    x = x - x.mean(axis=0)
+    x = x[:, x.std(axis=0) > 1e-9]
+    x = x / x.std(axis=0)
+    products = [x[:, i] * x[:, j] for i in range(x.shape[1]) for j in range(i + 1)]
+    constant = (runs.group_index[:, None] == np.arange(len(runs.groups))).astype(float)
+    for terms in ([], [*x.T], [*x.T, *products]):
+        design = np.column_stack([constant, *terms])
+        left = len(runs) - np.linalg.matrix_rank(design)
+        if left >= FREE:
+            rest = runs.log_loss - design @ np.linalg.lstsq(design, runs.log_loss)[0]
+            yield float(np.sqrt(rest @ rest / left))
