@@ -1,6 +1,7 @@
 """A posterior as an xarray.DataTree, and the tree as one netCDF file: written whole or not at all, never pickled."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,11 @@ from bayes_scaling.data.files import replacing
 from bayes_scaling.data.loss_unit import Unit
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
+from bayes_scaling.inference.checksum import checksum, refuse_strange_hdf5
 from bayes_scaling.inference.posterior import Posterior
-from bayes_scaling.inference.provenance import FORMAT, Provenance, RunsDescription, upgraded
+from bayes_scaling.inference.provenance import FORMAT, WITH_CHECKSUM, Provenance, RunsDescription, upgraded
 from bayes_scaling.inference.spec import Spec
-from bayes_scaling.laws.base import get_law
+from bayes_scaling.laws.base import Law, get_law
 from bayes_scaling.laws.priors import prior_from_dict
 from bayes_scaling.model.noise import noise_from_dict
 from bayes_scaling.sampling.draws import Draws
@@ -64,8 +66,10 @@ def save_posterior(fit: Posterior, path: str | Path, *, force: bool = False) -> 
     InputError
         If the file exists and ``force`` is false, or the folder cannot be written.
     """
+    tree = fit.tree.copy()
+    tree.attrs = {"provenance": json.dumps({**fit.provenance, "checksum": checksum(tree, fit.provenance)})}
     with replacing(path := Path(path), force) as aside:
-        fit.tree.to_netcdf(aside, engine="h5netcdf")
+        tree.to_netcdf(aside, engine="h5netcdf")
     return path
 
 
@@ -75,18 +79,38 @@ def open_posterior(path: str | Path) -> Posterior:
     Raises
     ------
     InputError
-        If there is no such file, it is not a netCDF file, it was not written by this package, or its law is
-        not in the catalogue (define it with `@law` before opening).
+        If there is no such file, it is not a netCDF file, it was not written by this package or is not as it was
+        written, or its law is not in the catalogue (define it with `@law` before opening).
     """
     path = Path(path)
     tree = _read(path)
     found = _provenance(tree, path)
+    family = _family(found, path)
     try:
-        family = get_law(found["law"])
+        fit = _made(tree, found, family)
+        _check_draws(fit)
+    except Exception as error:  # whatever else a file may say that this package would not have written
+        what = error if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"{path} is not as bayes_scaling wrote it ({what}); take another copy, or fit again"
+        ) from error
+    return fit
+
+
+def _family(found: Mapping[str, Any], path: Path) -> Law:
+    """The law that a file names; `InputError` where it is not in the catalogue."""
+    if not isinstance(found.get("law"), str):
+        raise InputError(f"{path} does not name a law; take another copy, or fit again")
+    try:
+        return get_law(found["law"])
     except InputError as error:
         file = found.get("law_file")
         there = f", as {file} does (command line: bayes-scaling --laws {file} ...)" if file else ""
         raise InputError(f"{path}: {error}; define it with @law before opening the file{there}") from None
+
+
+def _made(tree: "xr.DataTree", found: dict[str, Any], family: Law) -> Posterior:
+    """The posterior of a tree and its provenance."""
     made = upgraded(found, family)
     tree.attrs = {"provenance": json.dumps(made)}
     if found["format"] < 3:
@@ -109,24 +133,48 @@ def _read(path: Path) -> "xr.DataTree":
     if not path.is_file():
         raise InputError(f"no file {path}")
     try:
+        refuse_strange_hdf5(path)
         with xr.open_datatree(path, engine="h5netcdf") as tree:
             return tree.load()
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(f"{path} cannot be read as a netCDF file ({error}); is it damaged?") from error
 
 
 def _provenance(tree: "xr.DataTree", path: Path) -> dict[str, Any]:
-    """The provenance as it was written; `InputError` for a file of another program, or of a later version."""
+    """The provenance as it was written; `InputError` for a file of another program, of a later version, or altered."""
     try:
         found: dict[str, Any] = json.loads(tree.attrs["provenance"])
-        known = found["format"]
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        known = int(found["format"])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path} was not written by bayes_scaling: it has no provenance") from error
     if known > FORMAT:
         raise InputError(
             f"{path} has file format {known}; this version reads up to {FORMAT}: upgrade bayes_scaling"
         )
+    written = found.pop("checksum", None)
+    if written is None and known < WITH_CHECKSUM:
+        return found
+    if written != checksum(tree, found):
+        raise InputError(
+            f"{path} is not as it was written: its checksum differs, so a number or a name in it was altered; take "
+            "another copy, or fit again"
+        )
     return found
+
+
+def _check_draws(fit: Posterior) -> None:
+    """`InputError` where draws of a parameter are not of the runs' groups, or not what its prior allows."""
+    s, drawn = fit.structure, fit.posterior
+    for name, prior in {**s.priors, **s.global_priors}.items():
+        values = drawn[name]
+        with np.errstate(all="ignore"):
+            allowed = bool(np.isfinite(prior.inverse(values)).all())
+        if not allowed or not set(values.dims) <= {"chain", "draw", "group"}:
+            raise InputError(f"draws of {name!r} that its prior does not allow")
+        if "group" in values.dims and values["group"].astype(str).to_numpy().tolist() != fit.groups:
+            raise InputError(f"draws of {name!r} are of other groups than the runs")
 
 
 def _runs(tree: "xr.DataTree", about: RunsDescription) -> Runs:

@@ -10,8 +10,11 @@ from bayes_scaling.model.noise import noise_from_dict
 from bayes_scaling.model.structure import Pooling
 from bayes_scaling.sampling.settings import TARGET_ACCEPT
 
-FORMAT = 3
+FORMAT = 4
 """Version of the file format."""
+
+WITH_CHECKSUM = 4
+"""The first format whose provenance has a checksum over the whole file."""
 
 
 class RunsDescription(TypedDict):

@@ -13,6 +13,7 @@ from bayes_scaling.inference.spec import make_spec
 from bayes_scaling.model.noise import as_noise
 
 GOLDEN = Path(__file__).parent / "golden"
+LARGER = {"params": "100B", "tokens": "2T", "group": "cerebras"}
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,18 @@ def groups():
 def curve():
     """One curve with a discrepancy."""
     return bs.open_fit(GOLDEN / "version_1_curve.nc")
+
+
+@pytest.fixture(scope="module")
+def version_2():
+    """Three groups."""
+    return bs.open_fit(GOLDEN / "version_2_groups.nc")
+
+
+@pytest.fixture(scope="module")
+def discrepancy():
+    """Three groups with a discrepancy, of format 3."""
+    return bs.open_fit(GOLDEN / "version_3_discrepancy.nc")
 
 
 def test_what_was_fitted_is_read_from_the_old_words(groups, curve):
@@ -44,8 +57,10 @@ def test_the_draws_are_those_that_were_saved(groups, curve):
 @pytest.mark.parametrize(
     ("name", "inputs", "bounds"),
     [
-        ("groups", {"params": "100B", "tokens": "2T", "group": "cerebras"}, (1.3069500026348517, 1.5224300530610149)),
+        ("groups", LARGER, (1.3069500026348517, 1.5224300530610149)),
         ("curve", {"flops": "1e24"}, (1.2688133775617467, 1.483120676212416)),
+        ("version_2", LARGER, (1.3616977959998928, 1.5130385632698597)),
+        ("discrepancy", LARGER, (1.3204753917071574, 1.4695104685729028)),
     ],
 )  # fmt: skip
 def test_forecasts_are_those_of_the_version_that_wrote_the_file(request, name, inputs, bounds):
@@ -57,7 +72,7 @@ def test_forecasts_are_those_of_the_version_that_wrote_the_file(request, name, i
 def test_a_file_written_anew_has_the_present_words(groups, tmp_path):
     opened = bs.open_fit(groups.save(tmp_path / "fit.nc"))
     assert opened.provenance == groups.provenance
-    assert opened.provenance["format"] == 3
+    assert opened.provenance["format"] == 4
     assert set(opened.provenance["runs"]) == {"name", "inputs", "warnings", "columns"}
 
 
