@@ -19,7 +19,9 @@ FILE = click.Path()
 """A file's name, which a shell completes; whether it is there is for the verb to find out."""
 
 FIT = click.Argument(["fit"], type=FILE, help="A .nc file that `bayes-scaling fit` wrote.")
-RUNS = click.Argument(["runs"], type=FILE, help="A .csv, .tsv or .parquet file with one row per run.")
+RUNS = click.Argument(
+    ["runs"], type=FILE, help="A file with one row per run: .csv, .jsonl, .parquet, .xlsx and others."
+)
 COLUMNS = (
     click.Option(
         ["--column"], multiple=True, metavar="ROLE=COLUMN", help="Which column holds what: params=N, or params=N*1e9."
@@ -35,6 +37,10 @@ COLUMNS = (
         ["--response"], type=click.Choice(["loss", "share", "score"]),
         help="What the column of losses holds: a score rises, and may be any number.",
     ),
+    click.Option(["--encoding"], help="Of a text: utf-8, cp1252, ... Guessed, and said where that may be wrong."),
+    click.Option(["--separator"], help="What stands between cells of a text. Guessed from the header."),
+    click.Option(["--decimal"], type=click.Choice([".", ","]), help="Guessed from the cells, and said."),
+    click.Option(["--silence"], multiple=True, metavar="NAME,...", help="Warnings of a table not to give."),
 )  # fmt: skip
 """How a table is read: with these and ``--group`` a verb gets a `values.Table`."""
 

@@ -94,7 +94,7 @@ def design(fit: str | None, budget: str, candidates: str | None, law: str, **goa
     if candidates is not None:
         from bayes_scaling.data.read_file import read_file
 
-        goal["candidates"], _ = read_file(candidates, text_columns=("group",))
+        goal["candidates"] = read_file(candidates, text_columns=("group",)).table
     opened = bs.open_fit(fit)
     return answer(opened.design(budget, **goal), {fit: opened}, picture="design")
 

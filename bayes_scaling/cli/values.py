@@ -131,13 +131,15 @@ def _prior(text: str, where: str) -> "Prior":
     return prior
 
 
-UNITS = ("loss_unit", "bytes_per_token", "trust_units", "response")
+UNITS = (
+    "loss_unit", "bytes_per_token", "trust_units", "response", "encoding", "separator", "decimal", "silence",
+)  # fmt: skip
 """Arguments of `load_runs` that are no columns."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """How a table is to be read: the column of its groups, columns by role, further inputs, units and response."""
+    """How a table is to be read: the column of its groups, columns by role, further inputs, and what `UNITS` names."""
 
     group: str | None
     column: Sequence[str]
@@ -146,6 +148,10 @@ class Table:
     bytes_per_token: float | None
     trust_units: bool
     response: str | None
+    encoding: str | None
+    separator: str | None
+    decimal: str | None
+    silence: Sequence[str]
 
     def read(self, path: str, *laws: str) -> "Runs":
         """The runs of a file, with the columns that these laws take."""
@@ -164,6 +170,7 @@ class Table:
         families = [get_law(law) for law in laws]
         inputs = [column for law in families for column in law.columns]
         read: dict[str, Any] = {**columns, **{name: getattr(self, name) for name in UNITS}}
+        read["silence"] = listed(self.silence)
         if read["response"] is None and families and all(law.response == "score" for law in families):
             read["response"] = "score"
         return bs.load_runs(path, inputs=[*inputs, *listed(self.inputs)], **read)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.read_file import refuse_repeated_names
 from bayes_scaling.data.response import Response
+from bayes_scaling.data.text_table import refuse_repeated_names
 from bayes_scaling.data.units import params_for, tokens_for
 from bayes_scaling.data.validate import EXPECTED, labels, numbers, row_number
 from bayes_scaling.errors import InputError

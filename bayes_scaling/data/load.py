@@ -7,12 +7,13 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from bayes_scaling.data import validate
 from bayes_scaling.data.columns import canonical, further
 from bayes_scaling.data.loss_unit import LossUnit, Unit, in_nats
-from bayes_scaling.data.read_file import read_file
+from bayes_scaling.data.questions import check_silenced, questionable, refuse_other_units
+from bayes_scaling.data.read_file import KINDS, read_file
 from bayes_scaling.data.response import RESPONSES, Response
 from bayes_scaling.data.runs import Runs
+from bayes_scaling.data.validate import row_number
 from bayes_scaling.errors import DoubtfulInputWarning, InputError, warn
 
 if TYPE_CHECKING:
@@ -41,14 +42,19 @@ def load_runs(
     loss_unit: LossUnit = "nats",
     bytes_per_token: float | None = None,
     trust_units: bool = False,
+    encoding: str | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    silence: str | Sequence[str] = (),
 ) -> Runs:
     """Read and check a table of training runs.
 
     Parameters
     ----------
     source : path, DataFrame or Runs
-        A .csv, .tsv or .parquet file with one row per run, or the table itself. Runs come back as they are
-        when nothing else is given.
+        A file with one row per run: text (.csv, .tsv, .txt, with any separator), .json, .jsonl, also packed (.gz, .zip,
+        .xz, .bz2, .zst); .parquet, .feather, .orc; .xlsx with the extra ``excel``. Or the table itself. Runs come back
+        as they are when nothing else is given.
     params, tokens : str
         The columns that hold the model's parameters N and training tokens D. Where one of them is not
         there and FLOPs C are, it is derived from C = 6ND. Cells such as ``"70B"`` are read as numbers; a column in
@@ -84,6 +90,11 @@ def load_runs(
         Of the tokenizer, for bits per byte.
     trust_units : bool
         Take counts that look like billions or millions as they are.
+    encoding, separator, decimal : str, optional
+        Of a text: how characters are written ("utf-8", "cp1252"), what stands between cells, and between units and
+        tenths. Default: what the file shows; a guess that may be wrong is said.
+    silence : sequence of str
+        Warnings not to give, by the names that they end with.
 
     Raises
     ------
@@ -94,8 +105,8 @@ def load_runs(
     Warns
     -----
     DoubtfulInputWarning
-        Where the table can be used but looks wrong: a perplexity, repeated rows,
-        FLOPs far from 6ND, one value of params or tokens. The sentences are kept as ``Runs.warnings``.
+        Where the table can be used but looks wrong: a perplexity, repeated rows, FLOPs far from 6ND, one value of
+        params or tokens (`bayes_scaling.data.questions` has all). The sentences are kept as ``Runs.warnings``.
     """
     import pandas as pd
 
@@ -108,7 +119,9 @@ def load_runs(
     if response in ("share", "score") and loss_unit != "nats":
         raise InputError(f"loss_unit is {loss_unit!r}, and a {response} has no such unit; leave it out")
     inputs = (inputs,) if isinstance(inputs, str) else tuple(dict.fromkeys(inputs))
-    where: Callable[[int], str] = validate.row_number
+    silenced = check_silenced(silence)
+    where: Callable[[int], str] = row_number
+    guessed: dict[str, str] = {}
     if isinstance(source, Runs):
         known = {*source.table.columns, "params", "tokens"}  # these two may stand for what is not there
         as_it_is = all(c is None or (c == role and c in known) for role, c in mapping.items())
@@ -119,21 +132,25 @@ def load_runs(
     elif isinstance(source, pd.DataFrame):
         name, frame = name or "the table", source
     elif isinstance(source, (str, os.PathLike)):
-        frame, where = read_file(source, text_columns=("group" if group is None else group,))
+        texts = ("group" if group is None else group,)
+        read = read_file(source, texts, encoding=encoding, separator=separator, decimal=decimal)
+        frame, where, guessed = read.table, read.where, read.guessed
         name = name or os.path.basename(source)
     else:
         raise InputError(
             f"cannot read runs from {type(source).__name__}; "
-            "expected the path of a .csv, .tsv or .parquet file, a pandas DataFrame, or Runs."
+            f"expected the path of a {KINDS} file, a pandas DataFrame, or Runs."
         )
     table = canonical(frame, mapping, inputs, name, where, response)
     table = in_nats(table, loss_unit, bytes_per_token, name)
     if not trust_units:
-        validate.refuse_other_units(table, inputs, name)
+        refuse_other_units(table, inputs, name)
     unit = (
         source.unit if isinstance(source, Runs) and loss_unit == "nats" else Unit(loss_unit, bytes_per_token)
     )
-    found = tuple(validate.questionable(table, inputs, response in (None, "loss") and unit.name != "other"))
-    for sentence in found:
-        warn(f"{name}: {sentence}", DoubtfulInputWarning)
-    return Runs(table=table, name=name, warnings=found, inputs=further(inputs), response=response, unit=unit)
+    a_loss = response in (None, "loss") and unit.name != "other"
+    found = {**guessed, **questionable(table, inputs, a_loss)}
+    said = {kind: sentence for kind, sentence in found.items() if kind not in silenced}
+    for kind, sentence in said.items():
+        warn(f"{name}: {sentence} [{kind}]", DoubtfulInputWarning)
+    return Runs(table, name, tuple(said.values()), further(inputs), response, unit)

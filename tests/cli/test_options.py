@@ -10,6 +10,7 @@ import bayes_scaling as bs
 from bayes_scaling.cli import signatures
 from bayes_scaling.cli.demo import demo
 from bayes_scaling.cli.main import VERBS, verbs
+from bayes_scaling.cli.values import UNITS
 from bayes_scaling.evaluation.approaches import approaches
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.inference.sample_many import sample_many
@@ -24,7 +25,7 @@ from bayes_scaling.reporting.plot import KINDS
 
 EVERY_VERB = [verb for _, names in VERBS.values() for verb in names]
 PICTURE = {"output", "force"}
-COLUMNS = {"column", "inputs", "loss_unit", "bytes_per_token", "trust_units", "response"}
+COLUMNS = {"column", "inputs", *UNITS}
 TOP = click.Context(verbs, **verbs.context_settings)
 
 

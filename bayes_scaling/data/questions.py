@@ -1,0 +1,204 @@
+"""What looks wrong in a table that can be used: one sentence each, under a name by which it can be silenced."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_scaling.data.units import format_quantity, training_flops
+from bayes_scaling.data.validate import identity
+from bayes_scaling.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMES = (
+    "accuracies", "control_characters", "decimal", "encoding", "far_loss", "flops", "large_se", "one_loss", "one_value",
+    "perplexity", "repeats", "sheets", "similar_groups", "tiny_counts", "units",
+)  # fmt: skip
+"""All that may be said of a table, or of the reading of its file."""
+
+
+def check_silenced(names: str | Sequence[str]) -> tuple[str, ...]:
+    """The names as they are; `InputError` for one that is not in `NAMES`."""
+    given = (names,) if isinstance(names, str) else tuple(names)
+    for name in given:
+        if name not in NAMES:
+            raise InputError(f"silence names {name!r}; expected names of {', '.join(NAMES)}")
+    return given
+
+
+def questionable(table: pd.DataFrame, inputs: tuple[str, ...] = (), in_nats: bool = True) -> dict[str, str]:
+    """What looks wrong in a canonical table: name -> a sentence.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `canonical`.
+    inputs : tuple of str
+        The columns that a law takes, where known; those that are not N and D distinguish configurations.
+    in_nats : bool
+        Whether the column loss is one in nats per token, as far as is known.
+    """
+    counts = {**_units(table), **_one_value(table, inputs), **_flops(table)}
+    return {**counts, **_losses(table, in_nats), **_groups(table), **_repeats(table, inputs)}
+
+
+def _units(table: pd.DataFrame) -> dict[str, str]:
+    units, found = other_units(table), {}
+    if units:
+        found["units"] = " ".join(sentence for sentence, _ in units.values())
+    for column in ("params", "tokens"):
+        if column in table and column not in units and table[column].min() < 1:
+            row = int(table[column].to_numpy().argmin())
+            found["tiny_counts"] = (
+                f"{column} is {table[column].iloc[row]:g} in row {row + 1}: no run has less than one."
+            )
+    return found
+
+
+def _one_value(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, str]:
+    found = []
+    for column in ("params", "tokens"):
+        if column not in table:
+            continue
+        low, high = table[column].min(), table[column].max()
+        if low == high and (column in inputs or not {"params", "tokens", "flops"} & set(inputs)):
+            found.append(
+                f"all runs share one {column} value ({format_quantity(low)}): "
+                f"how the loss depends on {column} is known only from the prior."
+            )
+    return {"one_value": " ".join(found)} if found else {}
+
+
+def _flops(table: pd.DataFrame) -> dict[str, str]:
+    if not {"params", "tokens", "flops"} <= set(table):
+        return {}
+    ratio = float((table["flops"] / training_flops(table["params"], table["tokens"])).median())
+    if 0.5 <= ratio <= 2:
+        return {}
+    return {
+        "flops": f"flops is {ratio:.3g} times 6 * params * tokens in the median run: "
+        "check the unit of flops, and how params and tokens were counted."
+    }
+
+
+def _losses(table: pd.DataFrame, in_nats: bool) -> dict[str, str]:
+    loss, found = table["loss"].to_numpy(dtype=float), {}
+    if len(loss) > 2 and np.ptp(loss) == 0:
+        found["one_loss"] = f"all runs have one loss ({loss[0]:g}): nothing can be learnt of how it falls."
+    if "loss_se" in table and (table["loss_se"] > loss / 2).any():
+        row = int((table["loss_se"] / loss).to_numpy().argmax())
+        found["large_se"] = (
+            f"loss_se is {table['loss_se'].iloc[row]:g} in row {row + 1}, where the loss is {loss[row]:g}: "
+            "expected a standard error of the loss, which is a small part of it."
+        )
+    if not in_nats or (loss <= 0).any():
+        return found
+    if (median := np.median(loss)) > 12:
+        found["perplexity"] = (
+            f"the median loss is {median:.4g}: this looks like perplexity; "
+            "name its unit with loss_unit='perplexity' (command line: --loss-unit perplexity)."
+        )
+    if len(loss) > 4:
+        found |= _far_loss(loss)
+        size = (
+            table["flops"]
+            if "flops" in table
+            else table.get("params", table["loss"]) * table.get("tokens", 1.0)
+        )
+        of_size, of_loss = (np.argsort(np.argsort(values)) for values in (size, loss))
+        if loss.max() < 1 and np.ptp(loss) and np.corrcoef(of_size, of_loss)[0, 1] > 0:
+            found["accuracies"] = (
+                f"the losses lie between {loss.min():.2g} and {loss.max():.2g} and rise with scale: these look like "
+                "accuracies; read them with response='share' or response='score' (command line: --response), or take "
+                "1 - accuracy for the loss."
+            )
+    return found
+
+
+def _far_loss(loss: np.ndarray) -> dict[str, str]:
+    """One loss that lies far from all others: by a factor of e, and in its logarithm twice their range."""
+    logs = np.sort(np.log(loss))
+    for gap, others, value in (
+        (logs[-1] - logs[-2], np.ptp(logs[:-1]), loss.max()),
+        (logs[1] - logs[0], np.ptp(logs[1:]), loss.min()),
+    ):
+        if gap > max(1.0, 2 * others):
+            row = int(np.argmax(loss == value))
+            return {
+                "far_loss": f"the loss of row {row + 1} is {value:g}, far from all others, whose median is "
+                f"{np.median(loss):.3g}: correct it, or remove the row if that run failed."
+            }
+    return {}
+
+
+def _groups(table: pd.DataFrame) -> dict[str, str]:
+    names, found, plain = (
+        [] if "group" not in table else list(dict.fromkeys(table["group"])),
+        {},
+        dict[str, str](),
+    )
+    for name in names:
+        if any(unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") for c in name) or len(name) > 200:
+            found["control_characters"] = (
+                f"the group {name[:60]!r} has characters that cannot be seen, or more than 200 of them: write it anew."
+            )
+        key = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+        if key in plain:
+            found["similar_groups"] = (
+                f"the groups {plain[key]!r} and {name!r} differ only in case or spaces, and are taken for two: "
+                "give both one name if they are one."
+            )
+        plain.setdefault(key, name)
+    return found
+
+
+def other_units(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Counts that look like billions or millions: column -> a sentence, and the factor that is wanted."""
+    found = {}
+    # No table's largest run has so few parameters or tokens; 12B written in millions is 1.2e4, 300B is 3e5.
+    for column, ceiling in (("params", 1e5), ("tokens", 1e6)):
+        if column not in table or table[column].max() >= ceiling:
+            continue
+        low, high = table[column].min(), table[column].max()
+        unit, factor = (
+            ("billions", "1e9") if low < 1 else ("millions", "1e6") if high >= 1e3
+            else ("billions or millions", "1e9 or 1e6")
+        )  # fmt: skip
+        found[column] = (
+            f"{column} runs from {low:g} to {high:g}: these look like {unit}; "
+            f"multiply by {factor}, because {column} is a plain count.",
+            factor.split()[0],
+        )
+    return found
+
+
+def refuse_other_units(table: pd.DataFrame, inputs: tuple[str, ...], name: str) -> None:
+    """`InputError` where a count that a law reads looks like billions or millions."""
+    for column, (sentence, factor) in other_units(table).items():
+        if column in inputs or not inputs:
+            raise InputError(
+                f"{name}: {sentence} Map it with {column}='{column}*{factor}' (command line: --column "
+                f"{column}={column}*{factor}), or take it as it is with trust_units=True (--trust-units)."
+            )
+
+
+def _repeats(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, str]:
+    columns = dict.fromkeys(("group", *identity(table), *inputs, "loss", "seed"))
+    same = [column for column in columns if column in table]
+    kinds = table.groupby(same, dropna=False, sort=False).ngroup()
+    repeated = kinds.duplicated()
+    if not repeated.any():
+        return {}
+    second = int(repeated.to_numpy().argmax())
+    first = int((kinds == kinds.iloc[second]).to_numpy().argmax())
+    count = int(repeated.sum())
+    return {
+        "repeats": f"rows {first + 1} and {second + 1} are the same in {', '.join(same)} ({count} repeated "
+        f"{'row' if count == 1 else 'rows'} in all): they are kept, as replicates without noise; "
+        "remove them if they are copies of one run."
+    }
