@@ -129,7 +129,7 @@ def _moved(
     if not basis.distinct[k].size:
         return before
     own = read(basis.distinct[k]) @ basis.projection(k).T
-    moved: np.ndarray = before + (weights - own) @ basis.parts_of(k, grid).T
+    moved: np.ndarray = before + (weights - own) @ basis.of_process(k, grid).T
     return moved
 
 

@@ -1,7 +1,7 @@
 """Gaussian processes along the scale of runs, and the basis in which a table sees them.
 
-A table of n runs sees little of a smooth process: a few leading eigenvectors of its covariance. In their basis a
-likelihood costs no more than a regression on as many columns. At other places a process goes on from there by its
+A table of n runs sees little of a smooth process: a few leading eigenvectors of its covariance. In them a likelihood
+costs no more than a regression on as many columns. At other places a process goes on from there by its
 kernel (Nystrom's formula), and what the table leaves open of it is drawn anew.
 """
 
@@ -45,28 +45,19 @@ def squared_exponential(length: float) -> Kernel:
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """A sum of independent processes, each times an amplitude, as the runs of one group see it.
-
-    The basis of the runs is that of the sum: the leading eigenvectors U of its covariance at usual amplitudes. In it
-    each process k has the covariance ``roots_k roots_k'``, for weights ``b_k ~ N(0, I)`` of its own.
+    """Independent processes as the runs of one group see them: the leading eigenvectors of each, side by side.
 
     Attributes
     ----------
     kernels : tuple of callable
     places : tuple of ndarray, shape (n, coordinates)
         Of the runs, for each kernel.
-    usual : tuple of float
-        Amplitudes at which the sum has its leading eigenvectors.
-    rank : int
-        Of the basis.
     ranks : tuple of int
-        Of each process.
+        How many functions of each process there are. Its weights in them are independent standard normals.
     """
 
     kernels: tuple[Kernel, ...]
     places: Places
-    usual: tuple[float, ...]
-    rank: int
     ranks: tuple[int, ...]
 
     @cached_property
@@ -77,60 +68,29 @@ class Basis:
         return tuple(at[first] for at in self.places)
 
     @cached_property
-    def _sum(self) -> np.ndarray:
-        """U over its eigenvalues, (places, rank): the matrix that makes the basis of a covariance with the places."""
-        at = self.distinct
-        roots = np.zeros((len(at[0]), self.rank))
-        if len(at[0]):
-            covariance = sum(a**2 * k(x, x) for a, k, x in zip(self.usual, self.kernels, at, strict=True))
-            values, vectors = _leading(np.asarray(covariance), self.rank)
-            roots[:, : len(values)] = vectors / values
-        return roots
-
-    @cached_property
-    def _vectors(self) -> np.ndarray:
-        """U, (places, rank)."""
-        return self.at(self.distinct)
+    def _eigen(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Of each process at the distinct places: eigenvalues, (rank,), and eigenvectors, (places, rank)."""
+        return [
+            _leading(kernel(at, at), rank)
+            for kernel, at, rank in zip(self.kernels, self.distinct, self.ranks, strict=True)
+        ]
 
     def at(self, places: Places) -> np.ndarray:
-        """The basis at some places, shape (n, rank)."""
-        pairs = zip(self.usual, self.kernels, places, self.distinct, strict=True)
-        covariance = sum(a**2 * k(x, seen) for a, k, x, seen in pairs)
-        basis: np.ndarray = np.asarray(covariance) @ self._sum
-        return basis
+        """The functions of all processes at some places, shape (n, sum of ranks)."""
+        return np.hstack([self.of_process(k, at) for k, at in enumerate(places)])
 
-    @cached_property
-    def _eigen(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Of each process in the basis: eigenvalues, (rank of it,), and eigenvectors, (rank, rank of it)."""
-        u, found = self._vectors, []
-        for kernel, at, rank in zip(self.kernels, self.distinct, self.ranks, strict=True):
-            values, vectors = _leading(u.T @ kernel(at, at) @ u, rank)
-            found.append((values, vectors))
-        return found
-
-    @property
-    def roots(self) -> np.ndarray:
-        """A root of each process's covariance in the basis, side by side, shape (rank, sum of ranks)."""
-        parts = []
-        for (values, vectors), rank in zip(self._eigen, self.ranks, strict=True):
-            part = np.zeros((self.rank, rank))
-            part[:, : len(values)] = vectors * np.sqrt(values)
-            parts.append(part)
-        return np.hstack(parts)
-
-    def parts_of(self, k: int, places: np.ndarray) -> np.ndarray:
-        """What one unit of each weight adds to a process at some places, shape (n, rank of it)."""
+    def of_process(self, k: int, places: np.ndarray) -> np.ndarray:
+        """The functions of one process at some places, shape (n, rank of it)."""
         values, vectors = self._eigen[k]
-        part = np.zeros((len(places), self.ranks[k]))
-        covariance = self.kernels[k](places, self.distinct[k]) @ self._vectors
-        part[:, : len(values)] = covariance @ vectors / np.sqrt(values)
-        return part
+        found = np.zeros((len(places), self.ranks[k]))
+        found[:, : len(values)] = self.kernels[k](places, self.distinct[k]) @ vectors / np.sqrt(values)
+        return found
 
     def projection(self, k: int) -> np.ndarray:
         """From a process at the distinct places to its weights, shape (rank of it, places)."""
         values, vectors = self._eigen[k]
         found = np.zeros((self.ranks[k], len(self.distinct[k])))
-        found[: len(values)] = (self._vectors @ vectors / np.sqrt(values)).T
+        found[: len(values)] = (vectors / np.sqrt(values)).T
         return found
 
 

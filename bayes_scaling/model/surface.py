@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 AMPLITUDES = ("amplitude_flops", "amplitude_ratio", "amplitude_local")
 
-_JITTER = 1e-9
-"""Added to the process's variance, so that its factor exists: 3e-5 of the reducible loss."""
-
 TAIL = 5.0
 """Degrees of freedom of the noise of one more run: those that go wrong are rarer among runs that were kept."""
 
@@ -58,10 +55,8 @@ class Surface(Noise):
         Of the short-range process, in decades of N and D.
     beyond : Normal
         Change of log R per decade beyond the largest compute.
-    rank : int
-        Of the basis in which a group's runs see the process.
     ranks : tuple of int
-        Of the three processes in it.
+        How many functions of each of the three processes a group's runs see.
     """
 
     # Learnt on held-out larger runs of eleven families of tables: benchmarks/results/discrepancy.md.
@@ -70,11 +65,9 @@ class Surface(Noise):
     amplitude_local: Prior = LogNormal(0.05, 0.6)
     length: float = 0.7
     beyond: Normal = Normal(-0.05, 0.02)
-    rank: int = 24
-    ranks: tuple[int, int, int] = (10, 10, 24)
+    ranks: tuple[int, int, int] = (6, 6, 16)
 
     joint = True
-    of_groups = ("roots",)
     reads_floor = True
     sigma_is_misfit = False
 
@@ -122,63 +115,50 @@ class Surface(Noise):
         """The processes as the runs of a group see them; -1 for a group without runs."""
         own = runs.group_index == group
         kernels = (integrated_brownian, integrated_brownian, squared_exponential(self.length))
-        usual = tuple(float(np.exp(getattr(self, name).location)) for name in AMPLITUDES)
-        places = self.places(runs, group, runs.params[own], runs.tokens[own])
-        return Basis(kernels, places, usual, self.rank, self.ranks)
+        return Basis(kernels, self.places(runs, group, runs.params[own], runs.tokens[own]), self.ranks)
 
     def data(self, runs: Runs, inputs: Mapping[str, np.ndarray]) -> ModelData:
-        bases = [self.basis(runs, g) for g in range(len(runs.groups))]
         basis = np.zeros((len(runs), self.rank))
-        for g, own_basis in enumerate(bases):
-            basis[runs.group_index == g] = own_basis.at(own_basis.places)
-        return super().data(runs, inputs) | {"basis": basis, "roots": np.stack([one.roots for one in bases])}
+        for g in range(len(runs.groups)):
+            own = self.basis(runs, g)
+            basis[runs.group_index == g] = own.at(own.places)
+        return super().data(runs, inputs) | {"basis": basis}
 
     def blank(self, s: Structure) -> ModelData:
-        roots = np.zeros((s.n_groups, self.rank, sum(self.ranks)))
-        return super().blank(s) | {"basis": np.zeros((s.n_rows, self.rank)), "roots": roots}
+        return super().blank(s) | {"basis": np.zeros((s.n_rows, self.rank))}
 
     def density(self, rows: Rows) -> Density:
         import pytensor.tensor as pt
 
         s = rows.structure
         white = self._whitened(rows)
-        y, x = rows.by_group(white.residual), rows.by_group(white.basis, self.rank)
-        root, _ = self._process(rows)
-        lower, pulled = _regression(self.rank, root, x, y)
-        rest = (y**2).sum(axis=1) - (pulled**2).sum(axis=1) + rows.by_group(white.log_norm).sum(axis=1)
-        of_group = -0.5 * rest - pt.log(pt.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+        x, y = rows.by_group(white.basis, self.rank), rows.by_group(white.residual)
+        known = _regression(x, y)
+        of_group = known.log_density - 0.5 * rows.by_group(white.log_norm).sum(axis=1)
         given_others = None
         if s.boxed:
-            known = _solve(lower, (x @ root).mT).reshape((s.n_groups, self.rank, *s.box))
-            misses = y.reshape((s.n_groups, *s.box)) - (known * pulled[:, :, None, None]).sum(axis=1)
-            given_others = _given_others(known, misses, s.box[1])
+            seen = _solve(known.lower, x.mT).reshape((s.n_groups, self.rank, *s.box))
+            given_others = _given_others(seen, known.misses.reshape((s.n_groups, *s.box)), s.box[1])
             given_others = given_others - 0.5 * white.log_norm.reshape((s.n_groups, *s.box)).sum(axis=2)
         return Density(of_group, white.residual, white.variance, given_others)
 
     def weights(self, rows: Rows, normal: Computed) -> Computed:
-
         white = self._whitened(rows)
-        root, parts = self._process(rows)
-        lower, pulled = _regression(
-            self.rank, root, rows.by_group(white.basis, self.rank), rows.by_group(white.residual)
-        )
-        own, before = normal[:, : self.rank, None], normal[:, self.rank :, None]
-        drawn = root @ _solve(lower, pulled[..., None] + own, transposed=True)
-        # Matheron's rule: weights drawn before the data, moved to make what the basis has been drawn to be.
-        missing = _solve(root, drawn - parts @ before)
-        return (before + parts.mT @ _solve(root, missing, transposed=True))[..., 0]
+        known = _regression(rows.by_group(white.basis, self.rank), rows.by_group(white.residual))
+        return known.mean + _solve(known.lower, normal[..., None], transposed=True)[..., 0]
+
+    @property
+    def rank(self) -> int:
+        """Of the processes together."""
+        return sum(self.ranks)
 
     @property
     def weight_shape(self) -> tuple[int, int]:
-        return sum(self.ranks), self.rank + sum(self.ranks)
+        return self.rank, self.rank
 
-    def _process(self, rows: Rows) -> tuple[Computed, Computed]:
-        """The Cholesky factor of the process's covariance in the basis, (groups, rank, rank), and its parts' roots."""
-        import pytensor.tensor as pt
-
-        amplitudes = pt.stack([rows.shared[name] for name in AMPLITUDES])
-        parts = rows.data["roots"] * (amplitudes @ np.repeat(np.eye(len(self.ranks)), self.ranks, axis=1))
-        return pt.linalg.cholesky(parts @ parts.mT + _JITTER * np.eye(self.rank)), parts
+    def _spread(self, amplitudes: Computed) -> Computed:
+        """The amplitude of each weight, (..., weights), of those of the processes, (..., 3)."""
+        return amplitudes @ np.repeat(np.eye(len(self.ranks)), self.ranks, axis=1)
 
     def _whitened(self, rows: Rows) -> "_White":
         """Rows whose own noise is standard.
@@ -191,6 +171,7 @@ class Surface(Noise):
         residual = d["log_loss"] - pt.log(rows.law)
         variance = self._scale(d, rows.sigma, shared) ** 2 + d["measurement_variance"] + 0 * residual
         basis = (1 - rows.floor / rows.law + 0 * residual)[..., None] * d["basis"]
+        basis = basis * self._spread(pt.stack([shared[name] for name in AMPLITUDES]))
         effect: Array = pt.ones_like(residual)
         if s.along:
             residual, variance, effect = of_trajectory(
@@ -216,15 +197,14 @@ class Surface(Noise):
 
     def at_rows(self, data: ModelData, weights: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
         """Delta at the rows of `data`, (draws, rows), of weights (draws, groups, weights) and amplitudes (draws, 3)."""
-        spread = np.repeat(amplitudes, self.ranks, axis=1)
-        in_basis = np.einsum("gqr,sgr,sr->sgq", data["roots"], weights, spread, optimize=True)
-        delta: np.ndarray = np.einsum("nq,snq->sn", data["basis"], in_basis[:, data["group_index"]])
+        of_rows = (weights * self._spread(amplitudes)[:, None])[:, data["group_index"]]
+        delta: np.ndarray = np.einsum("nr,snr->sn", data["basis"], of_rows)
         return delta
 
     def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
         losses = super().draw(rng, design)
         amplitudes = np.array([[float(design.shared.get(name, 0.0)) for name in AMPLITUDES]])
-        weights = rng.standard_normal((1, len(design.data["roots"]), self.weight_shape[0]))
+        weights = rng.standard_normal((1, int(design.data["group_index"].max()) + 1, self.rank))
         (delta,) = self.at_rows(dict(design.data), weights, amplitudes)
         share = 1 - (0.0 if design.floor is None else design.floor) / design.law
         with np.errstate(all="ignore"):
@@ -254,16 +234,38 @@ class _White(NamedTuple):
     variance: Computed  # (rows,): of the noise before
 
 
-def _regression(rank: int, root: Computed, x: Computed, y: Computed) -> tuple[Computed, Computed]:
-    """Of y ~ N(x root u, I) with u ~ N(0, I): the lower factor L of u's posterior precision, and L^-1 (x root)' y.
+class _Regression(NamedTuple):
+    """What y ~ N(x u, I) says of u ~ N(0, I), for each group."""
 
-    Shapes (groups, rank, rank), (groups, rows, rank), (groups, rows) -> (groups, rank, rank), (groups, rank).
+    log_density: Computed  # (groups,): of y, but for the normal's constant
+    mean: Computed  # (groups, rank): of u
+    lower: Computed  # (groups, rank, rank): Cholesky factor of u's precision
+    misses: Computed  # (groups, rows): y - x mean
+
+
+def _regression(x: Computed, y: Computed) -> _Regression:
+    """Of x, shape (groups, rows, rank), and y, shape (groups, rows).
+
+    Notes
+    -----
+    With P = I + x'x and m the mean of u, -2 log density is |y - x m|^2 + |m|^2 + log det P. The first two are least at
+    m, so that m is as good as constant in their slope; that of log det P by x is 2 x P^-1. So nothing is differentiated
+    through a factorisation.
     """
     import pytensor.tensor as pt
+    from pytensor.gradient import disconnected_grad as constant
 
-    precision = root.mT @ (x.mT @ x) @ root + np.eye(rank)
-    lower = pt.linalg.cholesky(precision)
-    return lower, _solve(lower, root.mT @ (x.mT @ y[..., None]))[..., 0]
+    rank = x.shape[2]
+    lower = constant(pt.linalg.cholesky(pt.eye(rank) + x.mT @ x))
+    inverse = _solve(lower, pt.eye(rank) + pt.zeros_like(lower))
+    covariance = constant(inverse.mT @ inverse)
+    mean = constant((covariance @ (x.mT @ y[..., None]))[..., 0])
+    misses = y - (x @ mean[..., None])[..., 0]
+    log_det = 2 * pt.log(pt.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+    slope = (constant(x @ covariance) * x).sum(axis=(1, 2))
+    log_det = constant(log_det - 2 * slope) + 2 * slope
+    least = (misses**2).sum(axis=1) + (mean**2).sum(axis=1)
+    return _Regression(-0.5 * (least + log_det), mean, lower, misses)
 
 
 def _solve(lower: Computed, b: Computed, transposed: bool = False) -> Computed:

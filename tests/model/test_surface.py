@@ -20,7 +20,7 @@ from bayes_scaling.model.surface import AMPLITUDES, Surface
 LAW = bs.LAWS["chinchilla"]
 THETA = {"E": 1.7, "A": 0.4, "B": 0.5, "alpha": 0.35, "beta": 0.3, "sigma": 0.004}
 SIZES = {"amplitude_flops": 0.05, "amplitude_ratio": 0.2, "amplitude_local": 0.08}
-NOISE = Surface(rank=40, ranks=(20, 20, 40))
+NOISE = Surface(ranks=(20, 20, 40))
 
 
 def table(kind="grid", seed=1):
