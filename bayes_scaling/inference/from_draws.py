@@ -34,7 +34,8 @@ def from_draws(model: Any, tree: "xr.DataTree") -> Posterior:
         If the model does not say what was fitted, or the tree lacks a parameter or has other groups.
     """
     # JAX and PyMC load when something is computed from draws, and not on import.
-    from bayes_scaling.sampling.sample import draw_prior, drawn_weights, scores
+    from bayes_scaling.sampling.elsewhere import Elsewhere
+    from bayes_scaling.sampling.sample import draw_prior
 
     spec = model if isinstance(model, Spec) else getattr(model, "spec", None)
     if not isinstance(spec, Spec):
@@ -52,8 +53,10 @@ def from_draws(model: Any, tree: "xr.DataTree") -> Posterior:
     log_likelihood = _given_scores(spec, tree, (chains, draws))
     data, theta = model_data(spec.runs, spec.law, spec.noise), np.stack(columns, -1)
     normals = np.stack(free, -1) if free else np.zeros((chains, draws, 0))
+    mixing = _mixing(spec, tree) if s.noise.mixed else np.zeros((chains, draws, 0))
+    elsewhere = Elsewhere(s, data, theta, normals, mixing)
     if log_likelihood is None:
-        log_likelihood = scores(s, data, theta, normals)
+        log_likelihood = elsewhere.scores()
     prior = draw_prior(s, draws, sampler.seed)
     done = Draws(
         parameters,
@@ -63,7 +66,7 @@ def from_draws(model: Any, tree: "xr.DataTree") -> Posterior:
         prior,
         warmup=0,
         device="drawn elsewhere",
-        weights=drawn_weights(s, data, theta, normals, sampler.seed) if s.noise.joint else None,
+        weights=elsewhere.weights(sampler.seed),
     )
     return posterior_of(replace(spec, sampler=sampler), done, 0.0)
 
@@ -96,6 +99,18 @@ def _values(spec: Spec, tree: "xr.DataTree", name: str) -> np.ndarray:
         values = values.assign_coords(group=found).sel(group=labels)
     numbers: np.ndarray = values.transpose(*dims).to_numpy()
     return numbers
+
+
+def _mixing(spec: Spec, tree: "xr.DataTree") -> np.ndarray:
+    """Draws of the mixing variables, shape (chain, draw, cluster)."""
+    posterior = tree["posterior"].to_dataset()
+    if "mixing" not in posterior:
+        raise InputError(
+            f"the draws have no 'mixing', the variables by which noise {spec.noise.name!r} weighs each cluster of runs; "
+            "keep them when you sample (a PyMC model of bs.build_model has them as free variables)"
+        )
+    values: np.ndarray = posterior["mixing"].transpose("chain", "draw", ...).to_numpy()
+    return values
 
 
 def _by_group(values: np.ndarray, groups: int) -> np.ndarray:

@@ -11,7 +11,8 @@ type ModelData = dict[str, np.ndarray]
 """The model's data variables by name.
 
 The law's inputs by their letters, (rows,); what the noise reads (`NoiseModel.data`); ``weight`` (1, or 0 for a row
-that is left out), ``group_index`` and ``cluster_index`` (int32), (rows,).
+that is left out), ``group_index`` and ``cluster_index`` (int32), (rows,). Where the noise is `NoiseModel.mixed`, the
+sampler adds ``mixing``, (rows,): what divides the variance of a row's noise.
 """
 
 

@@ -61,6 +61,7 @@ def build_model(
     -------
     pymc.Model
         Free variables ``mean``, ``tau_offset``, ``offset`` and ``shared`` (those that the structure needs), data
+        (and ``mixing``, where the noise has one), data
         variables as in `model_data` (what was observed is called ``observed`` there), deterministics ``theta``,
         ``mu``, ``scale`` and one per parameter, and the observed variable ``log_loss`` or ``share`` of
         `bayes_scaling.model.observed`. Its dims are ``run`` (row of the table), ``group``, and those of parameters.
@@ -95,6 +96,7 @@ def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None 
 
     coords = {
         "run": range(s.n_rows),
+        "cluster": range(s.n_clusters),
         "group": groups or range(s.n_groups),
         "parameter": list(s.priors),
         "mean_parameter": s.pooled("complete", "partial"),
@@ -104,6 +106,9 @@ def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None 
     }
     with pm.Model(coords={name: values for name, values in coords.items() if len(values)}) as model:
         d = {name: _data(s, name, values) for name, values in data.items()}
+        if s.noise.mixed and "mixing" not in d:
+            shape, rate = s.noise.mixing_prior
+            d["mixing"] = pm.Gamma("mixing", shape, rate, dims="cluster")[d["cluster_index"]]
         theta = pm.Deterministic("theta", _theta(s, d["unit"]), dims=("group", "parameter"))
         shared = _named_normals("shared", s.global_priors)
         values = {

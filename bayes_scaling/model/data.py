@@ -33,4 +33,5 @@ def blank_data(s: Structure) -> ModelData:
         "weight": np.zeros(s.n_rows),
         "group_index": index,
         "cluster_index": index,
+        **({"mixing": np.ones(s.n_rows)} if s.noise.mixed else {}),
     }

@@ -57,6 +57,12 @@ class Rows(NamedTuple):
             return x[:, :, None]
         return x if self.structure.summarised else x[self.data["cluster_index"]]
 
+    def of_group(self, x: Computed) -> Computed:
+        """What each row's group has, (rows, ...) for x of (groups, ...); broadcasts with the rows."""
+        if self.structure.boxed:
+            return x[:, None, None]
+        return x[0] if self.structure.n_groups == 1 else x[self.data["group_index"]]
+
     def before(self, x: Computed) -> Computed:
         """What the checkpoint before each one has, (rows,); anything at the first of a trajectory."""
         if not self.structure.boxed:
@@ -94,6 +100,8 @@ class NoiseModel(Recorded, ABC):
     """Whether all rows of a group are one cluster."""
     joint: ClassVar[bool] = False
     """Whether clusters of a group depend on each other, so that its density has one term for each group."""
+    mixed: ClassVar[bool] = False
+    """Whether each cluster's noise is normal given a ``mixing`` variable of its own, drawn in turn with the rest."""
     of_groups: ClassVar[tuple[str, ...]] = ()
     """Data variables whose first axis is that of groups."""
     reads_floor: ClassVar[bool] = False
@@ -175,6 +183,15 @@ class NoiseModel(Recorded, ABC):
 
     def weights(self, rows: "Rows", normal: Computed) -> Computed:
         """Weights of a joint noise's process, (groups, weights), drawn by normals of shape (groups, normals)."""
+        raise NotImplementedError
+
+    def mixing(self, rows: "Rows", normal: Computed) -> tuple[Computed, Computed]:
+        """Shape and rate of each cluster's mixing variable, (clusters,), gamma given the rest; ``normal`` as above."""
+        raise NotImplementedError
+
+    @property
+    def mixing_prior(self) -> tuple[float, float]:
+        """Shape and rate of each cluster's mixing variable, gamma before there are data."""
         raise NotImplementedError
 
     @property

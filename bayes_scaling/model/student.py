@@ -241,6 +241,8 @@ def scattered(rng: np.random.Generator, design: Design, own: np.ndarray, cluster
     nu = float(design.shared.get("nu", np.inf))
     # A multivariate Student-t: normals, all of a cluster divided by one root of chi-squared over nu.
     inflation = np.sqrt(nu / rng.chisquare(nu, count)) if np.isfinite(nu) else np.ones(count)
+    if "mixing" in design.data:
+        inflation[clusters] = design.data["mixing"] ** -0.5
     residuals: np.ndarray = (own + shared[clusters]) * inflation[clusters]
     return residuals
 

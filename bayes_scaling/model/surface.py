@@ -10,8 +10,10 @@ with W integrated Brownian motions from the middle of a group's runs (cubic spli
 of short range, and amplitudes a that all groups share. Forecasts replace R by R exp(delta), so that no draw falls below
 its own limit. Beyond the largest compute of the runs R falls by some more per decade than the law says (`Slope`).
 
-Given the parameters all is normal. Each group's process is a linear model in a fixed basis (`processes`), whose weights
-are integrated out: the likelihood is that of a Bayesian linear regression (Rasmussen and Williams 2006, 2.1).
+Noise is a Student-t, a scale mixture of normals (West 1987, doi:10.1093/biomet/74.3.646): given the parameters and a
+mixing variable for each cluster of rows, all is normal. Each group's process is a linear model in a fixed basis
+(`processes`), whose weights are integrated out: the likelihood is that of a Bayesian linear regression (Rasmussen and
+Williams 2006, 2.1). Given the weights in turn, mixing variables are gamma.
 """
 
 from collections.abc import Mapping
@@ -35,18 +37,20 @@ if TYPE_CHECKING:
 
 AMPLITUDES = ("amplitude_flops", "amplitude_ratio", "amplitude_local")
 
-TAIL = 5.0
-"""Degrees of freedom of the noise of one more run: those that go wrong are rarer among runs that were kept."""
+_LOG_MIXING = np.arange(-14.0, 2.6, 0.3)
+"""Nodes of a trapezoidal rule over the logarithm of a mixing variable: runs may be off by a thousand sigma."""
 
 
 @dataclass(frozen=True)
 class Surface(Noise):
-    """Processes of the reducible loss over compute and D/N, and normal noise around them.
+    """Processes of the reducible loss over compute and D/N, and Student-t noise around them.
 
     Attributes
     ----------
     slope_in, sigma, slope, lack_of_fit, persistence
-        As for `Noise`; ``nu`` has no part: rows are normal given the process.
+        As for `Noise`; ``nu`` has no part.
+    degrees : float
+        Degrees of freedom of the noise.
     amplitude_flops, amplitude_ratio : Prior
         Of a_C and a_M, how far the slope of log R departs from the law's at one decade from the middle of the runs.
     amplitude_local : Prior
@@ -63,11 +67,13 @@ class Surface(Noise):
     amplitude_flops: Prior = LogNormal(0.02, 0.9)
     amplitude_ratio: Prior = LogNormal(0.10, 0.6)
     amplitude_local: Prior = LogNormal(0.05, 0.6)
+    degrees: float = 5.0
     length: float = 0.7
     beyond: Normal = Normal(-0.05, 0.02)
     ranks: tuple[int, int, int] = (6, 6, 16)
 
     joint = True
+    mixed = True
     reads_floor = True
     sigma_is_misfit = False
 
@@ -77,7 +83,7 @@ class Surface(Noise):
 
     @property
     def description(self) -> str:
-        return "normal on log loss, around processes of the reducible loss over compute and D/N"
+        return "Student-t on log loss, around processes of the reducible loss over compute and D/N"
 
     @property
     def _own_meanings(self) -> dict[str, str]:
@@ -131,21 +137,33 @@ class Surface(Noise):
         import pytensor.tensor as pt
 
         s = rows.structure
-        white = self._whitened(rows)
-        x, y = rows.by_group(white.basis, self.rank), rows.by_group(white.residual)
+        white, mixing = self._whitened(rows), rows.data["mixing"]
+        x, y = self._mixed(rows, white)
         known = _regression(x, y)
-        of_group = known.log_density - 0.5 * rows.by_group(white.log_norm).sum(axis=1)
+        log_norm = white.log_norm - rows.data["weight"] * pt.log(mixing) + mixing * white.scatter
+        of_group = known.log_density - 0.5 * rows.by_group(log_norm).sum(axis=1)
         given_others = None
         if s.boxed:
             seen = _solve(known.lower, x.mT).reshape((s.n_groups, self.rank, *s.box))
-            given_others = _given_others(seen, known.misses.reshape((s.n_groups, *s.box)), s.box[1])
-            given_others = given_others - 0.5 * white.log_norm.reshape((s.n_groups, *s.box)).sum(axis=2)
+            misses = known.misses.reshape((s.n_groups, *s.box))
+            given_others = self._given_others(rows, white, seen, misses)
         return Density(of_group, white.residual, white.variance, given_others)
 
     def weights(self, rows: Rows, normal: Computed) -> Computed:
-        white = self._whitened(rows)
-        known = _regression(rows.by_group(white.basis, self.rank), rows.by_group(white.residual))
+        known = _regression(*self._mixed(rows, self._whitened(rows)))
         return known.mean + _solve(known.lower, normal[..., None], transposed=True)[..., 0]
+
+    def mixing(self, rows: Rows, normal: Computed) -> tuple[Computed, Computed]:
+        s, white = rows.structure, self._whitened(rows)
+        of_group = rows.of_group(self.weights(rows, normal))
+        misses = white.residual - (white.basis * of_group).sum(axis=-1)
+        runs, squares = rows.total(rows.data["weight"]), rows.total(misses**2 + white.scatter)
+        shape, rate = self.mixing_prior
+        return shape + 0.5 * runs, rate + 0.5 * squares
+
+    @property
+    def mixing_prior(self) -> tuple[float, float]:
+        return self.degrees / 2, self.degrees / 2
 
     @property
     def rank(self) -> int:
@@ -160,8 +178,14 @@ class Surface(Noise):
         """The amplitude of each weight, (..., weights), of those of the processes, (..., 3)."""
         return amplitudes @ np.repeat(np.eye(len(self.ranks)), self.ranks, axis=1)
 
+    def _mixed(self, rows: Rows, white: "_White") -> tuple[Computed, Computed]:
+        """The rows of each group, (groups, rows, rank) and (groups, rows), as their mixing variables weigh them."""
+        root = rows.data["mixing"] ** 0.5
+        x = rows.by_group(root[..., None] * white.basis, self.rank)
+        return x, rows.by_group(root * white.residual)
+
     def _whitened(self, rows: Rows) -> "_White":
-        """Rows whose own noise is standard.
+        """Rows whose own noise is standard, where their mixing variables are 1.
 
         What a cluster shares is taken out by the symmetric root of its precision, (I + s^2 e e')^(-1/2).
         """
@@ -180,8 +204,7 @@ class Surface(Noise):
             basis = basis - (1 - effect)[..., None] * rows.before(basis)
         root = pt.sqrt(d["weight"]) / pt.sqrt(variance)  # no slope at a weight of 0
         log_norm = d["weight"] * (np.log(2 * np.pi) + pt.log(variance))
-        if s.summarised:
-            log_norm = log_norm + d["weight"] * d["scatter"] / variance
+        scatter = d["weight"] * d["scatter"] / variance if s.summarised else 0.0
         y, x = root * residual, root[..., None] * basis
         if s.clustered:
             spread, e = shared["lack_of_fit"], root * effect
@@ -193,7 +216,48 @@ class Surface(Noise):
             share = e**2 / rows.of_cluster(pt.switch(known > 0, known, 1.0))
             log_norm = log_norm + share * rows.of_cluster(2 * pt.log(inflation))
             variance = variance + spread**2
-        return _White(y, x, log_norm, variance)
+        return _White(y, x, log_norm, variance, scatter)
+
+    def _given_others(self, rows: Rows, white: "_White", seen: Computed, misses: Computed) -> Computed:
+        """Log density of each cluster given all others of its group, (groups, clusters).
+
+        Parameters
+        ----------
+        seen : array, shape (groups, basis, clusters, rows of a cluster)
+            The basis of `_mixed` rows in coordinates in which the weights' posterior is standard.
+        misses : array, shape (groups, clusters, rows of a cluster)
+            What the group's own posterior misses of each `_mixed` row.
+
+        Notes
+        -----
+        Of y ~ N(0, V): y_c given the others has precision [V^-1]_cc = I - seen_c' seen_c and misses by its inverse
+        times [V^-1 y]_c (Buerkner, Gabry and Vehtari 2021, doi:10.1007/s00180-020-01045-4). Its own mixing variable is
+        then averaged over, of which the others say nothing.
+        """
+        import pytensor.tensor as pt
+
+        box, groups = rows.structure.box, rows.structure.n_groups
+        across = seen.transpose(0, 2, 1, 3)
+        if box[1] == 1:
+            precision, along = 1 - (across**2).sum(axis=2), misses
+        else:
+            precision, axes = pt.linalg.eigh(pt.eye(box[1]) - across.mT @ across)
+            along = (axes.mT @ misses[..., None])[..., 0]
+        # In units of the noise under the mixing variable that is there: variance by the others, and squared miss.
+        process, squared = (1 / precision - 1)[..., None], ((along / precision) ** 2)[..., None]
+        there = rows.data["mixing"].reshape((groups, *box))[..., 0]
+        nodes = np.exp(_LOG_MIXING)
+        times = nodes / there[..., None, None]
+        of_process = -0.5 * (pt.log1p(times * process) + times * squared / (1 + times * process)).sum(axis=2)
+        runs, scatter, norm = (
+            (x + 0 * white.residual).reshape((groups, *box)).sum(axis=2)[..., None]
+            for x in (rows.data["weight"], white.scatter, white.log_norm)
+        )
+        shape, rate = self.mixing_prior
+        log_prior = shape * _LOG_MIXING - rate * nodes
+        log_prior = log_prior - np.log(np.sum(np.exp(log_prior)))
+        own = 0.5 * (runs * _LOG_MIXING - nodes * scatter - norm)
+        return pt.logsumexp(log_prior + own + of_process, axis=2)
 
     def at_rows(self, data: ModelData, weights: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
         """Delta at the rows of `data`, (draws, rows), of weights (draws, groups, weights) and amplitudes (draws, 3)."""
@@ -202,7 +266,7 @@ class Surface(Noise):
         return delta
 
     def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
-        losses = super().draw(rng, design)
+        losses = super().draw(rng, design._replace(shared={**design.shared, "nu": self.degrees}))
         amplitudes = np.array([[float(design.shared.get(name, 0.0)) for name in AMPLITUDES]])
         weights = rng.standard_normal((1, int(design.data["group_index"].max()) + 1, self.rank))
         (delta,) = self.at_rows(dict(design.data), weights, amplitudes)
@@ -211,20 +275,13 @@ class Surface(Noise):
             moved: np.ndarray = losses * np.exp(share * delta)
         return moved
 
-    def new_run_scale(
-        self, posterior: "xr.Dataset", covariates: "Mapping[str, xr.DataArray | float]"
-    ) -> "xr.DataArray":
-        # A Student-t of the standard deviation that was fitted.
-        scale: xr.DataArray = super().new_run_scale(posterior, covariates) * np.sqrt((TAIL - 2) / TAIL)
-        return scale
-
     def degrees_of_freedom(self, posterior: "xr.Dataset") -> "xr.DataArray":
-        return 0 * posterior["sigma"] + TAIL
+        return 0 * posterior["sigma"] + self.degrees
 
     def standard(
         self, rng: np.random.Generator, posterior: "xr.Dataset", like: "xr.DataArray"
     ) -> "xr.DataArray":
-        return like.copy(data=rng.standard_t(TAIL, like.shape))
+        return like.copy(data=rng.standard_t(self.degrees, like.shape))
 
 
 class _White(NamedTuple):
@@ -232,6 +289,7 @@ class _White(NamedTuple):
     basis: Computed  # (rows, rank)
     log_norm: Computed  # (rows,): -2 log density of a row whose residual is 0
     variance: Computed  # (rows,): of the noise before
+    scatter: Computed  # (rows,) or 0: squares of the runs that a row stands for around their mean
 
 
 class _Regression(NamedTuple):
@@ -273,28 +331,3 @@ def _solve(lower: Computed, b: Computed, transposed: bool = False) -> Computed:
 
     return pt.linalg.solve_triangular(lower.mT if transposed else lower, b, lower=not transposed)
 
-
-def _given_others(known: Computed, misses: Computed, size: int) -> Computed:
-    """Log density of each cluster given all others of its group, but for its own noise's norm, (groups, clusters).
-
-    Parameters
-    ----------
-    known : array, shape (groups, basis, clusters, rows of a cluster)
-        The basis in coordinates in which the weights' posterior is standard.
-    misses : array, shape (groups, clusters, rows of a cluster)
-        What the group's own posterior misses of each row.
-
-    Notes
-    -----
-    Of y ~ N(0, V): y_c given the others has precision [V^-1]_cc = I - known_c' known_c and misses by its inverse
-    times [V^-1 y]_c (Buerkner, Gabry and Vehtari 2021, doi:10.1007/s00180-020-01045-4).
-    """
-    import pytensor.tensor as pt
-
-    if size == 1:
-        precision = 1 - (known**2).sum(axis=1)[..., 0]
-        return 0.5 * pt.log(precision) - 0.5 * misses[..., 0] ** 2 / precision
-    across = known.transpose(0, 2, 1, 3)
-    lower = pt.linalg.cholesky(pt.eye(size) - across.mT @ across)
-    standard = _solve(lower, misses[..., None])[..., 0]
-    return pt.log(pt.diagonal(lower, axis1=-2, axis2=-1)).sum(axis=-1) - 0.5 * (standard**2).sum(axis=-1)

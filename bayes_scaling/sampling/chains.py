@@ -65,19 +65,20 @@ def run(job: Job) -> Work[Draws]:
         kept = _spaced(chunks, spacing, draws)
         parameters = yield from finish(np.concatenate([kept.position, population], axis=2), transport, data)
 
+    known = np.concatenate([kept.position, kept.mixing], axis=2)
     scored = data | {name: jnp.asarray(value) for name, value in job.score.items()}
     thin = -(-kept.energy.size * structure.n_clusters * 8 // LOG_LIKELIHOOD_BYTES)
     log_likelihood = yield from _finished(
-        parts.log_likelihood, parts.batch, kept.position[:, ::thin], transport, data, scored
+        parts.log_likelihood, parts.batch, known[:, ::thin], transport, data, scored
     )
     weights = None
     if parts.weight_normals:
         rng = np.random.default_rng([job.sampler.seed, 909])
         normals = rng.standard_normal((*kept.energy.shape, parts.weight_normals))
         weights = yield from _finished(
-            parts.weights, parts.batch, np.concatenate([kept.position, normals], axis=2), transport, data
+            parts.weights, parts.batch, np.concatenate([known, normals], axis=2), transport, data
         )
-    stats = {name: value for name, value in kept._asdict().items() if name != "position"}
+    stats = {name: value for name, value in kept._asdict().items() if name not in ("position", "mixing")}
     # E-BFMI compares neighbours, which spaced draws are not.
     change = np.diff(chunks.energy, axis=1, prepend=np.nan)
     stats["energy_change"] = change[:, spacing - 1 :: spacing][:, :draws]

@@ -79,6 +79,7 @@ class Coordinates:
         self.partial = [varying.index(name) for name in structure.pooled("partial")]
         self.unpooled = [varying.index(name) for name in structure.pooled("none")]
         self.funnel = structure.noise.funnel and not varying
+        self.clusters = structure.n_clusters if structure.noise.mixed else 0
 
     def log_density(self, xi: Array, transport: TransportMap, data: Data) -> jax.Array:
         """The model's log density, the population integrated out, in these coordinates, shape (n,)."""
@@ -99,6 +100,20 @@ class Coordinates:
         at, narrowed = self._given_noise(at, transport.anchor, data)
         at, bent = self.reparametrised(at)
         return at, log_det + narrowed + bent
+
+    def given(self, mixing: Array, data: Data) -> Data:
+        """The data under the mixing variables of clusters, (clusters,); as they are where the noise has none."""
+        return {**data, "mixing": mixing[data["cluster_index"]]} if self.clusters else data
+
+    def draw_mixing(self, key: jax.Array, xi: Array, transport: TransportMap, data: Data) -> Array:
+        """Mixing variables of clusters given the rest, (clusters,); data are given those before."""
+        assert self.program.mixing is not None
+        s = self.program.structure
+        of_weights, of_mixing = jax.random.split(key)
+        normal = jax.random.normal(of_weights, (s.n_groups, s.noise.weight_shape[1]))
+        at, _ = self.point(xi, transport, data)
+        shape, rate = self.program.mixing(normal, self.theta(at), at.noise, data)
+        return jax.random.gamma(of_mixing, shape) / rate
 
     def theta(self, at: Point) -> jax.Array:
         """Parameters of each group on the free scale, (groups, parameters)."""

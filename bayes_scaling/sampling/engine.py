@@ -42,9 +42,10 @@ class Engine:
         )
 
     def _log_likelihood(self, xi: Array, transport: TransportMap, data: Data, scored: Data) -> Array:
-        """Log likelihoods of the data scored at one point in mapped coordinates."""
-        at, _ = self.geometry.point(xi, transport, data)
-        return self.program.score(self.geometry.theta(at), at.noise, scored)
+        """Log likelihoods of the data scored at one point; after its mapped coordinates come mixing variables."""
+        n = self.geometry.layout.n
+        at, _ = self.geometry.point(xi[:n], transport, data)
+        return self.program.score(self.geometry.theta(at), at.noise, self.geometry.given(xi[n:], scored))
 
     @property
     def weight_normals(self) -> int:
@@ -53,12 +54,13 @@ class Engine:
         return s.n_groups * s.noise.weight_shape[1] if self.program.weights else 0
 
     def _weights(self, xi: Array, transport: TransportMap, data: Data) -> Array:
-        """Weights of a joint noise's process at one point; after its mapped coordinates come standard normals."""
+        """Weights of a joint noise's process at one point; mixing variables and standard normals come after it."""
         assert self.program.weights is not None
         n, groups = self.geometry.layout.n, self.program.structure.n_groups
         at, _ = self.geometry.point(xi[:n], transport, data)
-        normal = xi[n:].reshape(groups, -1)
-        return self.program.weights(normal, self.geometry.theta(at), at.noise, data)
+        mixing, normal = xi[n : n + self.geometry.clusters], xi[n + self.geometry.clusters :]
+        data = self.geometry.given(mixing, data)
+        return self.program.weights(normal.reshape(groups, -1), self.geometry.theta(at), at.noise, data)
 
 
 @lru_cache(maxsize=16)

@@ -42,6 +42,8 @@ class Program:
         ``(theta, shared, data) -> (n_clusters,)``: of each cluster, given all others where the noise is joint.
     weights : callable
         ``(normal, theta, shared, data) -> (n_groups, weights)``, as `NoiseModel.weights`; of joint noises.
+    mixing : callable
+        ``(normal, theta, shared, data) -> (shape, rate)``, each of shape (n_clusters,), as `NoiseModel.mixing`.
     residual_and_variance : callable
         ``(theta, shared, data) -> (residual, row_variance)``, each of shape (n_rows,).
     parameters : callable
@@ -53,6 +55,7 @@ class Program:
     log_likelihood: Callable[[Array, Array, Data], jax.Array]
     score: Callable[[Array, Array, Data], jax.Array]
     weights: Callable[[Array, Array, Array, Data], jax.Array] | None
+    mixing: Callable[[Array, Array, Array, Data], tuple[jax.Array, ...]] | None
     residual_and_variance: Callable[[Array, Array, Data], tuple[jax.Array, ...]]
     parameters: Callable[[Free, Array], dict[str, jax.Array]]
 
@@ -77,6 +80,8 @@ def program(structure: Structure) -> Program:
     normal, joint = pt.matrix("normal"), []
     if density.given_others is not None:
         joint = [density.given_others, structure.noise.weights(parts.rows, normal)]
+        if structure.noise.mixed:
+            joint += [x.flatten() for x in structure.noise.mixing(parts.rows, normal)]
     theta, likelihood, residual, variance, *rest = model.replace_rvs_by_values(
         [model["theta"], density.log_likelihood, density.residual, density.row_variance, *joint, *named]
     )
@@ -96,12 +101,14 @@ def program(structure: Structure) -> Program:
     )
     score_of = of_data(joint[0]) if joint else likelihood_of
     weights_of = of_data(joint[1], more=(normal,)) if joint else None
+    mixing_of = of_data(*joint[2:], more=(normal,)) if joint[2:] else None
     return Program(
         structure=structure,
         shapes={name: tuple(int(n) for n in value.shape) for name, value in model.initial_point().items()},
         log_likelihood=lambda *given: likelihood_of(*given)[0],
         score=lambda *given: score_of(*given)[0],
         weights=weights_of and (lambda *given: weights_of(*given)[0]),
+        mixing=mixing_of,
         residual_and_variance=of_data(residual, variance),
         parameters=lambda at, unit: dict(
             zip((v.name for v in named), parameters_of(*(at[n] for n in names), unit), strict=True)

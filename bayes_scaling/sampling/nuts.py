@@ -22,6 +22,7 @@ class ChainState(NamedTuple):
     """A chain between two chunks."""
 
     hmc: HMCState  # position in mapped coordinates, log density and its gradient
+    mixing: Array  # (clusters,), of a noise that has some
     log_step: Array
     adaptation: DualAveragingAdaptationState
 
@@ -30,6 +31,7 @@ class Chunk(NamedTuple):
     """What one chunk of draws leaves: arrays of leading shape (draws,)."""
 
     position: Array
+    mixing: Array
     energy: Array
     lp: Array
     acceptance_rate: Array
@@ -50,11 +52,18 @@ def make_chunk(geometry: Geometry, n_draws: int) -> Advancing:
     def run(
         key: jax.Array, state: ChainState, target: Array, transport: TransportMap, data: Data
     ) -> tuple[ChainState, Chunk]:
-        log_density = partial(geometry.log_density, transport=transport, data=data)
-
         def one(state: ChainState, key: jax.Array) -> tuple[ChainState, Chunk]:
-            hmc, log_step, da = state
+            hmc, mixing, log_step, da = state
             step = jnp.exp(log_step)
+            if geometry.clusters:
+                # Gibbs: mixing variables given the rest, and then the rest given them.
+                key, own = jax.random.split(key)
+                mixing = geometry.draw_mixing(own, hmc.position, transport, geometry.given(mixing, data))
+            log_density = partial(
+                geometry.log_density, transport=transport, data=geometry.given(mixing, data)
+            )
+            if geometry.clusters:
+                hmc = HMCState(hmc.position, *jax.value_and_grad(log_density)(hmc.position))
             hmc, info = kernel(key, hmc, log_density, step, identity, max_num_doublings=MAX_DOUBLINGS)
             # Only the difference to the target enters, so that shifting the rate shifts the target.
             rate = jnp.nan_to_num(info.acceptance_rate) + TARGET_ACCEPT - target
@@ -62,6 +71,7 @@ def make_chunk(geometry: Geometry, n_draws: int) -> Advancing:
             log_step = jnp.where(target > 0, da.log_step_size, log_step)
             out = Chunk(
                 hmc.position,
+                mixing,
                 info.energy,
                 hmc.logdensity,
                 info.acceptance_rate,
@@ -69,7 +79,7 @@ def make_chunk(geometry: Geometry, n_draws: int) -> Advancing:
                 info.is_divergent,
                 step,
             )
-            return ChainState(hmc, log_step, da), out
+            return ChainState(hmc, mixing, log_step, da), out
 
         return jax.lax.scan(one, state, jax.random.split(key, n_draws))
 
@@ -77,14 +87,21 @@ def make_chunk(geometry: Geometry, n_draws: int) -> Advancing:
 
 
 def initial_state(
-    geometry: Geometry, position: Array, step_size: float, transport: TransportMap, data: Data
+    geometry: Geometry,
+    position: Array,
+    step_size: float,
+    transport: TransportMap,
+    data: Data,
+    mixing: Array | None = None,
 ) -> ChainState:
-    """A chain that starts here and adapts its step from this size."""
+    """A chain that starts here and adapts its step from this size; mixing variables are 1 where none are given."""
+    mixing = jnp.ones(geometry.clusters) if mixing is None else mixing
+    data = geometry.given(mixing, data)
     init_da, _, _ = dual_averaging_adaptation(TARGET_ACCEPT)
     value, gradient = geometry.value_and_grad(position, transport, data)
     hmc = HMCState(jnp.asarray(position), value, gradient)
     step = jnp.asarray(step_size, float)
-    state = ChainState(hmc, jnp.log(step), init_da(step))
+    state = ChainState(hmc, mixing, jnp.log(step), init_da(step))
     typed: ChainState = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), state)
     return typed
 

@@ -50,6 +50,8 @@ def padded_structure(structure: Structure, *others: Structure) -> Structure:
 def padded_data(data: Mapping[str, np.ndarray], to: Structure) -> dict[str, np.ndarray]:
     """The data as a padded structure has them; rows that only fill it are copies of the first, of weight 0."""
     rest = OF_TABLE + to.noise.of_groups
+    if to.noise.mixed and "mixing" not in data:
+        data = {**data, "mixing": np.ones(len(data["weight"]))}
     if to.summarised:
         data = _summarised(data, to.noise.observed, rest)
     count = len(data["weight"])

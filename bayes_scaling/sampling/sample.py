@@ -4,17 +4,15 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bayes_scaling.model.structure import ModelData, Structure
+from bayes_scaling.model.structure import Structure
 from bayes_scaling.sampling.chains import run
 from bayes_scaling.sampling.dask import drive_on
 from bayes_scaling.sampling.draws import Draws
 from bayes_scaling.sampling.engine import engine, prior_draws
 from bayes_scaling.sampling.executors import Outcome, executor
-from bayes_scaling.sampling.jax_model import program
 from bayes_scaling.sampling.job import Job
 from bayes_scaling.sampling.padding import cluster_places, largest, padded_data, padded_structure
 from bayes_scaling.sampling.settings import Parallel
@@ -82,45 +80,6 @@ def sample_many(
                 kept = outcome.log_likelihood[..., place]
                 outcome = replace(outcome, log_likelihood=kept, device=outcome.device or over.how)
             yield key, outcome
-
-
-def scores(s: Structure, data: ModelData, theta: np.ndarray, shared: np.ndarray) -> np.ndarray:
-    """Log likelihoods of draws that were made elsewhere, shape (chain, draw, cluster).
-
-    Parameters
-    ----------
-    s, data
-        As `bayes_scaling.model.build.build_structure` takes them.
-    theta : ndarray, shape (chain, draw, group, parameter)
-        On the free scale.
-    shared : ndarray, shape (chain, draw, parameter)
-        Of the noise, as standard normals.
-    """
-    wide = padded_structure(s)
-    of_one, place = program(wide).score, cluster_places(data, wide)
-    data = padded_data(data, wide)
-    flat = tuple(values.reshape(-1, *values.shape[2:]) for values in (theta, shared))
-    found = jax.jit(lambda draws: jax.lax.map(lambda draw: of_one(draw[0], draw[1], data), draws))(flat)
-    return np.asarray(found)[:, place].reshape(*theta.shape[:2], -1)
-
-
-def drawn_weights(
-    s: Structure, data: ModelData, theta: np.ndarray, shared: np.ndarray, seed: int
-) -> np.ndarray | None:
-    """Weights of a joint noise's process for draws as `scores` takes them, (chain, draw, group, weight); else None."""
-    wide = padded_structure(s)
-    of_one = program(wide).weights
-    if of_one is None:
-        return None
-    padded = padded_data(data, wide)
-    flat = [values.reshape(-1, *values.shape[2:]) for values in (theta, shared)]
-    shape = (len(flat[0]), s.n_groups, s.noise.weight_shape[1])
-    normals = np.random.default_rng([seed, 909]).standard_normal(shape)
-    found = jax.jit(lambda draws: jax.lax.map(lambda draw: of_one(draw[0], draw[1], draw[2], padded), draws))(
-        (normals, *flat)
-    )
-    weights: np.ndarray = np.asarray(found).reshape(*theta.shape[:2], s.n_groups, -1)
-    return weights
 
 
 def draw_prior(structure: Structure, draws: int, seed: int) -> dict[str, np.ndarray]:

@@ -23,6 +23,12 @@ CAREFUL = (0.97, 0.99)
 LONG_TREE = 10
 """Leapfrog steps a draw from which the mode's bends do not serve, and bends are fitted to draws."""
 
+_MANY = 0.005
+"""The share of divergences in a window from which steps are made smaller: one or two belong to a step that is sought."""
+
+_SETTLED = 0.9
+"""Coordinates that were fitted once more serve where they took this share of the steps before, or more."""
+
 _SEPARATE = 1.2
 """A split R-hat above this: chains in modes of their own."""
 
@@ -73,8 +79,10 @@ class Chains:
         geometry = self.engine.geometry
         transport, positions = self._starts()
         step, target, done, window = 0.5, self.target, 0, 2 * CHUNK
+        states: list[ChainState] = []
+        before = np.inf
         while True:
-            states = [initial_state(geometry, x, step, transport, self.data) for x in positions]
+            states = self._started(states, positions, step, transport)
             chunks = []
             for _ in range(window // CHUNK):
                 states, chunk = yield from self.advance(states, target, transport)
@@ -84,13 +92,15 @@ class Chains:
             # The first third of a window still finds its step and forgets where it started.
             kept = along_draws(chunks[len(chunks) // 3 :])
             pooled = np.asarray(kept.position).reshape(-1, geometry.layout.n)
-            careful = bool(kept.diverging.mean() > 0.001)
-            short = bool(kept.n_steps.mean() < LONG_TREE)
-            serves = not careful and short and _nearly_white(shrunk(pooled))
+            careful, steps = bool(kept.diverging.mean() > _MANY), float(kept.n_steps.mean())
+            short = steps < LONG_TREE
+            settled = short or steps > _SETTLED * before
+            serves = not careful and settled and _nearly_white(shrunk(pooled))
             if (serves and done > 2 * CHUNK) or done + 2 * window > limit:
                 return WarmedUp(transport, [averaged(state) for state in states], done)
             if careful and done > 2 * CHUNK:
                 target = max(self.target, CAREFUL[0])
+            before = steps if self.bends and not careful else np.inf
             self.bends |= careful or not short
             transport, positions, step = self._adapted(pooled, states, transport)
             window *= 2
@@ -101,7 +111,7 @@ class Chains:
         """Coordinates fitted to these draws, and steps adapted to a new target: the map and the states."""
         pooled = np.asarray(chunks.position).reshape(-1, chunks.position.shape[-1])
         transport, positions, step = self._adapted(pooled, states, transport)
-        states = [initial_state(self.engine.geometry, x, step, transport, self.data) for x in positions]
+        states = self._started(states, positions, step, transport)
         for done in range(1, 5):
             states, _ = yield from self.advance(states, target, transport)
             self.progress("careful warm-up", done * CHUNK, 4 * CHUNK)
@@ -132,6 +142,16 @@ class Chains:
         return transport, [
             self._start(transport) if mode is None or mode is first else self._start_at(mode, transport)
             for mode in starts
+        ]
+
+    def _started(
+        self, before: list[ChainState], positions: list[np.ndarray], step: float, transport: TransportMap
+    ) -> list[ChainState]:
+        """The chains at these positions; what is not a position goes on from the states before, if there are any."""
+        mixing = [state.mixing for state in before] or [None] * len(positions)
+        return [
+            initial_state(self.engine.geometry, x, step, transport, self.data, own)
+            for x, own in zip(positions, mixing, strict=True)
         ]
 
     def _adapted(

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import quiet_fit
-from scipy.stats import multivariate_normal
+from scipy.stats import gamma, multivariate_normal
 
 import bayes_scaling as bs
 from bayes_scaling import InputError, LogNormal
@@ -48,9 +48,10 @@ def standard(prior, value):
     return (prior.inverse(value) - prior.location) / prior.spread
 
 
-def dense(runs, noise, group, lack=0.0, persistence=None):
-    """Residuals of a group's rows, and their covariance, by the book."""
+def dense(runs, noise, group, lack=0.0, persistence=None, mixing=None):
+    """Residuals of a group's rows, and the covariance of their process and of their noise, by the book."""
     own = runs.group_index == group
+    mixing = np.ones(len(runs)) if mixing is None else mixing[runs.clusters]
     n, d = (x[own] for x in (runs.params, runs.tokens))
     at = n / runs.reference["params"], d / runs.reference["tokens"]
     law = LAW(*at, **{k: v for k, v in THETA.items() if k != "sigma"})
@@ -60,24 +61,33 @@ def dense(runs, noise, group, lack=0.0, persistence=None):
     process = sum(
         SIZES[name] ** 2 * kernel(x, x) for name, kernel, x in zip(AMPLITUDES, kernels, places, strict=True)
     )
-    covariance = share[:, None] * process * share + 0
+    covariance = share[:, None] * process * share
     same = runs.clusters[own][:, None] == runs.clusters[own]
     own_noise = THETA["sigma"] ** 2 * np.eye(own.sum())
     if persistence is not None:
         log_c = np.log(n * d)
         own_noise = THETA["sigma"] ** 2 * same * np.exp(-np.abs(log_c[:, None] - log_c) / persistence)
-    return runs.log_loss[own] - np.log(law), covariance + own_noise + lack**2 * same, share
+    return runs.log_loss[own] - np.log(law), covariance, (own_noise + lack**2 * same) / mixing[own], share
 
 
-def at(runs, noise, wide):
+def at(runs, noise, wide, mixing=None):
     """The arguments of a program: theta, what the groups share, and the data."""
-    from bayes_scaling.sampling.padding import padded_data
+    from bayes_scaling.sampling.padding import cluster_places, padded_data
 
     priors = wide.priors
     theta = np.array([[priors[k].inverse(THETA[k]) for k in priors]] * wide.n_groups)
     values = SIZES | {"lack_of_fit": 0.006, "persistence": 0.4}
     shared = np.array([standard(prior, values[name]) for name, prior in wide.global_priors.items()])
-    return theta, shared, padded_data(model_data(runs, LAW, noise), wide)
+    data = padded_data(model_data(runs, LAW, noise), wide)
+    if mixing is not None:
+        every = np.ones(wide.n_clusters)
+        every[cluster_places(model_data(runs, LAW, noise), wide)] = mixing
+        data["mixing"] = every[data["cluster_index"]]
+    return theta, shared, data
+
+
+def drawn_mixing(runs):
+    return np.random.default_rng(7).gamma(2.5, 1 / 2.5, runs.clusters.max() + 1)
 
 
 CASES = {"grid": {}, "seeds": {"lack": 0.006}, "checkpoints": {"lack": 0.006, "persistence": 0.4}}
@@ -90,20 +100,28 @@ def test_the_density_and_that_of_each_cluster_given_all_others_are_those_of_dens
     from bayes_scaling.sampling.padding import cluster_places, padded_structure
 
     runs = table(kind)
-    wide = padded_structure(structure(runs, LAW, NOISE))
-    found, given = program(wide), at(runs, NOISE, wide)
+    wide, mixing = padded_structure(structure(runs, LAW, NOISE)), drawn_mixing(runs)
+    found, given = program(wide), at(runs, NOISE, wide, mixing)
+    of_log = np.linspace(-12, 3, 301)
+    prior = gamma.pdf(np.exp(of_log), 2.5, scale=1 / 2.5) * np.exp(of_log) * (of_log[1] - of_log[0])
     joint = np.asarray(found.log_likelihood(*given))
     places = cluster_places(model_data(runs, LAW, NOISE), wide)
     scores = np.asarray(found.score(*given))[places]
     for g in range(2):
-        residual, covariance, _ = dense(runs, NOISE, g, **CASES[kind])
+        residual, process, noise, _ = dense(runs, NOISE, g, **CASES[kind], mixing=mixing)
+        covariance = process + noise
         whole = multivariate_normal.logpdf(residual, cov=covariance)
         assert joint[g] == pytest.approx(whole, abs=1e-3)
         own = runs.clusters[runs.group_index == g]
         for cluster in np.unique(own):
-            rest = own != cluster
-            others = multivariate_normal.logpdf(residual[rest], cov=covariance[np.ix_(rest, rest)])
-            assert scores[cluster] == pytest.approx(whole - others, abs=2e-3)
+            rest, here = own != cluster, own == cluster
+            others = covariance[np.ix_(rest, rest)]
+            gain = covariance[np.ix_(here, rest)] @ np.linalg.inv(others)
+            miss = residual[here] - gain @ residual[rest]
+            left = process[np.ix_(here, here)] - gain @ covariance[np.ix_(rest, here)]
+            alone = noise[np.ix_(here, here)] * mixing[cluster]
+            density = [multivariate_normal.pdf(miss, cov=left + alone / np.exp(x)) for x in of_log]
+            assert scores[cluster] == pytest.approx(np.log(density @ prior), abs=2e-3)
 
 
 @pytest.mark.sampling
@@ -115,6 +133,7 @@ def test_the_density_is_the_same_in_boxes_and_in_pymc():
     model = bs.build_model(runs, LAW, noise=NOISE)
     point = model.initial_point()
     ours = padded_structure(structure(runs, LAW, NOISE))
+    point["mixing_log__"][:] = 0.0
     logp = model.compile_logp(vars=[model["log_loss"]])(point)
     theta = np.array([[prior.location for prior in ours.priors.values()]] * 2)
     given = at(runs, NOISE, ours)
@@ -130,7 +149,8 @@ def test_weights_are_drawn_from_the_process_given_the_runs():
 
     runs = table()
     wide = padded_structure(structure(runs, LAW, NOISE))
-    theta, shared, data = at(runs, NOISE, wide)
+    mixing = drawn_mixing(runs)
+    theta, shared, data = at(runs, NOISE, wide, mixing)
     rng = np.random.default_rng(5)
     normals = rng.standard_normal((1500, 2, NOISE.weight_shape[1]))
     weights = np.asarray(jax.jit(jax.vmap(lambda x: program(wide).weights(x, theta, shared, data)))(normals))
@@ -138,13 +158,39 @@ def test_weights_are_drawn_from_the_process_given_the_runs():
     delta = NOISE.at_rows(model_data(runs, LAW, NOISE), weights, amplitudes)
     for g in range(2):
         own = runs.group_index == g
-        residual, covariance, share = dense(runs, NOISE, g)
-        process = (covariance - THETA["sigma"] ** 2 * np.eye(own.sum())) / share[:, None] / share
+        residual, process, noise, share = dense(runs, NOISE, g, mixing=mixing)
+        covariance, process = process + noise, process / share[:, None] / share
         gain = (process * share) @ np.linalg.inv(covariance)
         mean, left = gain @ residual, process - gain @ (share[:, None] * process)
         sd = np.sqrt(np.diag(left))
         assert np.abs(delta[:, own].mean(0) - mean).max() < 5 * (sd / np.sqrt(1500)).max()
         assert delta[:, own].std(0) == pytest.approx(sd, rel=0.12)
+
+
+@pytest.mark.sampling  # of nothing, but it compiles a model
+@pytest.mark.parametrize("kind", CASES)
+def test_mixing_variables_are_gamma_by_what_the_process_misses_of_a_cluster(kind):
+    from bayes_scaling.sampling.jax_model import program
+    from bayes_scaling.sampling.padding import cluster_places, padded_structure
+
+    runs = table(kind)
+    wide, mixing = padded_structure(structure(runs, LAW, NOISE)), drawn_mixing(runs)
+    theta, shared, data = at(runs, NOISE, wide, mixing)
+    normal = np.random.default_rng(5).standard_normal((2, NOISE.weight_shape[1]))
+    weights = np.asarray(program(wide).weights(normal, theta, shared, data))[None]
+    places = cluster_places(model_data(runs, LAW, NOISE), wide)
+    shape, rate = (np.asarray(x)[places] for x in program(wide).mixing(normal, theta, shared, data))
+    delta = NOISE.at_rows(
+        model_data(runs, LAW, NOISE), weights, np.array([[SIZES[name] for name in AMPLITUDES]])
+    )[0]
+    for g in range(2):
+        residual, _, noise, share = dense(runs, NOISE, g, **CASES[kind])
+        misses, own = residual - share * delta[runs.group_index == g], runs.clusters[runs.group_index == g]
+        for cluster in np.unique(own):
+            here = own == cluster
+            squares = misses[here] @ np.linalg.solve(noise[np.ix_(here, here)], misses[here])
+            assert shape[cluster] == pytest.approx(2.5 + here.sum() / 2)
+            assert rate[cluster] == pytest.approx(2.5 + squares / 2, rel=1e-6)
 
 
 def test_paths_go_through_what_the_weights_say_of_the_runs_and_widen_beyond():
