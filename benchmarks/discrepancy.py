@@ -31,7 +31,7 @@ from bayes_scaling.evaluation.predictive import predictive
 from bayes_scaling.forecast.new_run import new_run_scale
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.laws.priors import LogNormal, Normal
-from bayes_scaling.model.surface import AMPLITUDES, TAIL, Surface
+from bayes_scaling.model.surface import AMPLITUDES, Surface
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python benchmarks/discrepancy.py --work discrepancy-work"
@@ -144,6 +144,10 @@ def run(table: str, setting: str, work: Path) -> None:
         np.savez_compressed(path, record=json.dumps(record), **arrays)
         print(f"{table} {setting} {cut}: {record}", flush=True)
     print(f"{table} {setting}: {time.perf_counter() - began:.0f} s", flush=True)
+
+
+TAIL = WIDE.degrees
+"""Degrees of freedom of the noise."""
 
 
 class Cut(NamedTuple):
