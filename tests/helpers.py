@@ -101,6 +101,7 @@ def instant_sampling(chains=2, draws=30):
         stats = {name: rng.random(shape) for name in ("energy", "lp", "acceptance_rate", "step_size")}
         stats["energy_change"] = np.diff(stats["energy"], axis=1, prepend=np.nan)
         stats |= {"diverging": np.zeros(shape, bool), "n_steps": np.ones(shape, int)}
+        of_process = structure.noise.weight_shape[0]
         return Draws(
             parameters=around_the_medians(structure, shape, seed),
             log_likelihood=rng.normal(size=(*shape, structure.n_clusters)),
@@ -108,6 +109,7 @@ def instant_sampling(chains=2, draws=30):
             stats=stats,
             prior=around_the_medians(structure, (draws,), seed + 1),
             warmup=0,
+            weights=0.1 * rng.normal(size=(*shape, structure.n_groups, of_process)) if of_process else None,
         )
 
     def sample_many(jobs, **_):

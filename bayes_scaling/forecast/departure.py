@@ -57,8 +57,9 @@ class Departure:
         return _elementwise(self._beyond, params, tokens, draw)
 
     def _delta(self, params: np.ndarray, tokens: np.ndarray, draw: np.ndarray) -> np.ndarray:
-        # Solvers hand draws on as floats, and draws without an answer as NaN.
-        n, d, draw = np.log10(params), np.log10(tokens), draw.astype(int)
+        # Solvers hand draws on as floats, and try what cannot be, such as fewer than no tokens.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            n, d, draw = np.log10(params), np.log10(tokens), draw.astype(int)
         middle = self._middle[draw]
         return self._paths.at(draw, n + d - middle[..., 0], d - n - middle[..., 1], n, d)
 

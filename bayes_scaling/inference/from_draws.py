@@ -106,7 +106,7 @@ def _mixing(spec: Spec, tree: "xr.DataTree") -> np.ndarray:
     posterior = tree["posterior"].to_dataset()
     if "mixing" not in posterior:
         raise InputError(
-            f"the draws have no 'mixing', the variables by which noise {spec.noise.name!r} weighs each cluster of runs; "
+            f"the draws have no 'mixing', by which noise {spec.noise.name!r} weighs each cluster of runs; "
             "keep them when you sample (a PyMC model of bs.build_model has them as free variables)"
         )
     values: np.ndarray = posterior["mixing"].transpose("chain", "draw", ...).to_numpy()

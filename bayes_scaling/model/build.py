@@ -107,8 +107,8 @@ def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None 
     with pm.Model(coords={name: values for name, values in coords.items() if len(values)}) as model:
         d = {name: _data(s, name, values) for name, values in data.items()}
         if s.noise.mixed and "mixing" not in d:
-            shape, rate = s.noise.mixing_prior
-            d["mixing"] = pm.Gamma("mixing", shape, rate, dims="cluster")[d["cluster_index"]]
+            half = s.noise.degrees / 2
+            d["mixing"] = pm.Gamma("mixing", half, half, dims="cluster")[d["cluster_index"]]
         theta = pm.Deterministic("theta", _theta(s, d["unit"]), dims=("group", "parameter"))
         shared = _named_normals("shared", s.global_priors)
         values = {

@@ -13,14 +13,19 @@ class Recorded:
     def to_dict(self) -> dict[str, object]:
         """As JSON values, for the provenance."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        plain = {name: v.to_dict() if isinstance(v, Prior) else v for name, v in values.items()}
-        return {"family": type(self).__name__, **plain}
+        return {"family": type(self).__name__} | {name: _plain(value) for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Self:
         """Inverse of `to_dict`; what an older file does not name has its default."""
         known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
         return cls(**{name: _read(value) for name, value in values.items() if name in known})
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Prior):
+        return value.to_dict()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _read(value: object) -> object:

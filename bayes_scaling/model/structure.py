@@ -36,9 +36,7 @@ class Rows(NamedTuple):
     law: Computed  # (rows,), the law at the rows' inputs
     sigma: Computed  # broadcasts with (rows,)
     shared: Mapping[str, Computed]  # (), by name
-    floor: Computed = (
-        None  # broadcasts with (rows,): the law with endless resources, where noise `reads_floor`
-    )
+    floor: Computed = None  # broadcasts with (rows,): the law with endless resources, if noise `reads_floor`
 
     def total(self, x: Computed) -> Computed:
         """Sums over the rows of each cluster, (clusters, ...) for x of (rows, ...)."""
@@ -91,6 +89,9 @@ class NoiseModel(Recorded, ABC):
     sigma: Prior
     """Of the scale of one run's noise; pooled by group like a parameter of the law."""
 
+    degrees: float
+    """Degrees of freedom of a `mixed` noise: its mixing variables are gamma, their shape and rate half of this."""
+
     response: ClassVar[Response] = "loss"
     by_row: ClassVar[bool] = False
     """Whether its density is arithmetic on rows of any shape, but for the methods of `Rows`."""
@@ -113,8 +114,6 @@ class NoiseModel(Recorded, ABC):
     sigma_is_misfit: ClassVar[bool] = True
     """Whether a large sigma says that the law misses the runs."""
 
-    # What it is, for people
-
     @property
     @abstractmethod
     def name(self) -> str:
@@ -128,8 +127,6 @@ class NoiseModel(Recorded, ABC):
     @abstractmethod
     def meanings(self, clustered: bool) -> dict[str, str]:
         """What sigma and the shared parameters are, in a few words, in the order in which people read them."""
-
-    # What it reads
 
     @property
     def observed(self) -> str:
@@ -167,8 +164,6 @@ class NoiseModel(Recorded, ABC):
         names = (*self.covariates, self.observed, "measurement_variance", *["scatter"] * s.summarised)
         return {name: np.zeros(s.n_rows) for name in names}
 
-    # The likelihood
-
     @abstractmethod
     def shared_priors(self, clustered: bool, along: bool = False) -> dict[str, Prior]:
         """Priors of the parameters that all groups share; ``along`` as above."""
@@ -186,20 +181,13 @@ class NoiseModel(Recorded, ABC):
         raise NotImplementedError
 
     def mixing(self, rows: "Rows", normal: Computed) -> tuple[Computed, Computed]:
-        """Shape and rate of each cluster's mixing variable, (clusters,), gamma given the rest; ``normal`` as above."""
-        raise NotImplementedError
-
-    @property
-    def mixing_prior(self) -> tuple[float, float]:
-        """Shape and rate of each cluster's mixing variable, gamma before there are data."""
+        """Shape and rate of each cluster's mixing variable given the rest, (clusters,); ``normal`` as above."""
         raise NotImplementedError
 
     @property
     def weight_shape(self) -> tuple[int, int]:
         """How many weights each group has, and how many standard normals draw them; 0 for a noise without a process."""
         return 0, 0
-
-    # One more run
 
     def new_run_scale(
         self, posterior: "xr.Dataset", covariates: "Mapping[str, xr.DataArray | float]"

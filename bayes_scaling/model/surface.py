@@ -29,6 +29,7 @@ from bayes_scaling.laws.elementwise import Array, Computed
 from bayes_scaling.laws.priors import LogNormal, Normal, Prior
 from bayes_scaling.model.likelihood import of_trajectory
 from bayes_scaling.model.processes import Basis, Places, integrated_brownian, squared_exponential
+from bayes_scaling.model.regression import regression, solve
 from bayes_scaling.model.structure import Density, Design, ModelData, Rows, Structure
 from bayes_scaling.model.student import Noise
 
@@ -139,31 +140,26 @@ class Surface(Noise):
         s = rows.structure
         white, mixing = self._whitened(rows), rows.data["mixing"]
         x, y = self._mixed(rows, white)
-        known = _regression(x, y)
+        known = regression(x, y)
         log_norm = white.log_norm - rows.data["weight"] * pt.log(mixing) + mixing * white.scatter
         of_group = known.log_density - 0.5 * rows.by_group(log_norm).sum(axis=1)
         given_others = None
         if s.boxed:
-            seen = _solve(known.lower, x.mT).reshape((s.n_groups, self.rank, *s.box))
+            seen = solve(known.lower, x.mT).reshape((s.n_groups, self.rank, *s.box))
             misses = known.misses.reshape((s.n_groups, *s.box))
             given_others = self._given_others(rows, white, seen, misses)
         return Density(of_group, white.residual, white.variance, given_others)
 
     def weights(self, rows: Rows, normal: Computed) -> Computed:
-        known = _regression(*self._mixed(rows, self._whitened(rows)))
-        return known.mean + _solve(known.lower, normal[..., None], transposed=True)[..., 0]
+        known = regression(*self._mixed(rows, self._whitened(rows)))
+        return known.mean + solve(known.lower, normal[..., None], transposed=True)[..., 0]
 
     def mixing(self, rows: Rows, normal: Computed) -> tuple[Computed, Computed]:
-        s, white = rows.structure, self._whitened(rows)
+        white = self._whitened(rows)
         of_group = rows.of_group(self.weights(rows, normal))
         misses = white.residual - (white.basis * of_group).sum(axis=-1)
         runs, squares = rows.total(rows.data["weight"]), rows.total(misses**2 + white.scatter)
-        shape, rate = self.mixing_prior
-        return shape + 0.5 * runs, rate + 0.5 * squares
-
-    @property
-    def mixing_prior(self) -> tuple[float, float]:
-        return self.degrees / 2, self.degrees / 2
+        return 0.5 * (self.degrees + runs), 0.5 * (self.degrees + squares)
 
     @property
     def rank(self) -> int:
@@ -253,8 +249,7 @@ class Surface(Noise):
             (x + 0 * white.residual).reshape((groups, *box)).sum(axis=2)[..., None]
             for x in (rows.data["weight"], white.scatter, white.log_norm)
         )
-        shape, rate = self.mixing_prior
-        log_prior = shape * _LOG_MIXING - rate * nodes
+        log_prior = 0.5 * self.degrees * (_LOG_MIXING - nodes)
         log_prior = log_prior - np.log(np.sum(np.exp(log_prior)))
         own = 0.5 * (runs * _LOG_MIXING - nodes * scatter - norm)
         return pt.logsumexp(log_prior + own + of_process, axis=2)
@@ -290,44 +285,3 @@ class _White(NamedTuple):
     log_norm: Computed  # (rows,): -2 log density of a row whose residual is 0
     variance: Computed  # (rows,): of the noise before
     scatter: Computed  # (rows,) or 0: squares of the runs that a row stands for around their mean
-
-
-class _Regression(NamedTuple):
-    """What y ~ N(x u, I) says of u ~ N(0, I), for each group."""
-
-    log_density: Computed  # (groups,): of y, but for the normal's constant
-    mean: Computed  # (groups, rank): of u
-    lower: Computed  # (groups, rank, rank): Cholesky factor of u's precision
-    misses: Computed  # (groups, rows): y - x mean
-
-
-def _regression(x: Computed, y: Computed) -> _Regression:
-    """Of x, shape (groups, rows, rank), and y, shape (groups, rows).
-
-    Notes
-    -----
-    With P = I + x'x and m the mean of u, -2 log density is |y - x m|^2 + |m|^2 + log det P. The first two are least at
-    m, so that m is as good as constant in their slope; that of log det P by x is 2 x P^-1. So nothing is differentiated
-    through a factorisation.
-    """
-    import pytensor.tensor as pt
-    from pytensor.gradient import disconnected_grad as constant
-
-    rank = x.shape[2]
-    lower = constant(pt.linalg.cholesky(pt.eye(rank) + x.mT @ x))
-    inverse = _solve(lower, pt.eye(rank) + pt.zeros_like(lower))
-    covariance = constant(inverse.mT @ inverse)
-    mean = constant((covariance @ (x.mT @ y[..., None]))[..., 0])
-    misses = y - (x @ mean[..., None])[..., 0]
-    log_det = 2 * pt.log(pt.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
-    slope = (constant(x @ covariance) * x).sum(axis=(1, 2))
-    log_det = constant(log_det - 2 * slope) + 2 * slope
-    least = (misses**2).sum(axis=1) + (mean**2).sum(axis=1)
-    return _Regression(-0.5 * (least + log_det), mean, lower, misses)
-
-
-def _solve(lower: Computed, b: Computed, transposed: bool = False) -> Computed:
-    import pytensor.tensor as pt
-
-    return pt.linalg.solve_triangular(lower.mT if transposed else lower, b, lower=not transposed)
-

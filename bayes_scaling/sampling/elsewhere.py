@@ -45,9 +45,7 @@ class Elsewhere:
         if self._program.weights is None:
             return None
         shape = (len(self._draws[0]), self._structure.n_groups, self._structure.noise.weight_shape[1])
-        return self._of_each(
-            self._program.weights, np.random.default_rng([seed, 909]).standard_normal(shape)
-        )
+        return self._of_each(self._program.weights, np.random.default_rng([seed, 909]).standard_normal(shape))
 
     def _of_each(self, function: Callable[..., Array], *more: np.ndarray) -> np.ndarray:
         def of_one(draw: Sequence[Array]) -> Array:

@@ -92,10 +92,9 @@ def initial_state(
     step_size: float,
     transport: TransportMap,
     data: Data,
-    mixing: Array | None = None,
+    mixing: Array,
 ) -> ChainState:
-    """A chain that starts here and adapts its step from this size; mixing variables are 1 where none are given."""
-    mixing = jnp.ones(geometry.clusters) if mixing is None else mixing
+    """A chain that starts here, with these mixing variables, and adapts its step from this size."""
     data = geometry.given(mixing, data)
     init_da, _, _ = dual_averaging_adaptation(TARGET_ACCEPT)
     value, gradient = geometry.value_and_grad(position, transport, data)

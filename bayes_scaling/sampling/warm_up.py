@@ -24,7 +24,7 @@ LONG_TREE = 10
 """Leapfrog steps a draw from which the mode's bends do not serve, and bends are fitted to draws."""
 
 _MANY = 0.005
-"""The share of divergences in a window from which steps are made smaller: one or two belong to a step that is sought."""
+"""The share of divergences in a window from which steps are made smaller: a few belong to a step that is sought."""
 
 _SETTLED = 0.9
 """Coordinates that were fitted once more serve where they took this share of the steps before, or more."""
@@ -148,7 +148,8 @@ class Chains:
         self, before: list[ChainState], positions: list[np.ndarray], step: float, transport: TransportMap
     ) -> list[ChainState]:
         """The chains at these positions; what is not a position goes on from the states before, if there are any."""
-        mixing = [state.mixing for state in before] or [None] * len(positions)
+        first = jnp.ones(self.engine.geometry.clusters)
+        mixing = [state.mixing for state in before] or [first] * len(positions)
         return [
             initial_state(self.engine.geometry, x, step, transport, self.data, own)
             for x, own in zip(positions, mixing, strict=True)
