@@ -117,7 +117,7 @@ def _mixed(parameters: Named) -> bool:
 
 def _agree(chunks: Chunk) -> bool:
     """Whether draws hardly diverge and split R-hat is small for every coordinate."""
-    return bool(chunks.diverging.mean() <= 0.001) and r_hat_below(np.asarray(chunks.position), 1.03)
+    return bool(chunks.diverging.mean() <= 0.002) and r_hat_below(np.asarray(chunks.position), 1.03)
 
 
 def _spaced(chunks: Chunk, spacing: int, draws: int) -> Chunk:
