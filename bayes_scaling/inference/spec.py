@@ -11,11 +11,12 @@ from bayes_scaling.data.load import RunsLike, load_runs
 from bayes_scaling.data.loss_unit import NATS
 from bayes_scaling.data.response import SEVERAL, WORDS
 from bayes_scaling.data.runs import Runs
-from bayes_scaling.data.scales import loss_scales
+from bayes_scaling.data.scales import loss_scales, loss_unit
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.provenance import FORMAT, Description, Provenance, RunsDescription
 from bayes_scaling.laws.base import DEFAULT, Law, get_law
 from bayes_scaling.laws.priors import Prior
+from bayes_scaling.laws.rescaled import rescaled
 from bayes_scaling.model.build import Model, build_model
 from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import NoiseModel, as_noise, noise_within
@@ -145,6 +146,8 @@ def make_spec(
             f"response={chosen.response!r}"
         )
     span = float(runs.loss.min()), float(runs.loss.max())
+    if chosen.response == "loss" and (unit := loss_unit(runs)) != 1:
+        chosen = rescaled(chosen, unit)
     chosen = chosen.with_priors(priors or {})
     chosen = chosen.with_priors({name: prior.within(*span) for name, prior in chosen.priors.items()})
     if any(prior.of for prior in chosen.priors.values()):
