@@ -72,6 +72,8 @@ class Fit(Posterior):
     transfer = transfer
     # Which runs to train next
     design = design
+    # A picture of it all; `bayes_scaling.plot` has the others
+    plot = plot.overview
     # For the functions of ArviZ
     to_arviz = to_arviz
     # One netCDF file, which `open_fit` reads

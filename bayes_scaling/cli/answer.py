@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import click
+
 import bayes_scaling as bs
 
 # Imports inside of functions, here and in the verbs: what needs NumPy or pandas loads when a verb runs.
@@ -43,19 +45,20 @@ class Answer:
     failed: bool = False
     picture: "Callable[[], Axes] | None" = None
 
-    def show(self, *, as_json: bool) -> int:
-        """Prints it and returns the exit code."""
+    def show(self, *, as_json: bool, further: str = "") -> int:
+        """Prints it, with the command that may come next, and returns the exit code."""
         for sentence in self.warnings:
-            say(f"warning: {sentence}")
+            warn(sentence)
+        text = f"{self.text}\n\nNext: {further}" if further else self.text
         try:
-            print(self._json() if as_json else self.text, flush=True)
+            print(self._json() if as_json else text, flush=True)
         except BrokenPipeError:  # the reader had enough, as in `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return OK
         failures = self._failures() if self.fits else {}
         for name, why in failures.items():
             more = f" (and {len(why) - 1} more: see `bayes-scaling diagnose`)" if len(why) > 1 else ""
-            say(f"DO NOT TRUST THESE NUMBERS: {name} failed its diagnosis: {why[0]}{more}")
+            say(f"{name} failed its diagnosis: {why[0]}{more}", "DO NOT TRUST THESE NUMBERS", "red")
         return FAILED_DIAGNOSIS if self.failed or failures else OK
 
     def _json(self) -> str:
@@ -128,6 +131,11 @@ def _units(result: "Result", table: "pd.DataFrame", fits: "Mapping[str, Posterio
     return list(dict.fromkeys(fit.runs.unit.sentence for fit in fits.values() if fit.law.response == "loss"))
 
 
-def say(sentence: str) -> None:
-    """On stderr, so that stdout has results alone."""
-    print(sentence, file=sys.stderr, flush=True)
+def say(sentence: str, label: str = "", colour: str = "yellow") -> None:
+    """On stderr, so that stdout has results alone; a label is coloured where someone sees it."""
+    click.echo((click.style(f"{label}: ", fg=colour, bold=True) if label else "") + sentence, err=True)
+
+
+def warn(sentence: str) -> None:
+    """A warning, in amber."""
+    say(sentence, "warning")

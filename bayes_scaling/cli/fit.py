@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from bayes_scaling.inference.diagnostics import Diagnosis
 
 
-@verb(RUNS, *output("The fit to write, a .nc file."), "api.fit", *COLUMNS, PROB, JSON)
+@verb(
+    RUNS,
+    *output("The fit to write, a .nc file. Default: the name of the table.", "{stem}.nc"),
+    "api.fit",
+    *COLUMNS,
+    PROB,
+    JSON,
+)
 def fit(runs: str, law: str, table: Table, output: str, force: bool, prob: float, **settings: Any) -> Answer:
     """Fit a law to a table of training runs and save the posterior."""
     fitted = bs.fit(table.read(runs, law), law, progress=at_a_terminal(), **settings)

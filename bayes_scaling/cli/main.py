@@ -17,7 +17,7 @@ from typing import cast
 import click
 
 import bayes_scaling as bs
-from bayes_scaling.cli.answer import BAD_INPUT, INTERRUPTED, OK, say
+from bayes_scaling.cli.answer import BAD_INPUT, INTERRUPTED, OK, say, warn
 from bayes_scaling.cli.help import Context
 from bayes_scaling.cli.signatures import summary
 from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (InputError, OSError) as error:
-        say(f"error: {error}")
+        say(str(error), "error", "red")
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         say("interrupted")
@@ -99,7 +99,7 @@ def _spoken_warnings() -> Iterator[None]:
     """Warnings as sentences on stderr; those about a posterior are left to its diagnosis."""
 
     def speak(message: Warning | str, *_: object, **__: object) -> None:
-        say(f"warning: {message}")
+        warn(str(message))
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", DoubtfulInputWarning)

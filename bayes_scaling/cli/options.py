@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from bayes_scaling.cli import values
 from bayes_scaling.cli.answer import Answer
+from bayes_scaling.cli.guide import next_command, output_beside
 from bayes_scaling.cli.help import Context
 from bayes_scaling.cli.signatures import REQUIRED, Argument, signature
 from bayes_scaling.errors import InputError
@@ -51,9 +52,17 @@ PICTURE = (click.Option(["-o", "--output"], type=FILE, help="Also a picture: .pn
 """Where a picture of the answer goes; the verb itself does not see them."""
 
 
-def output(help: str) -> tuple[click.Option, click.Option]:
-    """Where a verb writes what it is for."""
-    return click.Option(["-o", "--output"], type=FILE, required=True, help=help), FORCE
+class Output(click.Option):
+    """Where a verb writes what it is for; if nobody says, a name made of its first argument's."""
+
+    def __init__(self, help: str, form: str) -> None:
+        super().__init__(["-o", "--output"], type=FILE, help=help)
+        self.form = form
+
+
+def output(help: str, form: str) -> tuple[click.Option, click.Option]:
+    """The output, whose name is ``form`` with the stem of the first argument, and whether to replace it."""
+    return Output(help, form), FORCE
 
 
 def verb(
@@ -198,13 +207,18 @@ class Verb(click.Command):
             asked["law"] = asked["law"] and values.law(asked["law"])
         if COLUMNS[0] in self.params:
             asked["table"] = values.Table(asked.pop("group"), *(asked.pop(o.name) for o in COLUMNS))
+        given = {**asked}
+        if isinstance(written := next((p for p in self.params if p.name == "output"), None), Output):
+            source = asked[self.params[0].name or ""]
+            asked["output"] = asked["output"] or output_beside(source, written.form, kind=asked.get("kind"))
+            given["output"] = asked["output"]
         if FORCE in self.params and asked["output"]:
             check_writable(Path(asked["output"]), asked["force"])
         picture = PICTURE[0] in self.params and (asked.pop("output"), asked.pop("force"))[0]
         answer: Answer = super().invoke(ctx)
         if picture:
             answer.draw(Path(picture))
-        return answer.show(as_json=as_json)
+        return answer.show(as_json=as_json, further=next_command(str(self.name), given))
 
 
 def said() -> dict[str, str]:

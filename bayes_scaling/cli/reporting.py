@@ -15,7 +15,7 @@ from bayes_scaling.reporting.plot import KINDS
 
 
 @verb(
-    FIT, *output("The page to write, an .html file."), "reporting.html.report",
+    FIT, *output("The page to write, an .html file. Default: the fit's name.", "{stem}.html"), "reporting.html.report",
     click.Option(["--comparison", "--compare"], multiple=True, metavar="FIT,...", help="Other fits of the same runs."),
     skip="path",
 )  # fmt: skip
@@ -28,8 +28,8 @@ def report(fit: str, output: str, comparison: tuple[str, ...], **asked: Any) -> 
 
 
 @verb(
-    FIT, *output("The picture to write: .png, .svg or .pdf."),
-    click.Option(["--kind"], type=click.Choice(list(KINDS)), default="extrapolation", help="What it shows."),
+    FIT, *output("The .png, .svg or .pdf to write. Default: named after fit and kind.", "{stem}-{kind}.png"),
+    click.Option(["--kind"], type=click.Choice(list(KINDS)), default="overview", help="What it shows."),
     *KINDS.values(),
     required=False,
 )  # fmt: skip

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import bayes_scaling as bs
+from bayes_scaling.cli.answer import say
+from bayes_scaling.cli.guide import columns_taken
 from bayes_scaling.cli.signatures import signature
 from bayes_scaling.errors import InputError
 
@@ -173,7 +175,10 @@ class Table:
         read["silence"] = listed(self.silence)
         if read["response"] is None and families and all(law.response == "score" for law in families):
             read["response"] = "score"
-        return bs.load_runs(path, inputs=[*inputs, *listed(self.inputs)], **read)
+        runs = bs.load_runs(path, inputs=[*inputs, *listed(self.inputs)], **read)
+        if taken := columns_taken(runs):
+            say(f"{runs.name}: {taken}")
+        return runs
 
 
 def named_by_law(fits: "Mapping[str, Fit]") -> "dict[str, Fit]":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.aliases import TAKEN, missing, taken
 from bayes_scaling.data.response import Response
 from bayes_scaling.data.text_table import refuse_repeated_names
 from bayes_scaling.data.units import params_for, tokens_for
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
 
 REQUIRED = ("params", "tokens", "loss")
 OPTIONAL = ("flops", "group", "seed", "loss_se", "trajectory", "items")
-
-_ALIASES = {
-    "params": "n n_params num_params nparams parameters n_parameters model_size size n_total n_nominal",
-    "tokens": "d n_tokens num_tokens train_tokens training_tokens dataset_size data data_size",
-    "loss": "l val_loss valid_loss validation_loss final_loss test_loss eval_loss loss_paper",
-    "flops": "c compute flop training_flop training_flops training_compute",
-    "group": "dataset corpus family train_data arch architecture",
-    "seed": "random_seed rng_seed",
-    "loss_se": "se stderr std_err standard_error loss_stderr",
-    "trajectory": "run run_id trajectory_id",
-    "items": "n_items num_items test_items questions",
-}
 
 
 def canonical(
@@ -148,9 +136,7 @@ def _claim(
     for role in OPTIONAL:
         if mapping.get(role) is None and role in source.columns and role not in owners:
             claimed[role] = role
-    for role, column in claimed.items():
-        if column not in source.columns:
-            raise _missing(role, column, source.columns, name)
+    lacking = {role: column for role, column in claimed.items() if column not in source.columns}
     # Of N, D and C = 6ND any two give the third.
     known = {"params", "tokens", "flops"} & set(claimed)
     derivable = {"params", "tokens", "flops", "tokens_per_param"} if len(known) > 1 else set()
@@ -160,13 +146,38 @@ def _claim(
                 f"{name} has no column '{column}', named in inputs; "
                 f"its columns are {_listed(source.columns)}."
             )
-    for role in (*REQUIRED, "flops"):
-        if role in needed and role not in claimed and role not in derivable:
-            raise _missing(role, role, source.columns, name)
-    for role in OPTIONAL:  # asked for by the canonical name, and not there
-        if mapping.get(role) is not None and role not in claimed:
-            raise _missing(role, role, source.columns, name)
+    for role in (*REQUIRED, *OPTIONAL):
+        asked = mapping.get(role) is not None if role in OPTIONAL else False  # by the canonical name
+        if role not in claimed and (asked or (role in needed and role not in derivable)):
+            lacking[role] = role
+    if lacking:
+        raise missing(lacking, source.columns, name)
     return claimed
+
+
+def usual_names(
+    source: pd.DataFrame, mapping: Mapping[str, str | None], inputs: tuple[str, ...], name: str
+) -> dict[str, str]:
+    """Roles whose column is there under another usual name: role -> column, where the role's own is not there.
+
+    Raises
+    ------
+    InputError
+        If several columns may hold one role.
+    """
+    needed = ("loss", *(inputs or ("params", "tokens")))
+    used = {column for column in mapping.values() if column} | {*inputs}
+    open_ = [
+        role
+        for role in TAKEN
+        if role in needed and mapping.get(role) in (None, role) and role not in source.columns
+    ]
+    found = taken(source, open_, used, name)
+    # Of N, D and C = 6ND any two give the third.
+    lost = [role for role in open_ if role not in found]
+    if lost in (["params"], ["tokens"]) and "flops" not in source.columns and mapping.get("flops") is None:
+        found |= taken(source, ["flops"], {*used, *found.values()}, name)
+    return found
 
 
 def further(inputs: Iterable[str]) -> tuple[str, ...]:
@@ -176,18 +187,3 @@ def further(inputs: Iterable[str]) -> tuple[str, ...]:
 
 def _listed(columns: Iterable[Hashable]) -> str:
     return ", ".join(f"'{column}'" for column in columns)
-
-
-def _missing(role: str, column: str, columns: Iterable[Hashable], name: str) -> InputError:
-    names = {str(c).lower(): str(c) for c in columns}
-    known = [names[alias] for alias in (role, *_ALIASES[role].split()) if alias in names]
-    close = [names[match] for match in difflib.get_close_matches(column.lower(), names, n=1)]
-    # A name that was asked for is a typo first; a default that is not there goes by another name.
-    candidates = known + close if column == role else close + known
-    guess = candidates[0] if candidates else None
-    advice = f"Did you mean '{guess}'? Map it" if guess else f"Map the column that holds {role}"
-    example = guess or "..."
-    return InputError(
-        f"{name} has no column '{column}' to read {role} from; its columns are {_listed(columns)}. "
-        f"{advice} with {role}='{example}' (command line: --column {role}={example})."
-    )

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from bayes_scaling.data.columns import canonical, further
+from bayes_scaling.data.columns import canonical, further, usual_names
 from bayes_scaling.data.loss_unit import LossUnit, Unit, in_nats
 from bayes_scaling.data.questions import check_silenced, questionable, refuse_other_units
 from bayes_scaling.data.read_file import KINDS, read_file
@@ -56,8 +56,10 @@ def load_runs(
         .xz, .bz2, .zst); .parquet, .feather, .orc; .xlsx with the extra ``excel``. Or the table itself. Runs come back
         as they are when nothing else is given.
     params, tokens : str
-        The columns that hold the model's parameters N and training tokens D. Where one of them is not
-        there and FLOPs C are, it is derived from C = 6ND. Cells such as ``"70B"`` are read as numbers; a column in
+        The columns that hold the model's parameters N and training tokens D. A table that has none of these names
+        is looked through for the usual ones (``N``, ``num_params``, ``params_b``, ``D``, ``val_loss``, ...), and
+        ``Runs.renamed`` says which was taken. Where one of the two is not there and FLOPs C are, it is derived from
+        C = 6ND. Cells such as ``"70B"`` are read as numbers; a column in
         billions is named ``"N*1e9"``, and so is any column of numbers below.
     loss : str
         The column that holds the loss, in nats per token or in ``loss_unit``.
@@ -141,7 +143,8 @@ def load_runs(
             f"cannot read runs from {type(source).__name__}; "
             f"expected the path of a {KINDS} file, a pandas DataFrame, or Runs."
         )
-    table = canonical(frame, mapping, inputs, name, where, response)
+    renamed = usual_names(frame, mapping, inputs, name)
+    table = canonical(frame, {**mapping, **renamed}, inputs, name, where, response)
     table = in_nats(table, loss_unit, bytes_per_token, name)
     if not trust_units:
         refuse_other_units(table, inputs, name)
@@ -153,4 +156,4 @@ def load_runs(
     said = {kind: sentence for kind, sentence in found.items() if kind not in silenced}
     for kind, sentence in said.items():
         warn(f"{name}: {sentence} [{kind}]", DoubtfulInputWarning)
-    return Runs(table, name, tuple(said.values()), further(inputs), response, unit)
+    return Runs(table, name, tuple(said.values()), further(inputs), response, unit, renamed)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -37,12 +37,11 @@ class Runs:
         Where the runs came from, for people.
     warnings : tuple of str
         What looked wrong when the table was read, one sentence each.
-    inputs : tuple of str
-        Further columns, beside params and tokens, that a law may take as inputs.
+    inputs : tuple of str, further columns beside params and tokens that a law may take
     response : {"loss", "share", "score"}, optional
         What the column loss holds, where that was declared.
-    unit : Unit
-        What the source gives its losses in.
+    unit : Unit of the source's losses
+    renamed : mapping of role to the usual name under which its column was found
     """
 
     table: pd.DataFrame
@@ -51,6 +50,7 @@ class Runs:
     inputs: tuple[str, ...] = ()
     response: Response | None = None
     unit: Unit = NATS
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.table)

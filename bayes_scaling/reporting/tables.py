@@ -7,6 +7,7 @@ What a column contains is read off its name, and which columns are bounds of ano
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 Rows = list[dict[str, str]]
 """A table of text: one dict per row, with the headings as keys."""
 
-WIDEST = 132
-"""Characters of a line of text; a table that needs more is written downwards."""
+WIDEST = 80
+"""Characters of a line of text; a table that needs more is cut into several, or written downwards."""
+
+NARROWEST = 24
+"""Characters to which the words of a last column are wrapped, at least."""
 
 _FORMATS: dict[str, Callable[[float], str]] = {
     "per.param|per.flop": format_quantity,
@@ -94,14 +98,59 @@ def written(table: "pd.DataFrame") -> Rows:
 
 
 def as_text(rows: Rows) -> str:
-    """Columns side by side; or, where that is too wide, a block for each row, without what has no answer."""
+    """Columns side by side, no line longer than `WIDEST`.
+
+    A single row that is too wide is written downwards, without what has no answer. Of several, what they share is said
+    once above; then words of a last column are wrapped, or columns go below the others, beside the first ones again.
+    """
     if not rows:
         return "(no rows)"
-    text = _tabulated([*rows[0]], [row.values() for row in rows])
-    if max(map(len, text.splitlines())) <= WIDEST:
-        return text
-    downwards = ([item for item in row.items() if item[1] != "-"] for row in rows)
-    return "\n\n".join(_tabulated(("", ""), block, "").removeprefix("\n") for block in downwards)
+    headings = [*rows[0]]
+    if _fits(headings, rows):
+        return _side_by_side(headings, rows)
+    if len(rows) == 1:
+        return _downwards(rows)
+    shared = {name: rows[0][name] for name in headings[1:] if len({row[name] for row in rows}) == 1}
+    above = ", ".join(f"{name} {text}" for name, text in shared.items() if text != "-")
+    headings = [name for name in headings if name not in shared]
+    narrow = len(_side_by_side(headings[:-1], rows).partition("\n")[0]) + 2 if len(headings) > 1 else WIDEST
+    wrapped = [
+        {**row, headings[-1]: fill(row[headings[-1]], max(WIDEST - narrow, NARROWEST))} for row in rows
+    ]
+    words = len(headings) > 1 and not any(_numeric(row[headings[-1]]) for row in rows)
+    if words and _fits(headings, wrapped):
+        blocks = [_side_by_side(headings, wrapped)]
+    else:
+        blocks = [_side_by_side(part, rows) for part in _parts(headings, rows)]
+    if max(len(line) for block in blocks for line in block.splitlines()) > WIDEST:
+        return _downwards(rows)
+    return "\n\n".join([*([fill(f"All rows: {above}", WIDEST)] if above else []), *blocks])
+
+
+def _parts(headings: list[str], rows: Rows) -> list[list[str]]:
+    """Headings of tables that fit, each with the columns before the first with bounds."""
+    first = next((i for i, name in enumerate(headings) if "%)" in name), 1)
+    keys = headings[: max(1, min(first, 3))]
+    parts = [[*keys]]
+    for name in headings[len(keys) :]:
+        if len(parts[-1]) > len(keys) and not _fits([*parts[-1], name], rows):
+            parts.append([*keys])
+        parts[-1].append(name)
+    return parts
+
+
+def _fits(headings: Sequence[str], rows: Rows) -> bool:
+    return max(map(len, _side_by_side(headings, rows).splitlines())) <= WIDEST
+
+
+def _side_by_side(headings: Sequence[str], rows: Rows) -> str:
+    return _tabulated(headings, [[row[name] for name in headings] for row in rows])
+
+
+def _downwards(rows: Rows) -> str:
+    """A block for each row, without what has no answer."""
+    blocks = ([item for item in row.items() if item[1] != "-"] for row in rows)
+    return "\n\n".join(_tabulated(("", ""), block, "").removeprefix("\n") for block in blocks)
 
 
 def markdown(headings: Sequence[str], rows: Iterable[Iterable[object]]) -> str:

@@ -21,7 +21,7 @@ def test_summary_and_diagnose_agree_with_python(answers, run, pile, pile_fit):
     _, out, _ = run("summary", pile)
     assert "E[cerebras]" in out
     assert "A_tau" in out
-    assert max(map(len, out.partition("\n\n")[2].splitlines())) <= 132
+    assert max(map(len, out.partition("\n\n")[2].splitlines())) <= 80
 
 
 def test_fit_saves_and_prints(run, table, sampled, single_fit):
@@ -29,8 +29,8 @@ def test_fit_saves_and_prints(run, table, sampled, single_fit):
     assert (code, err) == (0, "".join(f"warning: {said}\n" for said in single_fit.diagnose().warnings))
     assert "The chains converged" in out
     assert "sigma" in out
-    assert out.endswith("\nSaved as fit.nc.\n")
-    assert max(map(len, out.partition("\n\n")[2].splitlines())) <= 132
+    assert out.endswith("\nSaved as fit.nc.\n\nNext: bayes-scaling report fit.nc\n")
+    assert max(map(len, out.partition("\n\n")[2].splitlines())) <= 80
     assert bs.open_fit("fit.nc").summary().equals(single_fit.summary())
 
 
@@ -117,13 +117,30 @@ def test_a_failed_diagnosis_is_loud_and_exits_with_1(run, table, sampled, judged
 
 
 def test_a_missing_column_says_how_to_map_it(run, tmp_path):
-    (tmp_path / "runs.csv").write_text(CSV.replace("params,", "N,"))
+    (tmp_path / "runs.csv").write_text(CSV.replace("params,tokens,loss", "parms,tok,loss"))
     assert run("fit", "runs.csv", "-o", "fit.nc") == (
         2,
         "",
-        "error: runs.csv has no column 'params' to read params from; its columns are 'N', 'tokens', 'loss'. "
-        "Did you mean 'N'? Map it with params='N' (command line: --column params=N).\n",
+        "error: runs.csv has no column 'params' to read params from and no column 'tokens' to read tokens from; "
+        "its columns are 'parms', 'tok', 'loss'. Did you mean 'parms' and 'tok'? Map them with params='parms', "
+        "tokens='tok' (command line: --column params=parms --column tokens=tok).\n",
     )
+
+
+def test_columns_go_by_their_usual_names_and_it_says_which(run, tmp_path, sampled):
+    rows = CSV.replace("params,tokens,loss", "N,num_tokens_b,val_loss,corpus").replace("e9,", ",")
+    (tmp_path / "runs.csv").write_text(
+        rows.replace("3.4", "3.4,a").replace("3.1", "3.1,b").replace("2.9", "2.9,a")
+    )
+    code, _, err = run("fit", "runs.csv")
+    assert code == 0
+    assert err.startswith(
+        "runs.csv: took params from 'N', tokens from 'num_tokens_b*1e9', loss from 'val_loss'; "
+        "all runs share one law; --group corpus gives each corpus its own\n"
+    )
+    assert sampled[0]["runs"].tokens.tolist() == [2e9, 4e9, 8e9]
+    assert bs.open_fit("runs.nc").law.name == "chinchilla"
+    assert "--force" in run("fit", "runs.csv")[2]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +228,7 @@ def test_many_tables_are_fitted_and_a_bad_one_is_said(run, judged, tmp_path):
         assert code == 1
         assert err.startswith("warning: bad: bad.csv has no column 'loss'")
         assert err.endswith("\nwarning: 1 of 2 tables have no fit to trust: bad\n")
-        assert [line.split()[0] for line in out.splitlines()] == ["table", "bad", "good"]
+        assert [line.split()[0] for line in out.partition("\n\n")[0].splitlines()] == ["table", "bad", "good"]
         assert [path.name for path in (tmp_path / "fits").iterdir()] == ["good.nc"]
         code, out, _ = run("fit-many", "good.csv", "--folder", "fits", "--draws", 500, "--json")
     (row,) = json.loads(out)["fits"]

@@ -26,11 +26,15 @@ def test_predict_agrees_with_python(answers, run, pile, pile_fit):
     assert said.splitlines() == [
         *(f"{sentence}." for sentence in document["sentences"]), "Losses are in nats per token.",
     ]  # fmt: skip
-    heading, first, *rest = table.splitlines()
-    assert heading.split()[:3] == ["group", "params", "tokens"]
+    shared, first, second, further = table.split("\n\n")
+    assert shared.startswith("All rows: tokens 2T")
+    heading, *rows = first.splitlines()
+    assert heading.split()[:2] == ["group", "params"]
     assert "new run (80%)" in heading
-    assert {"cerebras", "1B", "2T"} <= set(first.split())
-    assert len(rest) == 5, "one line for each group and point"
+    assert {"cerebras", "1B"} <= set(rows[0].split())
+    assert len(rows) == len(second.splitlines()) - 1 == 6, "one line for each group and point"
+    assert further == f"Next: bayes-scaling allocate {pile} --flops 1e24\n"
+    assert max(map(len, table.splitlines())) <= 80
 
 
 def test_repeated_options_are_values_with_commas(answers, pile):

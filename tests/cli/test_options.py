@@ -130,4 +130,4 @@ def test_every_picture_of_a_fit_is_a_kind_with_its_arguments_as_options():
     arguments = arguments_of(*(getattr(bs.plot, kind) for kind in KINDS))
     assert options.keys() - arguments.keys() == {"output", "force", "kind"}
     assert arguments.keys() - options.keys() == {"ax"}
-    assert [name for name, option in options.items() if option.required] == ["fit", "output"]
+    assert [name for name, option in options.items() if option.required] == ["fit"]

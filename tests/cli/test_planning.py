@@ -12,7 +12,9 @@ def test_allocate_agrees_with_python(answers, run, pile, pile_fit):
     document = answers(*argv)
     assert document["table"] == as_json(expected.table().to_dict("records"))
     assert document["warnings"] == expected.warnings
-    heading, *rows = run(*argv)[1].partition("\n\n")[2].splitlines()
+    _, first, *_, further = run(*argv)[1].split("\n\n")
+    heading, *rows = first.splitlines()
+    assert further == f"Next: bayes-scaling risk {pile} --flops 1e24,1e25\n"
     assert heading.split()[:3] == ["flops", "params", "(90%)"]
     assert [row.split()[0] for row in rows] == ["1e24", "1e25"]
 

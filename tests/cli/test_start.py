@@ -101,7 +101,7 @@ def test_a_process_completes():
     [
         [],
         ["fits"],
-        ["fit", "runs.csv"],
+        ["fit"],
         ["allocate", "fit.nc"],
         ["fit", "r.csv", "-o", "f.nc", "--draws", "x"],
         ["fit", "r.csv", "-o", "f.nc", "--dra", "9"],
@@ -114,7 +114,7 @@ def test_usage_errors_exit_with_2(run, argv):
 
 
 def test_all_that_is_missing_is_said_at_once(run):
-    assert run("fit")[2].endswith("\nError: Missing 'RUNS' and '-o' / '--output'.\n")
+    assert run("fit")[2].endswith("\nError: Missing 'RUNS'.\n")
     assert run("allocate", "--prob", "0.5")[2].endswith("\nError: Missing 'FIT' and '--flops'.\n")
     assert run("serve", "fit.nc")[2].endswith("\nError: Missing '--served'.\n")
 

@@ -298,10 +298,10 @@ def test_file_errors(tmp_path):
     ("table", "mapping", "message"),
     [
         (
-            frame().rename(columns={"params": "N"}),
+            frame().rename(columns={"params": "par_count"}),
             {},
-            "t has no column 'params' to read params from; its columns are 'N', 'tokens', 'loss'. "
-            "Did you mean 'N'? Map it with params='N' (command line: --column params=N).",
+            "t has no column 'params' to read params from; its columns are 'par_count', 'tokens', 'loss'. "
+            "Did you mean 'par_count'? Map it with params='par_count' (command line: --column params=par_count).",
         ),
         (
             frame().rename(columns={"tokens": "Tokns"}),

@@ -1,6 +1,6 @@
 """What README.md shows, works: its commands are there, its options parse, and its Python runs."""
 
-import os
+import json
 import re
 import runpy
 import shlex
@@ -18,13 +18,16 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def blocks(language, page=README):
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
+
+PAGES = ("tutorial", "command_line", "gallery")
 
 COMMANDS = [
     words
-    for block in blocks("sh")
+    for page in (README, *((ROOT / "docs" / f"{name}.md").read_text() for name in PAGES))
+    for block in blocks("sh", page)
     for line in block.splitlines()
     for command in line.split("&&")
     if (words := shlex.split(command, comments=True))
@@ -38,28 +41,27 @@ def test_a_command_is_one(words):
     if words[0] == "bayes-scaling":
         top = click.Context(verbs, **verbs.context_settings)
         assert verbs.get_command(top, words[1]).make_context(words[1], words[2:], top)
-    elif words[0] == "tests/run":
-        assert os.access(ROOT / "tests" / "run", os.X_OK)
     else:
         assert words == ["pip", "install", "uv"]
 
 
 def test_the_ci_runs_the_command_for_the_tests():
-    [command] = (line for line in blocks("sh")[0].splitlines() if "tests/run" in line)
-    assert command.partition("#")[0].strip() in (ROOT / ".ci" / "run").read_text().splitlines()
+    assert "`uv run tests/run`" in README
+    assert "pip install uv && uv run tests/run" in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
 @pytest.mark.sampling  # no, but the baselines of its back-test are bootstrapped
-@pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.split()[-1])
 @pytest.mark.filterwarnings("ignore::bayes_scaling.DoubtfulFitWarning")
-def test_the_python_runs(code, monkeypatch, tmp_path):
-    """All of it but the sampling."""
+@pytest.mark.parametrize("page", ["README.md", "docs/which_law.md", "docs/tutorial.md"])
+def test_the_python_runs(page, monkeypatch, tmp_path):
+    """From top to bottom, all of it but the sampling."""
+    code = "\n".join(blocks("python", (ROOT / page).read_text(encoding="utf-8")))
     laws = dict(bs.LAWS)
     monkeypatch.chdir(tmp_path)
     matplotlib.use("agg")
     try:
         with instant_sampling():
-            exec(compile(code, "README.md", "exec"), {})
+            exec(compile(code, page, "exec"), {})
     finally:
         for name in set(bs.LAWS) - set(laws):
             del bs.LAWS[name]
@@ -80,4 +82,26 @@ def test_every_law_has_its_row():
     catalogue = {
         name for name, law in bs.LAWS.items() if law.function.__module__.startswith("bayes_scaling.")
     }
-    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == catalogue
+    page = (ROOT / "docs" / "which_law.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == catalogue
+
+
+def test_it_is_read_in_a_minute():
+    assert len(README.splitlines()) <= 120
+
+
+def test_the_answer_of_the_demo_is_the_stored_one():
+    """If not: python docs/gallery.py, and copy its answer."""
+    [answer] = blocks("text")
+    assert answer.strip(".\n") == json.loads((ROOT / "benchmarks/results/demo.json").read_text())["answer"]
+
+
+def test_every_number_of_its_tables_stands_in_the_results():
+    results = " ".join(path.read_text() for path in (ROOT / "benchmarks" / "results").glob("*.md"))
+    known = set(re.findall(r"[\d.,]*\d", results))
+    rows = [
+        line for line in README.splitlines() if line.startswith("| **`") or line.startswith(("| `", "| eff"))
+    ]
+    numbers = [n for row in rows for n in re.findall(r"[\d.,]*\d", row.partition("|")[2].partition("|")[2])]
+    assert len(numbers) >= 15
+    assert [n for n in numbers if n not in known] == []

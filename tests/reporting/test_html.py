@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -54,11 +56,45 @@ def test_runs_that_nobody_named_are_ten_to_a_thousand_times_the_largest(pile_fit
     assert "Some answers lie up to 3.0 decades beyond the data" in text
 
 
-def test_a_banner_says_that_answers_lie_far_beyond_the_data(single_page, single_fit):
-    assert '<div class="banner far"' in single_page.partition("<header>")[0]
-    most = single_fit.runs.extent["flops"][1]
-    near = bs.report(single_fit, targets=[], budgets=[10 * most])
-    assert "banner far" not in near.partition("<body>")[2]
+def test_what_to_know_stands_under_the_answer_and_before_all_else(single_page, single_fit):
+    body = single_page.partition("<main>")[2]
+    assert body.index('class="answer"') < body.index("Before you rely on it") < body.index("<table")
+    care = text_of(body.partition('class="care"')[2].partition("</section>")[0])
+    assert "decades beyond the data" in care
+    assert all(warning in care for warning in single_fit.diagnose().warnings)
+    near = bs.report(single_fit, targets=[], budgets=[10 * single_fit.runs.extent["flops"][1]])
+    assert "Some answers lie up to" not in near
+
+
+def test_it_is_sound_for_readers_of_all_kinds(page):
+    class Checker(HTMLParser):
+        void = frozenset({"meta", "img", "br", "link"})
+
+        def __init__(self):
+            super().__init__()
+            self.open, self.headings, self.cells = [], [], []
+
+        def handle_starttag(self, tag, attrs):
+            if tag not in self.void:
+                self.open.append(tag)
+            if re.fullmatch("h[1-6]", tag):
+                self.headings.append(int(tag[1]))
+            if tag == "th":
+                self.cells.append(dict(attrs).get("scope"))
+
+        def handle_endtag(self, tag):
+            assert self.open.pop() == tag
+
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    assert checker.headings[0] == 1
+    assert all(b - a <= 1 for a, b in pairwise(checker.headings)), "no level is left out"
+    assert checker.headings.count(1) == 1
+    assert set(checker.cells) == {"col", "row"}
+    assert page.count("<caption>") == page.count("<table>")
+    assert "prefers-color-scheme: dark" in page
+    assert "@media print" in page
 
 
 def test_says_how_much_a_wrong_size_costs(page, pile_fit):

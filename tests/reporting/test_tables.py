@@ -43,8 +43,29 @@ def test_words_to_the_left_and_numbers_to_the_right():
 
 
 def test_what_is_too_wide_is_written_downwards_without_what_has_no_answer():
-    row = {"question": "q" * WIDEST, "flops": "1e24", "params": "-"}
-    assert as_text([row, row]) == "\n\n".join([f"question  {'q' * WIDEST}\nflops     1e24"] * 2)
+    row = {"question": "q" * (WIDEST + 1), "flops": "1e24", "params": "-"}
+    assert as_text([row, row]) == "\n\n".join([f"question  {row['question']}\nflops     1e24"] * 2)
+
+
+def test_columns_that_do_not_fit_go_below_with_the_first_ones_and_what_rows_share_is_said_once():
+    wide = {f"w{i} (90%)": "1.00 (0.90 to 1.10)" for i in range(5)}
+    rows = [{"group": g, **wide, "flops": "1e24"} | {"w4 (90%)": f"{g} (0.90 to 1.10)"} for g in "ab"]
+    above, *tables = as_text(
+        [
+            {**row, **{f"w{i} (90%)": f"{g}{i} (0.90 to 1.10)" for i in range(5)}}
+            for g, row in zip("ab", rows, strict=True)
+        ]
+    ).split("\n\n")
+    assert above == "All rows: flops 1e24"
+    assert [table.split()[0] for table in tables] == ["group", "group"]
+    assert all(len(line) <= WIDEST for table in tables for line in table.splitlines())
+
+
+def test_words_of_the_last_column_are_wrapped():
+    rows = [{"quantity": name, "meaning": "loss that no scale removes " * 4} for name in ("E", "A")]
+    text = as_text(rows)
+    assert max(map(len, text.splitlines())) <= WIDEST
+    assert len(text.splitlines()) > 3
 
 
 def test_no_rows():

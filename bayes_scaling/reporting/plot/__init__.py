@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 KINDS = {
     name: f"reporting.plot.{module}.{name}"
     for module, name in re.findall(
-        r"^from \.(fits\.\w+) import (\w+)",
+        r"^from \.(overview|fits\.\w+) import (\w+)",
         Path(__file__).with_suffix(".pyi").read_text("utf-8"),
         re.MULTILINE,
     )

@@ -24,11 +24,17 @@ FEW = 5
 
 
 def mark_beyond(ax: "Axes", end: float) -> None:
-    """Greys what lies right of the end of the data, and says so along the line."""
-    if end >= ax.get_xlim()[1]:
+    """Greys what lies right of the end of the data, says so along the line, and marks how far away it lies."""
+    last = ax.get_xlim()[1]
+    if end >= last:
         return
-    ax.axvspan(end, ax.get_xlim()[1], color=BEYOND, zorder=0, lw=0)
+    ax.axvspan(end, last, color=BEYOND, zorder=0, lw=0)
     ax.axvline(end, color=GREY, lw=1, ls=DOTTED, zorder=1)
+    for decade in range(1, int(np.log10(last / end) + 0.05) + 1):
+        ax.annotate(
+            f"{10**decade:,}x", (end * 10**decade, 1), (0, 3), xycoords=("data", "axes fraction"),
+            textcoords="offset points", fontsize=7.5, color=GREY, ha="center", annotation_clip=False,
+        ).set_in_layout(False)  # fmt: skip
     ax.annotate(
         "← data end here", (end, 0), (3, 4), xycoords=("data", "axes fraction"), textcoords="offset points",
         fontsize=8, color=GREY,

@@ -32,7 +32,7 @@ STYLE: Any = {
     "axes.titlesize": 11.5,
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
-    "axes.titlepad": 10,
+    "axes.titlepad": 15,
     "axes.labelsize": 10,
     "axes.labelcolor": INK,
     "axes.edgecolor": GREY,

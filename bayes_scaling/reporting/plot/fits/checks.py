@@ -9,7 +9,7 @@ from bayes_scaling.forecast.predict import predict
 from bayes_scaling.inference.intervals import tails
 from bayes_scaling.inference.summary import meaning
 from bayes_scaling.reporting.plot import marks, style
-from bayes_scaling.reporting.plot.groups import look
+from bayes_scaling.reporting.plot.groups import bounds, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,6 +99,42 @@ def density(draws: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 @style.styled
+def measured_against_law(fit: "Posterior", *, prob: float = 0.9, ax: "Axes | None" = None) -> "Axes":
+    """The loss of each run against that which the law gives it, with the band of its noise.
+
+    Parameters
+    ----------
+    fit : Posterior
+    prob : float
+        Probability of the band.
+    ax : Axes, optional
+    """
+    ax = style.axes(ax, (5.4, 4.8))
+    both = []
+    for i, name in enumerate(fit.groups):
+        mask = fit.runs.group_index == i
+        at = predict(fit, group=name, **{column: fit.runs.column(column)[mask] for column in fit.law.columns})
+        low, law, high = bounds(at.drifted, prob), bounds(at.mean, prob)[1], bounds(at.new_run, prob)
+        order, color = np.argsort(law), look(fit, name)["color"]
+        ax.fill_between(law[order], high[0][order], high[2][order], color=color, alpha=0.1, lw=0)
+        marks.points(ax, law, fit.runs.loss[mask], **look(fit, name))
+        both += [low[1].min(), low[1].max()]
+    ends = [min(both), max(both)]
+    ax.plot(ends, ends, color=style.GREY, lw=1, zorder=1)
+    style.response_axis(ax, "x", fit.law.response, fit.runs.unit)
+    style.response_axis(ax, "y", fit.law.response, fit.runs.unit)
+    ax.set_xlabel(f"{ax.get_xlabel()}, by the law")
+    ax.set_ylabel(f"{ax.get_ylabel()}, measured")
+    groups = [marks.key(**look(fit, g), kind="points", label=g) for g in fit.groups if len(fit.groups) > 1]
+    ax.legend(
+        handles=[*groups, marks.key(style.GREY, "run", f"{style.percent(prob)} band, new run")],
+        loc="upper left",
+    )
+    ax.set_title("Each run beside its law")
+    return ax
+
+
+@style.styled
 def residuals(
     fit: "Posterior", against: str = "params", *, prob: float = 0.9, ax: "Axes | None" = None
 ) -> "Axes":
@@ -149,6 +185,38 @@ def residuals(
     groups = [marks.key(**look(fit, g), kind="points", label=g) for g in fit.groups if len(fit.groups) > 1]
     noise_key = marks.key(style.GREY, "run", f"{style.percent(prob)} band, noise of a run")
     marks.legend_below(ax, [*groups, noise_key], columns=4)
+    return ax
+
+
+@style.styled
+def residual_trends(fit: "Posterior", *, prob: float = 0.9, ax: "Axes | None" = None) -> "Axes":
+    """Residuals against N, D, C and D/N, or against each input of another law: a panel each.
+
+    Parameters
+    ----------
+    fit : Posterior
+    prob : float
+        Probability of the bands.
+    ax : Axes, optional
+    """
+    plane = {"params", "tokens"} <= set(fit.law.columns)
+    others = [c for c in fit.law.columns if not plane or c not in ("params", "tokens")]
+    columns = [*(("params", "tokens", "flops", "tokens_per_param") if plane else ()), *others]
+    across = min(2, len(columns))
+    lines = -(-len(columns) // across)
+    ax = style.axes(ax, (5.2 * across, 3.1 * lines + 0.5))
+    part, panels = style.split(ax, lines, across)
+    for panel, column in zip(panels, columns, strict=False):
+        residuals(fit, column, prob=prob, ax=panel)
+        legend = panel.get_legend()
+        keys = list(legend.legend_handles) if legend else []
+        if legend:
+            legend.remove()
+        panel.set_title("")
+    for spare in panels[len(columns) :]:
+        spare.remove()
+    panels[0].set_title("Residuals: scatter is noise, a pattern is a law that is wrong")
+    marks.legend_of_panels(part, [key for key in keys if key is not None])
     return ax
 
 

@@ -1,6 +1,6 @@
 """The optimal N and D of some budgets."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from bayes_scaling.reporting.plot.groups import bounds, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+RULE = f"{TOKENS_PER_PARAM:g} tokens per parameter"
 
 
 @plot_of(Allocation)
@@ -38,27 +40,36 @@ def drawn_split(
     found: Allocation, group: str | None, prob: float, color: str, of: str, ax: "Axes | None"
 ) -> "Axes":
     """N and D of budgets in any order, in a colour; ``of`` says in the legend whose they are."""
-    order = np.argsort(found.flops.to_numpy())
-    budgets, beyond = found.flops.to_numpy()[order], found.decades_beyond.to_numpy()[order] > 0
-    few = len(budgets) <= marks.FEW
-    rule_n = np.sqrt(budgets / (6 * TOKENS_PER_PARAM))
     ax = style.axes(ax, (9.2, 4.5))
     part, panels = style.split(ax, 1, 2)
-    for panel, what, draws, rule in (
-        (panels[0], "params", found.params, rule_n),
-        (panels[1], "tokens", found.tokens, TOKENS_PER_PARAM * rule_n),
-    ):
-        low, middle, high = bounds(draws, prob, group)[:, order]
-        style.log_axis(panel, "x", "flops", budgets[0] / 1.3, budgets[-1] * 1.3)
-        style.log_axis(panel, "y", what, np.nanmin([low, rule]) / 1.5, np.nanmax([high, rule]) * 1.5)
-        marks.curve(panel, budgets, np.array([low, middle, high]), beyond, color)
-        panel.plot(budgets, rule, color=style.INK, ls=":", lw=1.5, marker="x" if few else None)
-        panel.set_title("Optimal model size" if what == "params" else "Optimal training data")
+    for panel, what in zip(panels, ("params", "tokens"), strict=True):
+        beyond = draw_optimum(panel, found, what, group, prob, color)
     keys = [
         marks.key(color, "line", f"median{of}"),
         marks.key(color, "law", f"{style.percent(prob)} band"),
         *([marks.key(color, "dashed", "beyond the data")] if beyond.any() else []),
-        marks.key(style.INK, "dotted", f"{TOKENS_PER_PARAM:g} tokens per parameter"),
+        marks.key(style.INK, "dotted", RULE),
     ]
     marks.legend_of_panels(part, keys)
     return ax
+
+
+def draw_optimum(
+    ax: "Axes",
+    found: Allocation,
+    what: Literal["params", "tokens"],
+    group: str | None,
+    prob: float,
+    color: str,
+) -> "marks.Mask":
+    """The optimal N or D against compute, beside the rule of thumb; which budgets lie beyond the data."""
+    order = np.argsort(found.flops.to_numpy())
+    budgets, beyond = found.flops.to_numpy()[order], found.decades_beyond.to_numpy()[order] > 0
+    rule = np.sqrt(budgets / (6 * TOKENS_PER_PARAM)) * (1 if what == "params" else TOKENS_PER_PARAM)
+    low, middle, high = bounds(found.draws(what), prob, group)[:, order]
+    style.log_axis(ax, "x", "flops", budgets[0] / 1.3, budgets[-1] * 1.3)
+    style.log_axis(ax, "y", what, np.nanmin([low, rule]) / 1.5, np.nanmax([high, rule]) * 1.5)
+    marks.curve(ax, budgets, np.array([low, middle, high]), beyond, color)
+    ax.plot(budgets, rule, color=style.INK, ls=":", lw=1.5, marker="x" if len(budgets) <= marks.FEW else None)
+    ax.set_title("Optimal model size" if what == "params" else "Optimal training data")
+    return beyond

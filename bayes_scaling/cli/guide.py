@@ -1,0 +1,75 @@
+"""What a verb says beside its answer: which columns were taken, where it wrote, and what to type next."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bayes_scaling.data.runs import Runs
+
+NEXT = {
+    "fit": "report {output}",
+    "fit-many": "diagnose {folder}/NAME.nc",
+    "summary": "plot {fit}",
+    "diagnose": "plot {fit} --kind residuals",
+    "predict": "allocate {fit} --flops 1e24",
+    "two-step": "diagnose {task}",
+    "allocate": "risk {fit} --flops {flops}",
+    "plan": "report {fit}",
+    "risk": "design {fit} --budget 1e22 --optimum-at {flops}",
+    "serve": "plan {fit} --flops 1e24",
+    "contrast": "compare-pooling TABLE.csv",
+    "exponents": "approaches {fit}",
+    "transfer": "plot {fit} --kind residuals",
+    "design": "fit TABLE.csv",
+    "compare": "backtest TABLE.csv --law NAME",
+    "compare-pooling": "fit {runs} --pooling PARAMETER=KIND",
+    "backtest": "fit {runs} --law {law}",
+    "approaches": "plot {fit} --kind isoflop",
+    "report": "planner {fit}",
+    "plot": "report {fit}",
+    "laws": "fit TABLE.csv --law NAME",
+    "demo": "fit TABLE.csv",
+}
+"""Verb -> the command that mostly comes after it, with what was given."""
+
+
+def next_command(verb: str, given: Mapping[str, object]) -> str:
+    """The command worth typing after this one; words in capitals are for the reader to fill in."""
+    words = {name: _written(value) for name, value in given.items() if value is not None}
+    try:
+        return f"bayes-scaling {NEXT[verb].format(**words)}"
+    except KeyError:  # of what was not given
+        return "" if verb not in NEXT else f"bayes-scaling {verb} --help"
+
+
+def _written(value: object) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        value = ",".join(map(str, value))
+    return quote(str(value))
+
+
+def output_beside(source: object, form: str, **words: object) -> str:
+    """The name of an output that nobody named: ``runs.csv`` and ``{stem}.nc`` give ``runs.nc``, here."""
+    first = source[0] if isinstance(source, tuple) else source
+    return form.format(stem=Path(str(first)).stem, **words)
+
+
+def columns_taken(runs: "Runs") -> str:
+    """Which columns were found under another name than their role's; empty where all have their own."""
+    found = ", ".join(f"{role} from {column!r}" for role, column in runs.renamed.items())
+    offered = "" if "group" in runs.table or not (label := _labels(runs)) else label
+    said = f"took {found}" if found else ""
+    return "; ".join(part for part in (said, offered) if part)
+
+
+def _labels(runs: "Runs") -> str:
+    """The column of words that may say which group each run is of."""
+    from bayes_scaling.data.aliases import ALIASES
+
+    names = {"group", *ALIASES["group"].split()}
+    for column in map(str, runs.table.columns):
+        if column.lower() in names and 1 < runs.table[column].nunique() < len(runs):
+            return f"all runs share one law; --group {column} gives each {column} its own"
+    return ""

@@ -1,0 +1,121 @@
+"""The names that columns usually have, and what is said where a table has none of them."""
+
+import difflib
+import re
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from bayes_scaling.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALIASES = {
+    "params": "n n_params num_params nparams parameters n_parameters num_parameters parameter_count param_count "
+    "params_count model_params total_params model_size size n_total n_nominal",
+    "tokens": "d n_tokens num_tokens ntokens token_count tokens_count tokens_seen total_tokens train_tokens "
+    "training_tokens dataset_size data data_size",
+    "loss": "l val_loss valid_loss validation_loss final_loss test_loss eval_loss loss_val loss_paper",
+    "flops": "c compute flop total_flops train_flops training_flop training_flops training_compute",
+    "group": "dataset corpus family train_data arch architecture",
+    "seed": "random_seed rng_seed",
+    "loss_se": "se stderr std_err standard_error loss_stderr",
+    "trajectory": "run run_id trajectory_id",
+    "items": "n_items num_items test_items questions",
+}
+"""Role -> names of columns that hold it, in lower case and with underscores."""
+
+TAKEN = ("params", "tokens", "loss", "flops")
+"""Roles that are taken by another name without being asked; what another one would change, is offered only."""
+
+_UNIT = re.compile(r"^(?P<name>.+?)_(?P<unit>b|bn|billions?|m|mn|millions?|t|tn|trillions?)$")
+_FACTORS = {"b": "1e9", "m": "1e6", "t": "1e12"}
+
+_PLAIN = 1e7
+"""Counts from here on are no billions, whatever their column is called."""
+
+
+def taken(source: "pd.DataFrame", wanted: Iterable[str], used: Iterable[str], name: str) -> dict[str, str]:
+    """The column that holds each wanted role under another usual name, such as ``N`` or ``params_b*1e9``.
+
+    Raises
+    ------
+    InputError
+        If several columns may hold one role.
+    """
+    found: dict[str, str] = {}
+    free = [str(column) for column in source.columns if column not in used]
+    for role in wanted:
+        known = {column: form for column in free if (form := _as(role, column, source))}
+        if len(known) > 1:
+            names = ", ".join(f"'{column}'" for column in known)
+            raise InputError(
+                f"{name} has no column '{role}', and {names} may each hold it; say which with "
+                f"{role}='{next(iter(known))}' (command line: --column {role}={next(iter(known))})."
+            )
+        found |= dict.fromkeys([role] if known else [], next(iter(known.values()), ""))
+    return found
+
+
+def _as(role: str, column: str, source: "pd.DataFrame") -> str | None:
+    """A column as the source of a role, if its name says so: with the factor that its unit has."""
+    plain, names = _plain(column), {role, *ALIASES[role].split()}
+    if plain in names:
+        return column
+    unit = _UNIT.match(plain)
+    if role not in ("params", "tokens") or unit is None or unit["name"] not in names:
+        return None
+    # pandas loads with the first table, and not on import.
+    import pandas as pd
+
+    most = pd.to_numeric(source[column], errors="coerce").max()
+    return column if most >= _PLAIN else f"{column}*{_FACTORS[unit['unit'][0]]}"
+
+
+def _plain(column: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
+
+
+def missing(asked: Mapping[str, str], columns: Iterable[Hashable], name: str) -> InputError:
+    """The error for all columns that are not there.
+
+    Parameters
+    ----------
+    asked : mapping of str to str
+        Role -> the column that should hold it.
+    columns : iterable
+        Those of the table.
+    name : str
+        What to call the table.
+    """
+    there = [str(column) for column in columns]
+    guesses = {role: _nearest(role, column, there) for role, column in asked.items()}
+    said = " and ".join(f"no column '{column}' to read {role} from" for role, column in asked.items())
+    near = [f"'{guess}'" for guess in guesses.values() if guess]
+    map_it = "them" if len(asked) > 1 else "it"
+    advice = (
+        f"Did you mean {' and '.join(near)}? Map {map_it}" if near else f"Map the column that holds {map_it}"
+    )
+    if not near and len(asked) == 1:
+        advice = f"Map the column that holds {next(iter(asked))}"
+    python = ", ".join(f"{role}='{guess or '...'}'" for role, guess in guesses.items())
+    shell = " ".join(f"--column {role}={guess or '...'}" for role, guess in guesses.items())
+    return InputError(
+        f"{name} has {said}; its columns are {', '.join(map(repr, there))}. "
+        f"{advice} with {python} (command line: {shell})."
+    )
+
+
+def _nearest(role: str, column: str, there: list[str]) -> str | None:
+    """The column that is most probably meant: a name that was asked for is a typo first, a default goes by another."""
+    plain = {_plain(name): name for name in there}
+    known = [plain[alias] for alias in (role, *ALIASES[role].split()) if alias in plain]
+    close = [plain[match] for match in difflib.get_close_matches(_plain(column), plain, n=1)]
+    alike = [
+        plain[match]
+        for alias in ALIASES[role].split()
+        if len(alias) > 3
+        for match in difflib.get_close_matches(alias, plain, n=1, cutoff=0.75)
+    ]
+    candidates = (known + close + alike) if column == role else (close + known + alike)
+    return candidates[0] if candidates else None
