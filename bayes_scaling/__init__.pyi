@@ -60,6 +60,7 @@ from .planning.results.serving import Serving as Serving
 from .planning.results.transfer import Transfer as Transfer
 from .reporting import plot as plot
 from .reporting.html import report as report
+from .reporting.planner import planner as planner
 from .sampling.settings import Sampler as Sampler
 
 __version__: str

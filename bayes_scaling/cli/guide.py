@@ -29,6 +29,7 @@ NEXT = {
     "approaches": "plot {fit} --kind isoflop",
     "report": "planner {fit}",
     "plot": "report {fit}",
+    "planner": "plan {fit} --flops 1e24",
     "laws": "fit TABLE.csv --law NAME",
     "demo": "fit TABLE.csv",
 }

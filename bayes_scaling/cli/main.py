@@ -30,7 +30,7 @@ VERBS = {
         ("allocate", "plan", "risk", "serve", "contrast", "exponents", "transfer", "design"),
     ),
     "Compare laws and back-test": ("evaluation", ("compare", "compare-pooling", "backtest", "approaches")),
-    "Show": ("reporting", ("report", "plot", "laws", "demo")),
+    "Show": ("reporting", ("report", "plot", "planner", "laws", "demo")),
 }
 """The question that verbs answer -> the module of this folder that has them, and the verbs."""
 

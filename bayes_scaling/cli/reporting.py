@@ -28,6 +28,18 @@ def report(fit: str, output: str, comparison: tuple[str, ...], **asked: Any) -> 
 
 
 @verb(
+    FIT, *output("The page to write. Default: the name of the fit.", "{stem}-planner.html"),
+    "reporting.planner.planner",
+    skip="path",
+)  # fmt: skip
+def planner(fit: str, output: str, **asked: Any) -> Answer:
+    """One offline page with sliders: budget, hardware, data, target; the loss and its risk move along."""
+    opened = bs.open_fit(fit)
+    bs.planner(opened, output, **asked)
+    return Answer(f"Wrote {output}: open it in a browser.", {}, {fit: opened})
+
+
+@verb(
     FIT, *output("The .png, .svg or .pdf to write. Default: named after fit and kind.", "{stem}-{kind}.png"),
     click.Option(["--kind"], type=click.Choice(list(KINDS)), default="overview", help="What it shows."),
     *KINDS.values(),

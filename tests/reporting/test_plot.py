@@ -1,11 +1,15 @@
 """Pictures of fits: drawn on the Axes given, with units and probabilities, and marked beyond the data."""
 
+import dataclasses
+
 import matplotlib
 import numpy as np
 import pytest
+from helpers import with_posterior
 from matplotlib.figure import Figure
 
 import bayes_scaling as bs
+from bayes_scaling.evaluation.loo import psis_loo
 from bayes_scaling.reporting.plot.style import without_pyplot
 
 matplotlib.use("agg")
@@ -15,8 +19,16 @@ ONE_PANEL = {
     "loss_band": lambda fit, ax: bs.plot.loss_band(fit, "1B", prob=0.8, ax=ax),
     "isoloss": lambda fit, ax: bs.plot.isoloss(fit, prob=0.8, ax=ax),
     "residuals": lambda fit, ax: bs.plot.residuals(fit, prob=0.8, ax=ax),
+    "isoflop": lambda fit, ax: bs.plot.isoflop(fit, prob=0.8, ax=ax),
+    "measured_against_law": lambda fit, ax: bs.plot.measured_against_law(fit, prob=0.8, ax=ax),
 }
 SEVERAL_PANELS = {
+    "overview": lambda fit, ax: bs.plot.overview(fit, prob=0.8, ax=ax),
+    "forest": lambda fit, ax: bs.plot.forest(fit, prob=0.8, ax=ax),
+    "predictive_check": lambda fit, ax: bs.plot.predictive_check(fit, prob=0.8, ax=ax),
+    "residual_trends": lambda fit, ax: bs.plot.residual_trends(fit, prob=0.8, ax=ax),
+    "trace": lambda fit, ax: bs.plot.trace(fit, ax=ax),
+    "pair": lambda fit, ax: bs.plot.pair(fit, ax=ax),
     "allocation": lambda fit, ax: bs.plot.allocation(fit, prob=0.8, ax=ax),
     "posterior": lambda fit, ax: bs.plot.posterior(fit, prob=0.8, ax=ax),
 }
@@ -105,6 +117,8 @@ def test_axes_carry_units(pile_fit):
         "extrapolation": (compute, loss),
         "loss_band": (data, loss),
         "isoloss": (size, data),
+        "isoflop": (size, loss),
+        "measured_against_law": (f"{loss}, by the law", f"{loss}, measured"),
         "residuals": (size, "loss minus law (% of loss)"),
     }
     assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in (n, d)] == [(compute, size), (compute, data)]
@@ -180,6 +194,45 @@ def test_residuals_ring_the_runs_outside_of_their_band(pile_fit):
     ax = bs.plot.residuals(pile_fit, prob=0.5, ax=Figure().subplots())
     rings = sum(len(drawn.get_offsets()) for drawn in ax.collections if not len(drawn.get_facecolor()))
     assert title_of(ax) == f"Residuals: {rings} of 23 runs outside of their 50% band"
+
+
+def test_an_isoflop_valley_has_its_minimum_where_the_plan_is(pile_fit):
+    ax = bs.plot.isoflop(pile_fit, ["1e21", "1e23"], group="pythia", ax=Figure().subplots())
+    best = pile_fit.allocate(["1e21", "1e23"], group="pythia")
+    bars = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) == 2]
+    np.testing.assert_allclose(np.array(bars).T, [np.ravel(end) for end in best.interval(0.9)], rtol=1e-9)
+    with pytest.raises(bs.InputError, match="isoflop draws a law of params and tokens"):
+        bs.plot.isoflop(dataclasses.replace(pile_fit, law=bs.LAWS["gpt4"]))
+
+
+def test_pareto_k_is_that_of_leaving_out_each_configuration(pile_fit):
+    ax = bs.plot.pareto_k(pile_fit, ax=Figure().subplots())
+    shown = sorted(y for drawn in ax.collections for _, y in drawn.get_offsets())
+    np.testing.assert_allclose(shown, sorted(psis_loo(pile_fit.log_likelihood)[1]))
+
+
+def test_a_forest_has_the_groups_and_their_population(pile_fit):
+    panels = bs.plot.panels(bs.plot.forest(pile_fit, ax=Figure().subplots()))
+    rows = [label.get_text() for label in panels[0].get_yticklabels()]
+    assert rows == [*pile_fit.groups, "population"]
+    medians = {float(drawn.get_offsets()[0][0]) for drawn in panels[0].collections}
+    assert float(pile_fit.posterior["E_population"].median()) in medians
+    assert "tau" in panels[0].get_xlabel()
+
+
+def test_ranks_of_chains_that_disagree_differ(single_fit):
+    apart = single_fit.posterior["E"].to_numpy().copy()
+    apart[0] += 1.0
+    ax = bs.plot.trace(with_posterior(single_fit, E=apart), ["E"], ax=Figure().subplots())
+    ranks = bs.plot.panels(ax)[1]
+    first, *others = (patch.get_data().values for patch in ranks.patches)
+    assert first[-1] > 1.5
+    assert first[0] == 0 < min(other[0] for other in others)
+
+
+def test_axes_say_how_far_they_reach_beyond_the_data(pile_fit):
+    ax = bs.plot.extrapolation(pile_fit, to=1e3 * pile_fit.runs.flops.max(), ax=Figure().subplots())
+    assert {"10x", "100x", "1,000x"} <= {text.get_text() for text in ax.texts}
 
 
 def test_groups_keep_their_looks_over_pictures(pile_fit):

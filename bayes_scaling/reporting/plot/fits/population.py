@@ -8,7 +8,7 @@ import numpy as np
 from bayes_scaling.inference.intervals import tails
 from bayes_scaling.inference.summary import meaning
 from bayes_scaling.reporting.plot import marks, style
-from bayes_scaling.reporting.plot.groups import look
+from bayes_scaling.reporting.plot.groups import Look, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,10 +54,10 @@ def _rows(ax: "Axes", fit: "Posterior", name: str, rows: list[str], prob: float)
     for i, row in enumerate(rows):
         if row == "population":
             values = draws.get(f"{name}_population")
-            shown = {"color": style.GREY, "marker": "D"}
+            shown: Look = {"color": style.GREY, "marker": "D"}
         else:
             values = draws[name].sel(group=row) if "group" in draws[name].dims else draws[name]
-            shown = dict(look(fit, row))
+            shown = look(fit, row)
         if values is None:
             continue
         flat = values.to_numpy().ravel()

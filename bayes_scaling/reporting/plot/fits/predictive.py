@@ -66,9 +66,9 @@ def _places(tree: "xr.DataTree", name: str, drawn: np.ndarray, seen: np.ndarray)
     """The transform of each run, and what it is called."""
     if "run" not in tree["log_likelihood"].to_dataset()[name].dims:  # clusters err together
         return (drawn < seen).mean(axis=0), "PIT"
-    from arviz_stats import loo_pit  # slow to load
+    import arviz_stats  # slow to load
 
-    return loo_pit(tree, var_names=name)[name].to_numpy(), "LOO-PIT"
+    return arviz_stats.loo_pit(tree, var_names=name)[name].to_numpy(), "LOO-PIT"
 
 
 def _transform(ax: "Axes", places: np.ndarray, title: str, prob: float) -> None:

@@ -42,8 +42,8 @@ def drawn_split(
     """N and D of budgets in any order, in a colour; ``of`` says in the legend whose they are."""
     ax = style.axes(ax, (9.2, 4.5))
     part, panels = style.split(ax, 1, 2)
-    for panel, what in zip(panels, ("params", "tokens"), strict=True):
-        beyond = draw_optimum(panel, found, what, group, prob, color)
+    draw_optimum(panels[0], found, "params", group, prob, color)
+    beyond = draw_optimum(panels[1], found, "tokens", group, prob, color)
     keys = [
         marks.key(color, "line", f"median{of}"),
         marks.key(color, "law", f"{style.percent(prob)} band"),
