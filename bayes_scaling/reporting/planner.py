@@ -13,6 +13,7 @@ from bayes_scaling.data.files import check_writable, replacing
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.new_run import drift_slopes
 from bayes_scaling.forecast.predict import predict
+from bayes_scaling.laws.elementwise import log
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.compute.hardware import ACCELERATORS
 from bayes_scaling.planning.loss_surface import LossSurface
@@ -121,27 +122,27 @@ def numbers_of(fit: "Posterior", group: str) -> dict[str, object]:
     first, end = fit.runs.extent["flops"]
     budgets = np.geomspace(first, end * 10**DECADES, 7)
     split = allocate(fit, budgets, group=group)
-    reach = {}
+    reach: dict[str, list[float]] = {}
     for name, draws in {"params": split.params, "tokens": split.tokens}.items():
         low, high = np.nanquantile(draws, 0.02), np.nanquantile(draws, 0.98)
         seen = fit.runs.extent[name]
-        reach[name] = np.log10([min(low / 2, seen[0] / 2), max(high * 2, seen[1] * 2)])
-    n, d = (10 ** np.linspace(*reach[name], SIZE) for name in ("params", "tokens"))
+        reach[name] = np.log10([min(low, seen[0]) / 2, 2 * max(high, seen[1])]).tolist()
+    n, d = (10 ** np.linspace(low, high, SIZE) for low, high in reach.values())
     plane = [xr.DataArray(x.ravel(), dims="point") for x in np.meshgrid(n, d, indexing="ij")]
     surface = LossSurface(fit, group, points=SIZE**2)
     found: dict[str, object] = {
         "surface": _packed(surface.loss(*plane)),
         "drifted_surface": _packed(surface.drifted(*plane)) if fit.noise.joint else None,
         "size": SIZE,
-        "logN": reach["params"].tolist(),
-        "logD": reach["tokens"].tolist(),
+        "logN": reach["params"],
+        "logD": reach["tokens"],
         "extent": {name: np.log10(fit.runs.extent[name]).tolist() for name in ("flops", "params", "tokens")},
         "budgets": np.log10([first, end * 10**DECADES, 10 * end]).tolist(),
         "peak": ACCELERATORS[KIND].peak,
     }
     here = predict(fit, float(fit.reference["params"]), float(fit.reference["tokens"]), group=group)
     slope = drift_slopes(fit, None)
-    found["noise"] = _of_draws(np.log(here.new_run / here.drifted))
+    found["noise"] = _of_draws(log(here.new_run / here.drifted))
     found["slope"] = _of_draws(slope + 0 * here.mean)
     return found
 

@@ -75,6 +75,7 @@ def arguments_of(*functions):
             COLUMNS | PICTURE | {"json"}),
         ("approaches f.nc", [approaches, bs.Approaches.table], {"self"}, PICTURE | {"json"}),
         ("report f.nc -o r.html", [bs.report], {"path"}, {"output"}),
+        ("planner f.nc -o p.html", [bs.planner], {"path"}, {"output"}),
         ("demo", [demo], {"folder", "progress"}, {"output", "json"}),
     ],
 )  # fmt: skip

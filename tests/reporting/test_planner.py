@@ -10,6 +10,7 @@ import pytest
 from helpers import instant_fit, simulated_runs
 
 import bayes_scaling as bs
+from bayes_scaling.planning.loss_surface import LossSurface
 from bayes_scaling.reporting.planner import thinned
 
 NODE = shutil.which("node") or shutil.which("nodejs")
@@ -30,13 +31,13 @@ def numbers(page):
     return re.search(r'<script id="page" type="application/json">(.*?)</script>', page, re.DOTALL)[1]
 
 
-def computed(page, tmp_path, asked):
+def computed(page, tmp_path, asked, call="plan(page, one)"):
     """What the page's own functions say."""
     functions = page.partition("<script>")[2].partition("const page = unpack(")[0]
     (tmp_path / "page.json").write_text(numbers(page))
     (tmp_path / "run.js").write_text(
         f"{functions}\nconst page = unpack(JSON.parse(require('fs').readFileSync('page.json', 'utf8')));\n"
-        f"console.log(JSON.stringify({json.dumps(asked)}.map(one => plan(page, one))));\n"
+        f"console.log(JSON.stringify({json.dumps(asked)}.map(one => {call})));\n"
     )
     done = subprocess.run([NODE, "run.js"], cwd=tmp_path, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
@@ -50,7 +51,8 @@ def test_its_numbers_are_those_of_the_verbs(fit, page, tmp_path):
         plan = bs.Fit.allocate(same, flops, group="pythia")
         low, high = plan.interval(0.9)
         for name, wanted in {"paramsLow": low, "paramsHigh": high, "params": plan.median()}.items():
-            assert found[name] == pytest.approx(float(wanted), rel=0.03), name
+            # The ripples of a discrepancy make valleys so flat that sizes apart by 5% differ by 3e-5 of the loss.
+            assert found[name] == pytest.approx(float(wanted), rel=0.08 if fit.noise.joint else 0.03), name
         reached = bs.Fit.predict(same, found["params"], found["tokens"], group="pythia")
         low, high = reached.interval(0.9)
         for name, wanted in {"low": low, "high": high, "loss": reached.median()}.items():
@@ -58,6 +60,16 @@ def test_its_numbers_are_those_of_the_verbs(fit, page, tmp_path):
         assert found["chance"] == pytest.approx(float(reached.prob_below(target).squeeze()), abs=0.03)
         assert found["params"] * found["tokens"] * 6 == pytest.approx(float(flops))
         assert found["serving"] == pytest.approx(2e12 * found["params"])
+
+
+@pytest.mark.skipif(NODE is None, reason="runs the page's script: needs node")
+def test_each_draw_has_its_best_size(fit, page, tmp_path):
+    same, draws = thinned(fit), "page.noise.map((_, draw) => optimum(page, draw, Math.log10(one)))"
+    [found] = computed(page, tmp_path, [1e24], draws)
+    best = bs.Fit.allocate(same, "1e24", group="pythia").params.squeeze().transpose("chain", "draw")
+    sizes, surface = best.copy(data=10 ** np.reshape(found, best.shape)), LossSurface(same, "pythia")
+    more = np.log(surface.loss(sizes, 1e24 / (6 * sizes)) / surface.loss(best, 1e24 / (6 * best)))
+    assert float(more.max()) < 1e-4
 
 
 @pytest.mark.skipif(NODE is None, reason="runs the page's script: needs node")

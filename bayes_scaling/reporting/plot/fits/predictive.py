@@ -1,6 +1,6 @@
 """Whether runs drawn from the fitted model look like those that are there, one at a time and left out."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -68,7 +68,8 @@ def _places(tree: "xr.DataTree", name: str, drawn: np.ndarray, seen: np.ndarray)
         return (drawn < seen).mean(axis=0), "PIT"
     import arviz_stats  # slow to load
 
-    return arviz_stats.loo_pit(tree, var_names=name)[name].to_numpy(), "LOO-PIT"
+    loo_pit: Any = getattr(arviz_stats, "loo_pit")  # noqa: B009 (a name that it exports without a type)
+    return loo_pit(tree, var_names=name)[name].to_numpy(), "LOO-PIT"
 
 
 def _transform(ax: "Axes", places: np.ndarray, title: str, prob: float) -> None:
