@@ -223,7 +223,9 @@ def some(cell: str, done: int) -> Iterator[dict[str, Any]]:
 def refitted(wanted: Any, simulations: dict[str, Simulation], seed: int) -> Iterator[dict[str, Any]]:
     """Simulations fitted by the model that they were drawn from: the ranks of the truths, and the health of the fits."""
     tables = {name: s.runs for name, s in simulations.items()}
-    options = {"noise": wanted.noise, "pooling": dict(wanted.structure.pooling), "seed": seed}
+    # Priors by name stay as they are, whatever the unit that a table's losses seem to have.
+    priors, pooling = dict(wanted.law.priors), dict(wanted.structure.pooling)
+    options = {"noise": wanted.noise, "pooling": pooling, "priors": priors, "seed": seed}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
         for outcome in bs.fit_many(tables, wanted.law, draws=500, **options):
