@@ -84,7 +84,7 @@ def page(rows: list[dict[str, Any]]) -> None:
     overall.insert(0, "profiles", found.groupby("setting").size())
     lines = [
         "# N_opt at a larger budget, and the minimum of its profile", "", f"Made by `{COMMAND}`; seed 1, {DRAWS} draws x 4 chains.",
-        f"Runs of less than a third of a budget are fitted, group by group; the minimum is that of a parabola in log N through the",
+        "Runs of less than a third of a budget are fitted, group by group; the minimum is that of a parabola in log N through the",
         "runs of the budget, where it lies among them; its own error is not counted.", "",
         overall.round(3).reset_index().to_markdown(index=False), "", by_table.round(3).reset_index().to_markdown(index=False),
     ]  # fmt: skip
