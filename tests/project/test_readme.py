@@ -78,6 +78,14 @@ def test_the_page_of_laws_is_what_the_declarations_say():
     assert script["PAGE"].read_text(encoding="utf-8") == script["page"]()
 
 
+def test_the_gallery_shows_every_picture_of_a_fit():
+    """If not: python docs/gallery.py."""
+    script = runpy.run_path(str(ROOT / "docs" / "gallery.py"))
+    assert script["PAGE"].read_text(encoding="utf-8") == script["page"]()
+    assert {path.stem for path in script["FOLDER"].iterdir()} == set(script["PICTURES"])
+    assert set(bs.plot.KINDS) - set(script["PICTURES"]) == {"residuals"}  # one panel of residual_trends
+
+
 def test_every_law_has_its_row():
     catalogue = {
         name for name, law in bs.LAWS.items() if law.function.__module__.startswith("bayes_scaling.")
