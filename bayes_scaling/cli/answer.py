@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 import bayes_scaling as bs
+from bayes_scaling.errors import printable
 
 # Imports inside of functions, here and in the verbs: what needs NumPy or pandas loads when a verb runs.
 
@@ -51,7 +52,7 @@ class Answer:
             warn(sentence)
         text = f"{self.text}\n\nNext: {further}" if further else self.text
         try:
-            print(self._json() if as_json else text, flush=True)
+            print(self._json() if as_json else printable(text), flush=True)
         except BrokenPipeError:  # the reader had enough, as in `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return OK
@@ -133,7 +134,7 @@ def _units(result: "Result", table: "pd.DataFrame", fits: "Mapping[str, Posterio
 
 def say(sentence: str, label: str = "", colour: str = "yellow") -> None:
     """On stderr, so that stdout has results alone; a label is coloured where someone sees it."""
-    click.echo((click.style(f"{label}: ", fg=colour, bold=True) if label else "") + sentence, err=True)
+    click.echo((click.style(f"{label}: ", fg=colour, bold=True) if label else "") + printable(sentence), err=True)
 
 
 def warn(sentence: str) -> None:

@@ -14,7 +14,7 @@ from bayes_scaling.data.read_file import KINDS, read_file
 from bayes_scaling.data.response import RESPONSES, Response
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.data.validate import row_number
-from bayes_scaling.errors import DoubtfulInputWarning, InputError, warn
+from bayes_scaling.errors import DoubtfulInputWarning, InputError, printable, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,7 +137,7 @@ def load_runs(
         texts = ("group" if group is None else group,)
         read = read_file(source, texts, encoding=encoding, separator=separator, decimal=decimal)
         frame, where, guessed = read.table, read.where, read.guessed
-        name = name or os.path.basename(source)
+        name = name or printable(os.path.basename(source))
     else:
         raise InputError(
             f"cannot read runs from {type(source).__name__}; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -145,9 +146,10 @@ def _groups(table: pd.DataFrame) -> dict[str, str]:
         dict[str, str](),
     )
     for name in names:
-        if any(unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") for c in name) or len(name) > 200:
+        if re.search(r"\\(x|u[02f]|u[0-9a-f]{4})", name) or len(name) > 200:
             found["control_characters"] = (
-                f"the group {name[:60]!r} has characters that cannot be seen, or more than 200 of them: write it anew."
+                f"the group {name[:60]!r} has characters that cannot be seen and are written out, or more than 200 of "
+                "them: give it another name."
             )
         key = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
         if key in plain:

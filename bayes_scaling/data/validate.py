@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_scaling.data.units import Quantity, parse_quantity
-from bayes_scaling.errors import InputError
+from bayes_scaling.errors import InputError, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +98,7 @@ def _number(cell: Quantity) -> float:
 
 
 def labels(cells: pd.Series, name: str, where: Callable[[int], str] = row_number) -> np.ndarray:
-    """The cells as text labels.
+    """The cells as text labels, what cannot be seen written out.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def labels(cells: pd.Series, name: str, where: Callable[[int], str] = row_number
             f"{name}, column '{cells.name}', {where(int(missing.argmax()))}: the cell is empty; "
             "expected the label of the run's group. Fill in the label or remove the row."
         )
-    return np.array([str(cell) for cell in cells], dtype=object)
+    return np.array([printable(" ".join(str(cell).splitlines())) for cell in cells.tolist()], dtype=object)
 
 
 def identity(table: pd.DataFrame) -> tuple[str, ...]:

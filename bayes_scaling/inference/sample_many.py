@@ -243,7 +243,8 @@ def _make(folder: Path) -> None:
 
 
 def _file(folder: Path, name: str) -> Path:
-    return folder / f"{quote(name, safe=' ')}.nc"
+    stem = quote(name, safe=" ")
+    return folder / f"{stem if len(stem) <= 200 else f'{stem[:180]}~{crc32(name.encode()):08x}'}.nc"
 
 
 def _resumed(folder: Path | None, name: str, spec: Spec) -> Posterior | None:

@@ -28,6 +28,9 @@ WIDEST = 80
 NARROWEST = 24
 """Characters to which the words of a last column are wrapped, at least."""
 
+LONGEST_CELL = 400
+"""Characters of a cell of text, at most."""
+
 _FORMATS: dict[str, Callable[[float], str]] = {
     "per.param|per.flop": format_quantity,
     "elpd|worst.k": "{:.2f}".format,
@@ -162,11 +165,15 @@ def _tabulated(headings: Sequence[str], rows: Iterable[Iterable[object]], style:
     """Columns of numbers to the right, those of words to the left."""
     from tabulate import tabulate
 
-    cells = [[str(cell) for cell in row] for row in rows]
+    cells = [[_cut(str(cell)) for cell in row] for row in rows]
     sides = ["right" if all(map(_numeric, column)) else "left" for column in zip(*cells, strict=True)]
     if not style:  # as a row like the others: tabulate sets headings of its own further apart
         return tabulate([headings, *cells], tablefmt="plain", disable_numparse=True, colalign=sides)
     return tabulate(cells, headings, style, disable_numparse=True, colalign=sides)
+
+
+def _cut(cell: str) -> str:
+    return cell if len(cell) <= LONGEST_CELL else f"{cell[: LONGEST_CELL - 3]}..."
 
 
 def _numeric(cell: str) -> bool:

@@ -3,6 +3,7 @@
 Matplotlib loads with the first picture and not on import: in this folder every import of it stands inside a function.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -61,6 +62,8 @@ STYLE: Any = {
     "svg.hashsalt": "bayes_scaling",
 }
 
+_POWER = re.compile(r"\$(\\mathdefault\{|10\^\{-?\d+\}\$)")
+
 LABELS = {
     "params": "model size N (parameters)",
     "tokens": "training data D (tokens)",
@@ -85,11 +88,23 @@ def styled[**P, R](function: Callable[P, R]) -> Callable[P, R]:
         before = {key: rcParams[key] for key in STYLE}
         rcParams.update(STYLE)
         try:
-            return function(*args, **kwargs)
+            picture = function(*args, **kwargs)
+            _without_formulas(picture)
+            return picture
         finally:
             rcParams.update(before)
 
     return drawn
+
+
+def _without_formulas(picture: Any) -> None:
+    """A dollar in a name, as of a group, is a dollar; formulas are powers of ten alone."""
+    from matplotlib.text import Text
+
+    figure = picture.get_figure(root=True) if hasattr(picture, "get_figure") else None
+    for text in figure.findobj(Text) if figure else ():
+        if "$" in text.get_text() and not _POWER.match(text.get_text()):
+            text.set_parse_math(False)
 
 
 @contextmanager
