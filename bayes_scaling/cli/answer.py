@@ -134,7 +134,9 @@ def _units(result: "Result", table: "pd.DataFrame", fits: "Mapping[str, Posterio
 
 def say(sentence: str, label: str = "", colour: str = "yellow") -> None:
     """On stderr, so that stdout has results alone; a label is coloured where someone sees it."""
-    click.echo((click.style(f"{label}: ", fg=colour, bold=True) if label else "") + printable(sentence), err=True)
+    click.echo(
+        (click.style(f"{label}: ", fg=colour, bold=True) if label else "") + printable(sentence), err=True
+    )
 
 
 def warn(sentence: str) -> None:
