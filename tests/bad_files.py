@@ -127,8 +127,8 @@ def shapes():
     yield bad("runs.csv", text(*GOOD, "# half way"), "column 'params', row 6", "'# half way' is not a number")
     yield bad("runs.csv", text(*GOOD, '"1e9,2e9,3'), "quote that is not closed")
     yield bad("runs.csv", text(head="params,tokens,loss,loss"), "two columns named 'loss'")
-    yield bad("runs.csv", text(head="N,D,L"), "no column 'params'", "Did you mean 'N'", "--column params=N")
-    yield bad("runs.csv", text(head="Params,Tokens,Loss"), "Did you mean 'Params'")
+    yield bad("runs.csv", text(head="x,y,z"), "no column 'params'", "--column params=...")
+    yield bad("runs.csv", text(head="parms,tokens,loss"), "no column 'params'", "Did you mean 'parms'")
     yield bad("runs.csv", text(head="params,loss,steps"), "no column 'tokens'")
     yield bad("runs.csv", text(HEAD, *GOOD), "column 'params', row 1", "'params' is not a number")
     yield bad("runs.csv", "<html><body>404 not found</body></html>", "has columns but no rows")
@@ -228,12 +228,8 @@ def doubtful():
     yield odd("runs.csv", with_cell("loss_se", "50"), "large_se")
     yield odd("runs.csv", with_cell("params", "1e-300"), "tiny_counts")
     yield odd("runs.csv", with_cell("flops", "1"), "flops")
-    rising = [".3", ".35", ".42", ".5", ".6"]
-    yield odd(
-        "runs.csv",
-        text(*(f"{r.rpartition(',')[0]},{x}" for r, x in zip(GOOD, rising, strict=True))),
-        "accuracies",
-    )
+    rising = (f"{2**i}e7,{2**i}e9,{0.3 + i / 30:.3f}" for i in range(10))
+    yield odd("runs.csv", text(*rising), "accuracies")
     yield odd("runs.csv", text(*GOOD, GOOD[0]), "repeats")
     yield odd("runs.csv", text(*(f"1e9,{row.split(',', 1)[1]}" for row in GOOD)), "one_value")
     yield odd(
@@ -258,6 +254,7 @@ def fine():
         "old.csv": text(end="\r"),
         "comments.csv": "# made by hand\n\n" + text(),
         "empty.csv": text(*(f"{row},," for row in GOOD), head=f"{HEAD},,"),
+        "usual.csv": text(head="N,D,Loss"),
         "ends.csv": text(*(f"{row}," for row in GOOD)),
         "bars.csv": text(*(row.replace(",", " | ") for row in GOOD), head="params | tokens | loss"),
         "quoted.csv": text(*(f'"{row}"'.replace(",", '","') for row in GOOD)),
