@@ -254,7 +254,6 @@ def fine():
         "old.csv": text(end="\r"),
         "comments.csv": "# made by hand\n\n" + text(),
         "empty.csv": text(*(f"{row},," for row in GOOD), head=f"{HEAD},,"),
-        "usual.csv": text(head="N,D,Loss"),
         "ends.csv": text(*(f"{row}," for row in GOOD)),
         "bars.csv": text(*(row.replace(",", " | ") for row in GOOD), head="params | tokens | loss"),
         "quoted.csv": text(*(f'"{row}"'.replace(",", '","') for row in GOOD)),
