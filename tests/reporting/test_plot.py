@@ -207,7 +207,7 @@ def test_an_isoflop_valley_has_its_minimum_where_the_plan_is(pile_fit):
 
 def test_pareto_k_is_that_of_leaving_out_each_configuration(pile_fit):
     ax = bs.plot.pareto_k(pile_fit, ax=Figure().subplots())
-    shown = sorted(y for drawn in ax.collections for _, y in drawn.get_offsets())
+    shown = sorted(float(y) for drawn in ax.collections for _, y in np.asarray(drawn.get_offsets()))
     np.testing.assert_allclose(shown, sorted(psis_loo(pile_fit.log_likelihood)[1]))
 
 
