@@ -1,0 +1,69 @@
+"""Columns by their usual names: what is taken, what is asked about, and what is left alone."""
+
+import pandas as pd
+import pytest
+
+from bayes_scaling import InputError, load_runs
+from bayes_scaling.data.aliases import ALIASES, TAKEN
+
+N, D, L = [1e8, 2e8, 4e8], [2e9, 4e9, 8e9], [3.4, 3.1, 2.9]
+
+
+@pytest.mark.parametrize(
+    ("role", "name"),
+    [(role, name) for role in ("params", "tokens", "loss") for name in ALIASES[role].split()],
+)
+def test_every_usual_name_is_found_in_any_case(role, name):
+    columns = {"params": N, "tokens": D, "loss": L}
+    columns[name.upper()] = columns.pop(role)
+    runs = load_runs(pd.DataFrame(columns))
+    assert runs.renamed == {role: name.upper()}
+    assert (runs.params.tolist(), runs.tokens.tolist(), runs.loss.tolist()) == (N, D, L)
+
+
+@pytest.mark.parametrize(
+    ("name", "factor"), [("params_b", 1e9), ("N (M)", 1e6), ("num_params_millions", 1e6), ("Params [B]", 1e9)]
+)
+def test_a_unit_in_a_name_is_multiplied(name, factor):
+    runs = load_runs(pd.DataFrame({name: [n / factor for n in N], "tokens": D, "loss": L}))
+    assert runs.params == pytest.approx(N)
+    assert runs.renamed == {"params": f"{name}*{factor:g}".replace("e+0", "e").replace("+0", "")}
+
+
+def test_counts_that_are_plain_already_stay_so():
+    runs = load_runs(pd.DataFrame({"params_b": N, "tokens": D, "loss": L}))
+    assert runs.params.tolist() == N
+
+
+def test_compute_stands_for_what_is_not_there():
+    runs = load_runs(pd.DataFrame({"N": N, "C": [6 * n * d for n, d in zip(N, D, strict=True)], "L": L}))
+    assert runs.tokens == pytest.approx(D)
+    assert runs.renamed == {"params": "N", "loss": "L", "flops": "C"}
+
+
+def test_a_column_that_is_there_or_named_is_not_looked_for():
+    table = pd.DataFrame({"params": N, "n": D, "tokens": D, "loss": L, "val_loss": [1.2, 1.1, 1.0], "C": N})
+    assert load_runs(table).renamed == {}
+    assert "flops" not in load_runs(table).table
+    assert load_runs(table, loss="val_loss").loss.tolist() == [1.2, 1.1, 1.0]
+
+
+def test_two_that_may_be_meant_are_asked_about():
+    table = pd.DataFrame({"params": N, "tokens": D, "val_loss": L, "test_loss": L})
+    with pytest.raises(
+        InputError, match="'val_loss', 'test_loss' may each hold it; say which with loss='val_loss'"
+    ):
+        load_runs(table)
+    assert load_runs(table, loss="test_loss").renamed == {}
+
+
+def test_all_that_is_missing_is_named_with_what_is_near():
+    with pytest.raises(InputError) as error:
+        load_runs(pd.DataFrame({"parameter_cnt": N, "toks_seen": D, "y": L}))
+    for said in ("'params'", "'tokens'", "'loss'", "params='parameter_cnt', tokens='toks_seen', loss='...'"):
+        assert said in str(error.value)
+
+
+def test_a_name_stands_for_one_role():
+    names = [name for role in TAKEN for name in ALIASES[role].split()]
+    assert len(names) == len(set(names))
