@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import fill
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from bayes_scaling.errors import InputError
 from bayes_scaling.laws import get_law
 from bayes_scaling.laws.base import DEFAULT
 from bayes_scaling.reporting.image_files import save_picture
-from bayes_scaling.reporting.tables import as_text, written
+from bayes_scaling.reporting.tables import WIDEST, as_text, written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,7 +175,8 @@ def demo(
         "forecast": loss[[name for name in loss if not str(name).startswith(HIDDEN)]],
     }
     text = "\n\n".join(
-        f"{title}\n{as_text(written(brief.get(name, table)))}" for name, (title, table) in sections.items()
+        f"{fill(title, WIDEST)}\n{as_text(written(brief.get(name, table)))}"
+        for name, (title, table) in sections.items()
     )
     spent = ", ".join(f"{what} {seconds:.0f} s" for what, seconds in took.items())
     end = f"Time: {spent}.\nOpen {page} to see it all with pictures."

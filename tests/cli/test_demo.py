@@ -1,6 +1,7 @@
 """The demo, end to end on short chains."""
 
 import json
+import re
 
 import matplotlib.pyplot as plt
 import pytest
@@ -58,6 +59,7 @@ def test_the_demo_but_for_the_sampling(capsys, tmp_path, monkeypatch, grid_fit):
     assert all(options == {"seed": 1, "draws": 1000, "progress": False} for _, options in calls)
 
     page = (tmp_path / "bayes-scaling-demo" / "report.html").read_text()
+    page = re.sub(r"base64,[^\"]+", "", page)  # pictures may hold any letters
     assert "held-out larger runs" in page
     assert "could be held out" not in page  # some were
     assert "nan" not in page.lower().split("<h2>pictures")[0]

@@ -13,6 +13,7 @@ from helpers import instant_sampling
 
 import bayes_scaling as bs
 from bayes_scaling.cli.main import verbs
+from bayes_scaling.evaluation import baselines
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -57,6 +58,7 @@ def test_the_ci_runs_the_command_for_the_tests():
 def test_the_python_runs(page, monkeypatch, tmp_path):
     """From top to bottom, all of it but the sampling."""
     code = "\n".join(blocks("python", (ROOT / page).read_text(encoding="utf-8")))
+    monkeypatch.setattr(baselines, "BOOTSTRAPS", 5)
     laws = dict(bs.LAWS)
     monkeypatch.chdir(tmp_path)
     matplotlib.use("agg")
