@@ -34,7 +34,8 @@ def forest(fit: "Posterior", *, prob: float = 0.9, ax: "Axes | None" = None) -> 
     """
     names = [*fit.law.parameters, "sigma"]
     columns = min(4, len(names))
-    lines, rows = -(-len(names) // columns), [*fit.groups, "population"]
+    shared = [f"{name}_population" in fit.posterior for name in names]
+    lines, rows = -(-len(names) // columns), [*fit.groups, *(["population"] if any(shared) else [])]
     ax = style.axes(ax, (2.6 * columns, lines * (1.5 + 0.26 * len(rows))))
     part, panels = style.split(ax, lines, columns, sharey=True)
     for panel, name in zip(panels, names, strict=False):
