@@ -54,6 +54,7 @@ from .planning.results.allocation import Allocation as Allocation
 from .planning.results.contrast import Contrast as Contrast
 from .planning.results.design import Design as Design
 from .planning.results.exponents import Exponents as Exponents
+from .planning.results.needed import Needed as Needed
 from .planning.results.plan import Plan as Plan
 from .planning.results.risk import Risk as Risk
 from .planning.results.serving import Serving as Serving

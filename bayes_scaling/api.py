@@ -22,7 +22,8 @@ from bayes_scaling.inference.sample_many import BatchSettings, FitOutcome, Table
 from bayes_scaling.inference.sample_posterior import sample_posterior
 from bayes_scaling.inference.spec import ModelSettings, make_spec
 from bayes_scaling.inference.summary import summary
-from bayes_scaling.laws.base import DEFAULT, Law
+from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.names import DEFAULT
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.build import Model
 from bayes_scaling.model.noise import NoiseModel

@@ -14,7 +14,7 @@ from bayes_scaling.cli.forecast import HIDDEN, probabilities_below
 from bayes_scaling.data.units import format_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws import get_law
-from bayes_scaling.laws.base import DEFAULT
+from bayes_scaling.laws.names import DEFAULT
 from bayes_scaling.reporting.image_files import save_picture
 from bayes_scaling.reporting.tables import WIDEST, as_text, written
 

@@ -42,6 +42,7 @@ COLUMNS = (
     click.Option(["--separator"], help="What stands between cells of a text. Guessed from the header."),
     click.Option(["--decimal"], type=click.Choice([".", ","]), help="Guessed from the cells, and said."),
     click.Option(["--silence"], multiple=True, metavar="NAME,...", help="Warnings of a table not to give."),
+    click.Option(["--finished"], is_flag=True, help="Of each trajectory the last checkpoint alone."),
 )  # fmt: skip
 """How a table is read: with these and ``--group`` a verb gets a `values.Table`."""
 

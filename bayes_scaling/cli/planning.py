@@ -36,7 +36,8 @@ def plan(fit: str, prob: float, utilisation: str, **asked: Any) -> Answer:
     elif any(machine):
         raise InputError("hardware is --accelerators, --kind and --time together, as in 1000 H100 '6 months'")
     opened = bs.open_fit(fit)
-    return answer(opened.plan(**asked), {fit: opened}, prob, picture="plan")
+    found = opened.plan(**asked)
+    return answer(found, {fit: opened}, prob, picture="plan" if isinstance(found, bs.Plan) else "")
 
 
 @verb(FIT, "planning.risk.risk", PROB, JSON, *PICTURE)

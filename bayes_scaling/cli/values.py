@@ -135,6 +135,7 @@ def _prior(text: str, where: str) -> "Prior":
 
 UNITS = (
     "loss_unit", "bytes_per_token", "trust_units", "response", "encoding", "separator", "decimal", "silence",
+    "finished",
 )  # fmt: skip
 """Arguments of `load_runs` that are no columns."""
 
@@ -154,6 +155,7 @@ class Table:
     separator: str | None
     decimal: str | None
     silence: Sequence[str]
+    finished: bool
 
     def read(self, path: str, *laws: str) -> "Runs":
         """The runs of a file, with the columns that these laws take."""

@@ -62,6 +62,7 @@ def canonical(
     refuse_repeated_names(source.columns, name)
     if len(source) == 0:
         raise InputError(f"{name} has columns but no rows; expected one row per training run.")
+    mapping, powers = _powers(mapping, source.columns)
     mapping, factors = _factors(mapping, source.columns)
     claimed = _claim(source, mapping, inputs, name)
     inputs = further(inputs)
@@ -73,6 +74,11 @@ def canonical(
             table[role] = numbers(cells, held if role == "loss" else role, name, where) * factors.get(
                 role, 1.0
             )
+            if role in powers:
+                with np.errstate(over="ignore"):
+                    table[role] = 10.0 ** table[role]
+                if not np.isfinite(table[role]).all():
+                    raise InputError(f"{name}: 10 to the power of {column!r} is too large for {role}.")
         elif role == "group":
             table[role] = labels(cells, name, where)
         else:
@@ -87,6 +93,19 @@ def canonical(
     ordered = {role: table[role] for role in (*REQUIRED, *OPTIONAL, *inputs) if role in table}
     others = source.drop(columns=[column for column in ordered if column in source.columns])
     return pd.concat([pd.DataFrame(ordered), others.reset_index(drop=True)], axis=1)
+
+
+def _powers(
+    mapping: Mapping[str, str | None], columns: Iterable[Hashable]
+) -> tuple[dict[str, str | None], set[str]]:
+    """The mapping with each ``"10**N"`` as its column, and the roles that are read so."""
+    known = set(columns)
+    found = {
+        role: column.removeprefix("10**").strip()
+        for role, column in mapping.items()
+        if column and column.startswith("10**") and column not in known and role in EXPECTED
+    }
+    return {**mapping, **found}, set(found)
 
 
 def _factors(

@@ -46,6 +46,7 @@ def load_runs(
     separator: str | None = None,
     decimal: str | None = None,
     silence: str | Sequence[str] = (),
+    finished: bool = False,
 ) -> Runs:
     """Read and check a table of training runs.
 
@@ -60,7 +61,7 @@ def load_runs(
         is looked through for the usual ones (``N``, ``num_params``, ``params_b``, ``D``, ``val_loss``, ...), and
         ``Runs.renamed`` says which was taken. Where one of the two is not there and FLOPs C are, it is derived from
         C = 6ND. Cells such as ``"70B"`` are read as numbers; a column in
-        billions is named ``"N*1e9"``, and so is any column of numbers below.
+        billions is named ``"N*1e9"``, one of decimal logarithms ``"10**N"``, and so is any column of numbers below.
     loss : str
         The column that holds the loss, in nats per token or in ``loss_unit``.
     flops : str, optional
@@ -97,6 +98,8 @@ def load_runs(
         tenths. Default: what the file shows; a guess that may be wrong is said.
     silence : sequence of str
         Warnings not to give, by the names that they end with.
+    finished : bool
+        Of each trajectory take the last checkpoint alone: those in the middle of a schedule lie above finished runs.
 
     Raises
     ------
@@ -127,7 +130,7 @@ def load_runs(
     if isinstance(source, Runs):
         known = {*source.table.columns, "params", "tokens"}  # these two may stand for what is not there
         as_it_is = all(c is None or (c == role and c in known) for role, c in mapping.items())
-        if as_it_is and not inputs and response in (None, source.response):
+        if as_it_is and not inputs and not finished and response in (None, source.response):
             return source if name is None else dataclasses.replace(source, name=name)
         response = response or source.response
         name, inputs, frame = name or source.name, inputs or source.input_names, source.table
@@ -145,6 +148,8 @@ def load_runs(
         )
     renamed = usual_names(frame, mapping, inputs, name)
     table = canonical(frame, {**mapping, **renamed}, inputs, name, where, response)
+    if finished:
+        table = _last_checkpoints(table, name)
     table = in_nats(table, loss_unit, bytes_per_token, name)
     if not trust_units:
         refuse_other_units(table, inputs, name)
@@ -157,3 +162,17 @@ def load_runs(
     for kind, sentence in said.items():
         warn(f"{name}: {sentence} [{kind}]", DoubtfulInputWarning)
     return Runs(table, name, tuple(said.values()), further(inputs), response, unit, renamed)
+
+
+def _last_checkpoints(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The last row of each trajectory, by tokens or compute, and the rows of none."""
+    along = next((column for column in ("tokens", "flops") if column in table), None)
+    if "trajectory" not in table or along is None:
+        raise InputError(
+            f"{name} has no column 'trajectory' with tokens or flops along it: finished runs cannot be told from "
+            "checkpoints. Map the column that says which training run a row belongs to with trajectory='...' (command "
+            "line: --column trajectory=...), or leave out finished=True."
+        )
+    keys = [column for column in ("group", "trajectory") if column in table]
+    most = table.groupby(keys, dropna=False)[along].transform("max")
+    return table[(table[along] == most) | table["trajectory"].isna()].reset_index(drop=True)

@@ -102,7 +102,8 @@ def _losses(table: pd.DataFrame, in_nats: bool) -> dict[str, str]:
     if (median := np.median(loss)) > 12:
         found["perplexity"] = (
             f"the median loss is {median:.4g}: this looks like perplexity; "
-            "name its unit with loss_unit='perplexity' (command line: --loss-unit perplexity)."
+            "name its unit with loss_unit='perplexity' (command line: --loss-unit perplexity), or with 'other' if it "
+            "is a percentage, an inverse or anything else."
         )
     if len(loss) > 4:
         found |= _far_loss(loss)
@@ -173,9 +174,10 @@ def other_units(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
             ("billions", "1e9") if low < 1 else ("millions", "1e6") if high >= 1e3
             else ("billions or millions", "1e9 or 1e6")
         )  # fmt: skip
+        logs = f", or 10**{column} if these are logarithms" if low >= 5 and high <= 16 else ""
         found[column] = (
             f"{column} runs from {low:g} to {high:g}: these look like {unit}; "
-            f"multiply by {factor}, because {column} is a plain count.",
+            f"multiply by {factor}{logs}, because {column} is a plain count.",
             factor.split()[0],
         )
     return found

@@ -18,7 +18,8 @@ from bayes_scaling.inference.diagnostics import verdict
 from bayes_scaling.inference.result import Result
 from bayes_scaling.inference.sample_many import BatchSettings, sample_many
 from bayes_scaling.inference.spec import as_runs
-from bayes_scaling.laws.base import DEFAULT, Law, get_law
+from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.names import DEFAULT, get_law
 from bayes_scaling.model.drift import Drift, as_drift
 from bayes_scaling.model.noise import as_noise, usual_drift
 from bayes_scaling.sampling.settings import Sampler

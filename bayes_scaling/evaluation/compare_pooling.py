@@ -19,7 +19,8 @@ from bayes_scaling.inference.intervals import quantiles, tails
 from bayes_scaling.inference.result import Result
 from bayes_scaling.inference.sample_posterior import sample_posterior
 from bayes_scaling.inference.spec import as_runs, make_spec
-from bayes_scaling.laws.base import Law, get_law
+from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.names import get_law
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.structure import NoiseModel, Pooling
 from bayes_scaling.sampling.progress import Report

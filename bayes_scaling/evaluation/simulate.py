@@ -15,8 +15,9 @@ from bayes_scaling.data.reference import Reference
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import DoubtfulInputWarning, InputError
 from bayes_scaling.inference.spec import Spec
-from bayes_scaling.laws.base import DEFAULT, Law, get_law
+from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.derivatives import endless
+from bayes_scaling.laws.names import DEFAULT, get_law
 from bayes_scaling.laws.priors import LogNormal
 from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import NoiseModel, as_noise

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+MOST = 100.0
+"""A change of log loss beyond which a draw goes no further: a Student-t of few degrees of freedom overflows."""
+
 FAR = 2.0
 """Powers of ten beyond the data from which on a forecast warns."""
 
@@ -45,6 +48,9 @@ class Forecast(Result):
         score, to which its drift is added.
     unit : Unit
         What the table gave its losses in: sentences and the table have a new run's loss in it too.
+    questions : tuple of str
+        What the unit of the table's losses may be, where it looks like another than was said; and runs that the law
+        misses beside a point.
     """
 
     inputs: "xr.Dataset"
@@ -54,6 +60,7 @@ class Forecast(Result):
     decades_beyond: "xr.Dataset"
     response: Response = "loss"
     unit: Unit = NATS
+    questions: tuple[str, ...] = ()
 
     quantities: ClassVar = ("new_run", "drifted", "mean")
 
@@ -133,7 +140,7 @@ class Forecast(Result):
     @property
     def warnings(self) -> list[str]:
         """What to know before believing this: points far beyond the data, no drift there, draws without a loss."""
-        found = []
+        found = list(self.questions)
         far = distance(self.decades_beyond).to_numpy()
         if (far > FAR).any():
             worst = max(self.decades_beyond, key=lambda name: float(self.decades_beyond[name].max()))
@@ -155,7 +162,7 @@ def drifted(value: "xr.DataArray", drift: "xr.DataArray", response: Response) ->
     """A loss moved on its logarithm, a share on its log odds, or a score as it is."""
     if response == "score":
         return value + drift
-    moved = value * np.exp(drift)
+    moved = value * np.exp(drift.clip(-MOST, MOST))
     return moved if response == "loss" else moved / (1 - value + moved)
 
 

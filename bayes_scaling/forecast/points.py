@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_scaling.data.arrays import Computed
-from bayes_scaling.data.units import Quantities, parse_quantities, training_flops
+from bayes_scaling.data.cost import cost_of
+from bayes_scaling.data.units import Quantities, parse_quantities
 from bayes_scaling.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def read_points(fit: "Posterior", given: Mapping[str, Quantities | None]) -> "xr
             f"inputs of unequal length: {lengths}; give one value, or as many of each"
         ) from error
     if derived - set(even):
-        even["flops"] = training_flops(even["params"], even["tokens"])
+        even["flops"] = cost_of(fit.runs).flops(even["params"], even["tokens"])
     return xr.Dataset({name: ("point", value) for name, value in even.items()})
 
 

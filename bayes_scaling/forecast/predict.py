@@ -6,6 +6,7 @@ import numpy as np
 
 from bayes_scaling.data.units import Quantities
 from bayes_scaling.forecast.forecast import Forecast, drifted
+from bayes_scaling.forecast.near_runs import beside_missed_runs
 from bayes_scaling.forecast.new_run import (
     discrepancy_paths,
     drift_slopes,
@@ -72,6 +73,9 @@ def predict(
     else:
         noise = scale * standard_noise(fit, posterior, mean)
         new_run = drifted(mean, drift_there + noise, law.response).transpose(*dims)
+    at_points = {name: points[name].to_numpy() for name in law.columns}
+    questions = (s.removesuffix(".") for s in fit.runs.warnings if "loss_unit=" in s)
     return Forecast(
-        points, mean, drift_there, new_run.rename(law.response), beyond, law.response, fit.runs.unit
-    )
+        points, mean, drift_there, new_run.rename(law.response), beyond, law.response, fit.runs.unit,
+        (*questions, *beside_missed_runs(fit, at_points, group)),
+    )  # fmt: skip

@@ -7,6 +7,8 @@ import numpy as np
 
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.convergence import convergence
+from bayes_scaling.inference.edges import optimum_at_edge
+from bayes_scaling.inference.floors import floor_at_zero
 from bayes_scaling.inference.identifiability import (
     floor_above_runs,
     known_by_prior,
@@ -118,11 +120,13 @@ class Diagnosis(Result):
 def diagnose(fit: "Posterior") -> Diagnosis:
     """Convergence (R-hat, ESS, divergences, E-BFMI) and identifiability of a fit."""
     warnings = [
-        *fit.runs.warnings,
+        *(sentence.removesuffix(".") for sentence in fit.runs.warnings),
         *unidentified(fit.runs, fit.law, fit.noise),
         *known_by_prior(fit),
         *prior_sensitive(fit),
         *misfit(fit),
+        *floor_at_zero(fit),
+        *optimum_at_edge(fit.runs),
         *run_checks(fit),
     ]
     return replace(verdict(fit), warnings=tuple(dict.fromkeys(warnings)))

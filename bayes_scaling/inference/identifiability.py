@@ -78,11 +78,18 @@ def wrong_way(runs: "Runs", law: Law) -> list[str]:
     of_scale, of_response = (np.argsort(np.argsort(values)) for values in (runs.scale, runs.loss))
     rank = np.corrcoef(of_scale, of_response)[0, 1]
     found = f"with scale (rank correlation {rank:+.2f}), and law {law.name!r} is of"
+    if law.rises and rank < -RISES:
+        return [f"the response falls {found} what rises: fit a law that falls, as power_floor"]
+    if law.rises:
+        return []
     if law.response == "loss" and rank > RISES:
+        grows = (
+            ", or power_rise to what grows with size, as running time does" if len(law.inputs) == 1 else ""
+        )
         return [
-            f"the response rises {found} losses, which fall: is it an accuracy or a score? Fit a law of scores, as "
-            "pow3 or log_score (response='score', command line: --response score), or one of shares, as "
-            "task_of_compute, to a share of test items; or take 1 - accuracy for the loss"
+            f"the response rises {found} losses, which fall: is it a share, an accuracy or a score? Fit a law of "
+            "scores, as pow3 or log_score (response='score', command line: --response score), or one of shares, as "
+            f"task_of_compute, to a share of test items{grows}; or take 1 - accuracy for the loss"
         ]
     if law.response == "score" and rank < -RISES:
         return [

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.inference.residuals import residuals
+from bayes_scaling.inference.residuals import have_residuals, residuals
 
 if TYPE_CHECKING:
     from bayes_scaling.data.runs import Runs
@@ -23,7 +23,7 @@ FREE = 6
 
 def unbelievable(fit: "Posterior") -> list[str]:
     """One sentence where a law misses its runs by a multiple of what any smooth law would; for laws of losses."""
-    if fit.law.response != "loss" or fit.noise.by_group:
+    if not have_residuals(fit):
         return []
     missed = float(np.sqrt(np.mean(residuals(fit).of_loss ** 2)))
     smooth = min(_scatter(fit.runs, fit.law.columns), default=np.inf)

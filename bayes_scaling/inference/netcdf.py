@@ -15,7 +15,8 @@ from bayes_scaling.inference.checksum import checksum, refuse_strange_hdf5
 from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.provenance import FORMAT, WITH_CHECKSUM, Provenance, RunsDescription, upgraded
 from bayes_scaling.inference.spec import Spec
-from bayes_scaling.laws.base import Law, get_law
+from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.names import get_law
 from bayes_scaling.laws.priors import prior_from_dict
 from bayes_scaling.model.noise import noise_from_dict
 from bayes_scaling.sampling.draws import Draws

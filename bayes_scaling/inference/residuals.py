@@ -1,6 +1,7 @@
 """How far runs lie from the law of a posterior."""
 
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -10,15 +11,44 @@ if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
 
 
+FAR_OFF = 6.0
+"""Scales of the noise from which on a run lies far from the law."""
+
+LARGE = 0.03
+"""Share of the loss from which on a run that the noise covers does so too, if it is far from where the others lie."""
+
+
 class Residuals(NamedTuple):
     """Log loss less the law's, and what a discrepancy accounts for: medians over the draws, shape (runs,)."""
 
     of_loss: np.ndarray
     scaled: np.ndarray  # in units of a run's noise
 
+    @property
+    def far(self) -> np.ndarray:
+        """Rows of the runs that lie far from the law that fits the others."""
+        usual = 1.5 * np.median(np.abs(self.of_loss))
+        resisted = np.abs(self.of_loss) > max(FAR_OFF * usual, LARGE)
+        return np.flatnonzero((np.abs(self.scaled) > FAR_OFF) | resisted)
+
+
+_KNOWN: "WeakKeyDictionary[Posterior, Residuals]" = WeakKeyDictionary()
+"""Residuals of fits that were asked for before: every verb reads them."""
+
 
 def residuals(fit: "Posterior") -> Residuals:
     """Residuals of a fit of losses whose noise has a scale for each run."""
+    if fit not in _KNOWN:
+        _KNOWN[fit] = _residuals(fit)
+    return _KNOWN[fit]
+
+
+def have_residuals(fit: "Posterior") -> bool:
+    """Whether a fit is of losses, each with a noise of its own."""
+    return fit.law.response == "loss" and not fit.noise.by_group
+
+
+def _residuals(fit: "Posterior") -> Residuals:
     # xarray loads when there are draws, and not on import.
     import xarray as xr
 

@@ -20,7 +20,8 @@ from bayes_scaling.inference.netcdf import open_posterior, save_posterior
 from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.sample_posterior import posterior_of
 from bayes_scaling.inference.spec import ModelSettings, Spec, make_spec
-from bayes_scaling.laws.base import DEFAULT, Law, get_law
+from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.names import DEFAULT, get_law
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import NoiseModel, as_noise

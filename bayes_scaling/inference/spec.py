@@ -14,7 +14,8 @@ from bayes_scaling.data.runs import Runs
 from bayes_scaling.data.scales import loss_scales, loss_unit
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.provenance import FORMAT, Description, Provenance, RunsDescription
-from bayes_scaling.laws.base import DEFAULT, Law, get_law
+from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.names import DEFAULT, get_law
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.laws.rescaled import rescaled
 from bayes_scaling.model.build import Model, build_model

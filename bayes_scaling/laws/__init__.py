@@ -15,5 +15,5 @@ from bayes_scaling.laws import scores as scores
 from bayes_scaling.laws import shape as shape
 from bayes_scaling.laws.base import LAWS as LAWS
 from bayes_scaling.laws.base import Law as Law
-from bayes_scaling.laws.base import get_law as get_law
 from bayes_scaling.laws.base import law as law
+from bayes_scaling.laws.names import get_law as get_law

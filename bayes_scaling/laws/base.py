@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 
 from bayes_scaling.data.response import Response
 from bayes_scaling.errors import InputError
@@ -72,6 +71,8 @@ class Law:
         Other names that the field has for it.
     resources : tuple of str
         The inputs that cost, and of which more is better: N, D, C and their kin, or the only input there is.
+    rises : bool
+        Whether its loss grows with the resources, as running time does.
     columns : tuple of str
         The columns of `Runs` that the inputs are read from: those of `COLUMNS` unless `over` says otherwise.
     """
@@ -92,6 +93,7 @@ class Law:
     also: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    rises: bool = False
     inputs: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -229,6 +231,7 @@ def law(
     response: Response = "loss",
     also: tuple[str, ...] = (),
     resources: tuple[str, ...] = (),
+    rises: bool = False,
     **priors: Prior,
 ) -> Callable[[Callable[..., Computed]], Law]:
     """Register a function as a law family, under the function's name.
@@ -260,8 +263,9 @@ def law(
             response,
             also,
             resources,
+            rises=rises,
         )
-        known = _names()
+        known = names()
         for name in (new.name, *also):
             if name in known and not new.replaces(known[name]):
                 raise InputError(f"a law named {name!r} is already registered; choose another name")
@@ -271,29 +275,6 @@ def law(
     return register
 
 
-def _names() -> dict[str, Law]:
+def names() -> dict[str, Law]:
     """Every law, by its name and by the others that the field has for it."""
     return {name: law for law in LAWS.values() for name in (law.name, *law.also)}
-
-
-DEFAULT = "skaling"
-"""The law where none is named: better than `chinchilla` on held-out runs (benchmarks/results/extrapolation.md)."""
-
-
-def get_law(law: str | Law) -> Law:
-    """The law of that name, or of ``"name:column+column"`` where its inputs are read from other columns.
-
-    Raises
-    ------
-    InputError
-        With the closest names where there is none; or for columns that do not fit the law's inputs.
-    """
-    if isinstance(law, Law):
-        return law
-    name, colon, columns = (part.strip() for part in law.partition(":"))
-    known = _names()
-    if name not in known:
-        close = get_close_matches(name, known)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise InputError(f"unknown law {name!r}: {hint}the laws are {', '.join(sorted(LAWS))}")
-    return known[name].over(*(c.strip() for c in columns.split("+"))) if colon else known[name]

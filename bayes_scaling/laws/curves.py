@@ -119,6 +119,24 @@ def power_floor(D, *, E, A, alpha):
 
 
 @law(
+    formula="E + A D^alpha",
+    cite="running time, memory or traffic against the size of a problem; no loss, which falls",
+    roles={
+        "E": limit("what there is at no size"),
+        "A": amplitude("D", words="what size adds at the reference"),
+        "alpha": exponent("D", words="power with which it grows"),
+    },
+    rises=True,
+    E=FLOOR,
+    A=LogNormal(1.5, 1.3, between=0.5),
+    alpha=LogNormal(1.0, 0.7, between=0.2),
+)
+def power_rise(D, *, E, A, alpha):
+    """A power law that rises: for responses that grow with size."""
+    return E + A * D**alpha
+
+
+@law(
     formula="A - b log D, and never below A / 1000",
     cite="Banko and Brill 2001 (ACL), for accuracy against the logarithm of the data",
     roles={"A": amplitude("D"), "b": exponent("D", words="loss saved by each e-fold")},

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from bayes_scaling.laws.base import Law, get_law
+from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.names import get_law
 from bayes_scaling.laws.priors import LogNormal, Prior
 from bayes_scaling.laws.roles import Kind
 

@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from bayes_scaling.data.units import Quantities, tokens_for
+from bayes_scaling.data.cost import SIX
+from bayes_scaling.data.units import Quantities, format_flops, format_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.points import decades_beyond
 from bayes_scaling.inference.intervals import median
 from bayes_scaling.planning.frontier import split
-from bayes_scaling.planning.loss_surface import FRESH, LossSurface, ordered, over_points
+from bayes_scaling.planning.loss_surface import FRESH, LossSurface, about, ordered, over_points
 from bayes_scaling.planning.results.allocation import Allocation
 
 if TYPE_CHECKING:
@@ -52,17 +53,28 @@ def allocate(
     if surface.fresh:
         raise InputError(f"law {fit.law.name!r} needs {FRESH!r} to split a budget; give {FRESH}=...")
     n, _ = split(surface, budgets)
+    tokens_for = surface.cost.tokens
     # Groups may share the optimum and still differ in loss: one set of dims for all.
     params, loss = map(ordered, xr.broadcast(n, surface.loss(n, tokens_for(budgets, n))))
     chosen = median(params)
     data = tokens_for(budgets, chosen)
     beyond = xr.DataArray(surface.beyond(chosen, data)).where(chosen.notnull())
+    new_run = ordered(surface.new_run(chosen, data)).rename("loss")
+    said = about(surface, chosen, data)
+    if surface.cost.own and said:  # the other answer too, for those who count in 6ND
+        surface.cost = SIX
+        by_six = median(split(surface, budgets)[0]).to_numpy().ravel()[-1]
+        n, d = format_quantity(by_six), format_quantity(SIX.tokens(float(budgets[-1]), by_six))
+        said = [
+            f"{said[0]}; by 6ND {format_flops(float(budgets[-1]))} FLOPs would buy {n} parameters on {d} tokens"
+        ]
     return Allocation(
         flops=budgets,
         params=params.rename("params"),
         tokens=ordered(tokens_for(budgets, params)).rename("tokens"),
         loss=loss.rename("loss"),
-        new_run=ordered(surface.new_run(chosen, data)).rename("loss"),
+        new_run=new_run,
         decades_beyond=decades_beyond(fit.runs, "flops", budgets).rename(None),
         beyond=beyond.rename(None),
+        about=said,
     )

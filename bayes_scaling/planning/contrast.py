@@ -17,6 +17,7 @@ from bayes_scaling.forecast.points import decades_beyond
 from bayes_scaling.laws.elementwise import exp, log
 from bayes_scaling.planning.frontier import least, split
 from bayes_scaling.planning.loss_surface import LossSurface, ordered, over_points
+from bayes_scaling.planning.optimise import first_crossing
 from bayes_scaling.planning.results.contrast import Contrast
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def contrast(
     Parameters
     ----------
     fit : Posterior
-        With groups that differ in some parameter, and losses that mean the same in each.
+        With groups that differ in some parameter, and losses that mean the same in each; of a law of N and D, or of
+        compute alone.
     flops : number, str or sequence of them
         Budgets, in FLOPs.
     groups : sequence of str, optional
@@ -54,16 +56,35 @@ def contrast(
 
     names = _checked(fit, list(fit.groups if groups is None else groups))
     budget = over_points(flops, "flops")
-    surfaces = {name: LossSurface(fit, name, False, inputs) for name in names}
     first, last = fit.runs.extent["flops"]
-    per_decade = 10 if surfaces[names[0]].closed_form else 2
+    of_compute = fit.law.columns == ("flops",) and not inputs
+    surfaces = {} if of_compute else {name: LossSurface(fit, name, False, inputs) for name in names}
+    per_decade = 10 if of_compute or surfaces[names[0]].closed_form else 2
     steps = int(np.ceil(np.log10(_AHEAD * last / first) * per_decade)) + 1
     path = xr.DataArray(np.geomspace(first, _AHEAD * last, steps), dims="step")
-    loss = {name: surface.loss(*split(surface, budget)) for name, surface in surfaces.items()}
-    along = {name: surface.loss(*split(surface, path)) for name, surface in surfaces.items()}
+
+    def best(name: str, flops: "xr.DataArray") -> "xr.DataArray":
+        """The loss of a group at budgets, each spent on its own optimum."""
+        if not of_compute:
+            found: xr.DataArray = surfaces[name].loss(*split(surfaces[name], flops))
+            return found
+        draws = fit.draws(name)
+        of_law: xr.DataArray = fit.law(
+            flops / fit.reference["flops"], **{p: draws[p] for p in fit.law.parameters}
+        )
+        return of_law
+
+    def enough(name: str, goal: "xr.DataArray") -> "xr.DataArray":
+        """The least compute at which a group reaches a loss."""
+        if not of_compute:
+            return least(surfaces[name], goal, drift=False)
+        wide = xr.DataArray(np.geomspace(first / _AHEAD, last * _AHEAD**2, 4 * steps), dims="step")
+        return first_crossing(wide, best(name, wide) - goal)
+
+    loss, along = ({name: best(name, flops) for name in names} for flops in (budget, path))
     pairs = list(combinations(names, 2))
     label = xr.DataArray([f"{a} over {b}" for a, b in pairs], dims="pair", name="pair")
-    needed = [least(surfaces[b], loss[a], drift=False) for a, b in pairs]
+    needed = [enough(b, loss[a]) for a, b in pairs]
     return Contrast(
         flops=budget,
         loss=ordered(xr.concat(list(loss.values()), dim=xr.DataArray(names, dims="group", name="group"))),

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bayes_scaling.data.units import format_quantity, params_for, tokens_for, training_flops
+from bayes_scaling.data.cost import Cost
+from bayes_scaling.data.units import format_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.elementwise import Computed, exp, log, maximum, minimum
 from bayes_scaling.planning.loss_surface import LossSurface
@@ -55,10 +56,11 @@ FREE = Limits()
 
 
 class Path(NamedTuple):
-    """Best splits from far below the data to far above, along the dim ``step``: log N and log C."""
+    """Best splits from far below the data to far above, along the dim ``step``: log N and log C, and C of N and D."""
 
     log_n: "xr.DataArray"
     log_c: "xr.DataArray"
+    cost: Cost
 
 
 def split(
@@ -72,19 +74,19 @@ def split(
     # Here and below: xarray loads when there are draws, and not on import.
     import xarray as xr
 
-    budget = xr.DataArray(flops)
+    budget, cost = xr.DataArray(flops), surface.cost
     most_n, most_d = limits.max_params, limits.max_tokens
     if limits.params is not None:
-        tokens = minimum(tokens_for(budget, limits.params), most_d)
+        tokens = minimum(cost.tokens(budget, limits.params), most_d)
         return limits.params + 0 * tokens, tokens
     if limits.tokens is not None:
-        params = minimum(params_for(budget, limits.tokens), most_n)
+        params = minimum(cost.params(budget, limits.tokens), most_n)
         return params, limits.tokens + 0 * params
-    capped = budget / (6 * most_d) > most_n  # both caps bind before the budget is spent
-    low, high = maximum(budget / (6 * most_d), 1.0), minimum(budget / 6, most_n)
+    capped = cost.params(budget, most_d) > most_n  # both caps bind before the budget is spent
+    low, high = maximum(cost.params(budget, most_d), 1.0), minimum(cost.params(budget, 1.0), most_n)
     high = maximum(high, low)
     # A cap is an answer; one parameter and one token are not.
-    lower, upper = low > 1, high < budget / 6
+    lower, upper = low > 1, high < cost.params(budget, 1.0)
     first, last, given = log(low), log(high), (budget, *surface.given)
     if surface.closed_form:
         log_n, inside = _by_law(surface, budget, (low, high), (lower, upper))
@@ -96,7 +98,7 @@ def split(
     else:
         log_n = minimise(_spent(surface), first, last, given, closed=(lower, upper))
     params = exp(log_n).where(~capped, most_n)
-    return params, minimum(tokens_for(budget, params), most_d)
+    return params, minimum(cost.tokens(budget, params), most_d)
 
 
 def _by_law(
@@ -107,10 +109,11 @@ def _by_law(
 ) -> "tuple[xr.DataArray, xr.DataArray]":
     """log N of the law's own closed form, kept between the ends, and whether that is an answer."""
     fit = surface.fit
-    product = budget / training_flops(fit.reference["params"], fit.reference["tokens"])
+    cost = surface.cost
+    product = budget / cost.flops(fit.reference["params"], fit.reference["tokens"])
     parameters = {name: surface.posterior[name] for name in fit.law.parameters}
-    best = closed_form(fit.law, parameters, product) + np.log(fit.reference["params"])
-    inside = ((exp(best) > 1) | closed[0]) & ((exp(best) < budget / 6) | closed[1])
+    best = closed_form(fit.law, parameters, product, cost.p) + np.log(fit.reference["params"])
+    inside = ((exp(best) > 1) | closed[0]) & ((exp(best) < cost.params(budget, 1.0)) | closed[1])
     return best.clip(*map(log, ends)), inside
 
 
@@ -119,7 +122,7 @@ def _spent(surface: LossSurface) -> Callable[..., Computed]:
 
     def loss(log_n: np.ndarray, budget: np.ndarray, *given: np.ndarray) -> Computed:
         n = exp(log_n)
-        return surface.loss(n, tokens_for(budget, n), *given)
+        return surface.loss(n, surface.cost.tokens(budget, n), *given)
 
     return loss
 
@@ -135,7 +138,7 @@ def path(surface: LossSurface, limits: Limits = FREE) -> Path:
     )
     flops = xr.DataArray(np.exp(np.linspace(np.log(first), np.log(last), count)), dims="step")
     n, d = split(surface, flops, limits)
-    return Path(log(n), log(training_flops(n, d)))
+    return Path(log(n), log(surface.cost.flops(n, d)), surface.cost)
 
 
 def least(
@@ -160,15 +163,15 @@ def crossing(excess: Callable[..., Computed], along: Path, given: "Sequence[Labe
 
     The first, because drift can make loss rise again far beyond the data.
     """
-    log_n, log_c = along
-    reached = excess(exp(log_n), exp(log_c - log_n) / 6, *given) <= 0
+    log_n, log_c, cost = along
+    reached = excess(exp(log_n), cost.tokens(exp(log_c), exp(log_n)), *given) <= 0
     k = reached.argmax("step")
-    ends = [x.isel(step=i) for x in along for i in ((k - 1).clip(0), k)]
+    ends = [x.isel(step=i) for x in (log_n, log_c) for i in ((k - 1).clip(0), k)]
 
     def between(share: np.ndarray, *at: np.ndarray) -> Computed:
         n_a, n_b, c_a, c_b, *given = at
         n, c = exp(n_a + share * (n_b - n_a)), exp(c_a + share * (c_b - c_a))
-        return excess(n, tokens_for(c, n), *given)
+        return excess(n, cost.tokens(c, n), *given)
 
     # Where the path begins beyond it, its beginning is the answer.
     share = root(between, 0.0, 1.0, (*ends, *given)).fillna(1.0)

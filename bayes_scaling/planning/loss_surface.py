@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import Quantities, parse_quantities, training_flops
+from bayes_scaling.data.cost import cost_of
+from bayes_scaling.data.units import Quantities, parse_quantities
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.departure import Departure, departed
+from bayes_scaling.forecast.forecast import MOST
+from bayes_scaling.forecast.near_runs import beside_missed_runs
 from bayes_scaling.forecast.new_run import drift_slopes, new_run_scale, standard_noise
 from bayes_scaling.forecast.points import decades_beyond
 from bayes_scaling.laws.derivatives import endless
@@ -67,6 +70,8 @@ class LossSurface:
         parameters; dims of (chain, draw, group, point).
     fresh : bool
         Whether no token is taken to be repeated, for a law that would know.
+    cost : Cost
+        FLOPs of N and D: 6ND, or the table's own.
 
     Raises
     ------
@@ -89,7 +94,7 @@ class LossSurface:
             raise InputError(
                 f"law {law.name!r} takes {', '.join(law.columns)}: a budget cannot be split into params and tokens"
             )
-        self.fit, self.posterior = fit, fit.draws(group)
+        self.fit, self.group, self.posterior, self.cost = fit, group, fit.draws(group), cost_of(fit.runs)
         values = _fixed(fit, inputs or {}, points)
         self.fresh = FRESH in law.columns and FRESH not in values
         self._fixed = tuple(values)
@@ -114,11 +119,12 @@ class LossSurface:
         """Whether the noise has a discrepancy whose paths leave the law."""
         return self._away is not None
 
-    def _inputs(self, params: Array, tokens: Array, given: tuple[Array, ...]) -> dict[str, Array]:
+    def inputs(self, params: Array, tokens: Array, given: tuple[Array, ...] = ()) -> dict[str, Array]:
         """All inputs, by column, and the compute."""
+        given = given or self.given
         fixed = dict(zip(self._fixed, given[_FIRST:], strict=False))
         fresh = {FRESH: tokens} if self.fresh else {}
-        return {"params": params, "tokens": tokens, "flops": training_flops(params, tokens)} | fixed | fresh
+        return {"params": params, "tokens": tokens, "flops": self.cost.flops(params, tokens)} | fixed | fresh
 
     def law(self, params: Array, tokens: Array, *given: Array) -> Computed:
         """The law's loss alone."""
@@ -142,7 +148,7 @@ class LossSurface:
 
     def _scaled(self, params: Array, tokens: Array, given: tuple[Array, ...]) -> dict[str, Computed]:
         """The law's inputs by its own names, as multiples of the reference point."""
-        law, at = self.fit.law, self._inputs(params, tokens, given)
+        law, at = self.fit.law, self.inputs(params, tokens, given)
         return {x: at[c] / self.fit.reference[c] for x, c in zip(law.inputs, law.columns, strict=True)}
 
     def _parameters(self, given: tuple[Array, ...]) -> dict[str, Array]:
@@ -150,7 +156,7 @@ class LossSurface:
 
     def beyond(self, params: Array, tokens: Array, *given: Array) -> Computed:
         """Powers of ten beyond the data: the largest of those in compute and in each input."""
-        at = self._inputs(params, tokens, given or self.given)
+        at = self.inputs(params, tokens, given or self.given)
         far: Computed = 0.0
         for name in dict.fromkeys(("flops", *self.fit.law.columns)):
             far = np.maximum(far, decades_beyond(self.fit.runs, name, at[name]))
@@ -172,7 +178,7 @@ class LossSurface:
         """Scale of the Student-t noise of a new run's log loss."""
         import xarray as xr
 
-        at, changes_with = self._inputs(params, tokens, self.given), self.fit.noise.covariates.values()
+        at, changes_with = self.inputs(params, tokens, self.given), self.fit.noise.covariates.values()
         for column in changes_with:
             if column not in at:
                 raise InputError(f"the noise of this fit changes with {column!r}; give {column}=...")
@@ -184,7 +190,8 @@ class LossSurface:
         import xarray as xr
 
         middle, scale = xr.broadcast(self.drifted(params, tokens), self.scale(params, tokens))
-        reached: xr.DataArray = middle * exp(scale * standard_noise(self.fit, self.posterior, middle))
+        noise = (scale * standard_noise(self.fit, self.posterior, middle)).clip(-MOST, MOST)
+        reached: xr.DataArray = middle * exp(noise)
         return reached
 
     def prob_below(
@@ -206,6 +213,21 @@ class LossSurface:
         nu, z = xr.broadcast(self.fit.noise.degrees_of_freedom(self.posterior), z)
         chance: xr.DataArray = z.copy(data=stdtr(nu.to_numpy(), z.to_numpy())).mean(("chain", "draw"))
         return chance
+
+
+def about(surface: LossSurface, params: "xr.DataArray", tokens: "xr.DataArray") -> list[str]:
+    """What to know of some answers: runs beside them that the law misses, and FLOPs that are the table's own."""
+    import xarray as xr
+
+    at = surface.inputs(params, tokens)
+    several = xr.broadcast(*(xr.DataArray(at[name]) for name in surface.fit.law.columns))
+    values = {name: x.to_numpy().ravel() for name, x in zip(surface.fit.law.columns, several, strict=True)}
+    n, d = values["params"], values["tokens"]
+    known = np.flatnonzero(np.isfinite(n * d))
+    if not known.size:
+        return []
+    said = beside_missed_runs(surface.fit, {name: x[known] for name, x in values.items()}, surface.group)
+    return [*said, *([surface.cost.words(n[known[-1]], d[known[-1]])] if surface.cost.own else [])]
 
 
 def _fixed(fit: "Posterior", inputs: Mapping[str, Quantities | None], points: int) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.laws.elementwise import Array, Computed, log
+from bayes_scaling.laws.elementwise import Array, Computed, exp, log
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     type Labelled = xr.DataArray | float
 
 
-def closed_form(law: "Law", parameters: Mapping[str, Array], product: Array) -> Computed:
-    """log N at the minimum of A N^-alpha + B D^-beta along N D = product, in multiples of the reference.
+def closed_form(law: "Law", parameters: Mapping[str, Array], product: Array, power: float = 1.0) -> Computed:
+    """log N at the minimum of A N^-alpha + B D^-beta along N^power D = product, in multiples of the reference.
 
     Hoffmann et al. 2022 (arXiv:2203.15556), equation 4, for a law that names its power terms.
     """
     assert law.power_terms is not None
     A, alpha, B, beta = law.power_terms(**parameters)
-    return (log(alpha * A) - log(beta * B) + beta * log(product)) / (alpha + beta)
+    return (log(alpha * A) - log(power * beta * B) + beta * log(product)) / (alpha + power * beta)
 
 
 def minimise(
@@ -89,3 +89,14 @@ def root(
     even = xr.broadcast(*map(xr.DataArray, (low, high, *given)))
     first, last, *args = (x.to_numpy().astype(float) for x in even)
     return even[0].copy(data=elementwise.find_root(function, (first, last), args=tuple(args)).x)
+
+
+def first_crossing(x: "xr.DataArray", excess: "xr.DataArray") -> "xr.DataArray":
+    """Where an excess is first no longer positive along ``step``; inf where it stays so."""
+    k = (excess <= 0).argmax("step")
+    before = (k - 1).clip(0)
+    left, right = excess.isel(step=before), excess.isel(step=k)
+    share = (left / (left - right)).where(k > 0, 0.0)
+    log_x = log(x)
+    at: xr.DataArray = exp(log_x.isel(step=before) + share * (log_x.isel(step=k) - log_x.isel(step=before)))
+    return at.where((excess <= 0).any("step"), np.inf)

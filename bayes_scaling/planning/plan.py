@@ -10,14 +10,15 @@ from bayes_scaling.data.units import (
     Quantity,
     format_flops,
     parse_quantity,
-    tokens_for,
-    training_flops,
 )  # fmt: skip
+from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import DRAWS, equal_tailed, long_table, median
 from bayes_scaling.planning.compute.hardware import Hardware
 from bayes_scaling.planning.frontier import ABOVE, BELOW, Limits, least, matched, path, split
-from bayes_scaling.planning.loss_surface import FRESH, LossSurface, ordered
+from bayes_scaling.planning.loss_surface import FRESH, LossSurface, about, ordered
+from bayes_scaling.planning.needed import needed
 from bayes_scaling.planning.request import PlanRequest
+from bayes_scaling.planning.results.needed import Needed
 from bayes_scaling.planning.results.plan import Plan
 from bayes_scaling.planning.results.wording import without_optimum
 
@@ -42,15 +43,16 @@ def plan(
     group: str | None = None,
     drift: "Drift | float | bool | None" = None,
     **inputs: Quantity,
-) -> Plan:
-    """What to train under real constraints.
+) -> Plan | Needed:
+    """What to train under real constraints; of a law of one input, how much of it reaches a target.
 
     ===========================  =====================================================================
     given                        answered
     ===========================  =====================================================================
     flops or hardware            the best N and D (with a target: and the chance of reaching it)
     the same and params          the D that it buys; with tokens, the N
-    target                       the least compute that reaches this loss, and its N and D
+    target                       the least compute that reaches this loss, and its N and D; for a law of one
+                                 input, the least of it (`Needed`)
     target and params            the least data for that model; with tokens, the smallest model
     params                       the data for which this is the compute-optimal model
     tokens                       the model for which these are the compute-optimal data
@@ -84,6 +86,11 @@ def plan(
         is no error: the plan's ``warnings`` say why.
     """
     warnings: list[str] = []
+    if target is not None and len(fit.law.columns) == 1:
+        others = (flops, hardware, params, tokens, max_params, max_tokens, unique_tokens)
+        if inputs or any(x is not None for x in others):
+            raise InputError(f"a law of {fit.law.columns[0]} alone is asked for a target, and nothing else")
+        return needed(fit, target, group=group, drift=drift)
     if unique_tokens is not None and FRESH in fit.law.columns:
         inputs[FRESH] = unique_tokens
     elif unique_tokens is not None:
@@ -109,7 +116,7 @@ def _answered(surface: LossSurface, request: PlanRequest, warnings: list[str]) -
 
     n, d, by_law = _of_each_draw(surface, request)
     n, d, _ = map(ordered, xr.broadcast(n, d, surface.law(1e9, 1e9) + request.points))
-    spent = training_flops(n, d)
+    spent = surface.cost.flops(n, d)
     chosen = median(n).where(median(n) < np.inf)
     data = _chosen_data(surface, request, chosen, median(spent), median(d))
     forecast = {
@@ -122,14 +129,18 @@ def _answered(surface: LossSurface, request: PlanRequest, warnings: list[str]) -
         flops=spent.rename("flops"),
         params=n.rename("params"),
         tokens=d.rename("tokens"),
-        choice=xr.Dataset({"params": chosen, "tokens": data, "flops": training_flops(chosen, data)}),
+        choice=xr.Dataset({"params": chosen, "tokens": data, "flops": surface.cost.flops(chosen, data)}),
         forecast=xr.Dataset({kind: ordered(loss) for kind, loss in forecast.items()}),
         beyond=median(beyond) if "draw" in beyond.dims else beyond,
         target=request.target,
         by_law=None if by_law is None else ordered(by_law).rename("flops"),
         warnings=warnings,
     )
-    warnings += [*_unmet(found, surface, request), *_partly_met(found, surface, request)]
+    warnings += [
+        *about(surface, chosen, data),
+        *_unmet(found, surface, request),
+        *_partly_met(found, surface, request),
+    ]
     return found
 
 
@@ -169,7 +180,7 @@ def _chosen_data(
     if request.flops is not None:
         rest = Limits(params=chosen, max_tokens=limits.max_tokens)
         return ordered(split(surface, request.flops, rest)[1])
-    data: xr.DataArray = tokens_for(spent, chosen)
+    data: xr.DataArray = surface.cost.tokens(spent, chosen)
     return data.where(data < np.inf)
 
 
@@ -208,7 +219,7 @@ def _unmet(found: Plan, surface: LossSurface, request: PlanRequest) -> Iterator[
 
 def _partly_met(found: Plan, surface: LossSurface, request: PlanRequest) -> Iterator[str]:
     """A budget that caps leave unspent, and choices far below the data."""
-    most = training_flops(request.limits.max_params, request.limits.max_tokens)
+    most = surface.cost.flops(request.limits.max_params, request.limits.max_tokens)
     if request.flops is not None and most < np.inf:
         left = request.flops - found.flops
         if float((left / request.flops).max()) > 1e-6:

@@ -14,22 +14,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.cost import Cost
 from bayes_scaling.data.units import (
     Quantities,
     Quantity,
     format_flops,
     format_quantity,
-    params_for,
     parse_quantity,
-    tokens_for,
-    training_flops,
 )  # fmt: skip
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import DRAWS, median, quantiles, tails
 from bayes_scaling.laws.elementwise import Computed, exp, log, maximum, minimum
-from bayes_scaling.planning.compute.rules_of_thumb import kaplan_split, rule_of_thumb
+from bayes_scaling.planning.compute.rules_of_thumb import kaplan_split
 from bayes_scaling.planning.frontier import split
-from bayes_scaling.planning.loss_surface import LossSurface, ordered, over_points
+from bayes_scaling.planning.loss_surface import LossSurface, about, ordered, over_points
 from bayes_scaling.planning.optimise import root
 from bayes_scaling.planning.results.risk import WITHIN, Risk
 from bayes_scaling.planning.results.wording import without_optimum
@@ -86,7 +84,8 @@ def risk(
     if not 0 < level < 1:
         raise InputError(f"the level of a quantile lies between 0 and 1; got {level!r}")
     surface = LossSurface(fit, group, drift, inputs)
-    budget, given = _budgets(flops, params, tokens)
+    tokens_for = surface.cost.tokens
+    budget, given = _budgets(surface.cost, flops, params, tokens)
     wanted = None if target is None else parse_quantity(target, "target")
     own, _ = split(surface, budget)
     least, own = xr.broadcast(surface.loss(own, tokens_for(budget, own)), own)
@@ -104,7 +103,7 @@ def risk(
         return quantiles(law(n) * exp(drifting), [level])[0]
 
     rules = {
-        "20 tokens per parameter": rule_of_thumb(budget)[0],
+        "20 tokens per parameter": surface.cost.at_ratio(budget, 20.0),
         "Kaplan et al. 2020": kaplan_split(budget)[0],
     }
     n = _candidates(own, *rules.values())
@@ -140,7 +139,10 @@ def risk(
         level=level,
         target=wanted,
         prob_target=None if wanted is None else surface.prob_below(wanted, chosen, data, drifting),
-        warnings=[without_optimum(none)] if (none := float(own.isnull().mean())) else [],
+        warnings=[
+            *about(surface, median(own), tokens_for(budget, median(own))),
+            *([without_optimum(none)] if (none := float(own.isnull().mean())) else []),
+        ],
     )
 
 
@@ -163,12 +165,12 @@ def chances(
     surface = LossSurface(fit, group, drift, inputs)
     budget = over_points(flops, "flops")
     n = median(split(surface, budget)[0])
-    found = surface.prob_below(parse_quantity(target, "target"), n, tokens_for(budget, n))
+    found = surface.prob_below(parse_quantity(target, "target"), n, surface.cost.tokens(budget, n))
     return found.assign_coords(flops=budget).transpose(..., "point").rename("probability")
 
 
 def _budgets(
-    flops: Quantities | None, params: Quantity | None, tokens: Quantity | None
+    cost: Cost, flops: Quantities | None, params: Quantity | None, tokens: Quantity | None
 ) -> "tuple[xr.DataArray, xr.DataArray | None]":
     """The budgets over ``point``, and the N that was given, if one was."""
     n = None if params is None else parse_quantity(params, "params")
@@ -176,14 +178,14 @@ def _budgets(
     if flops is None:
         if n is None or d is None:
             raise InputError("a risk needs a budget: flops, or params and tokens")
-        return over_points(training_flops(n, d), "flops"), over_points(n, "params")
+        return over_points(cost.flops(n, d), "flops"), over_points(n, "params")
     budget = over_points(flops, "flops")
     if n is None:
-        return budget, None if d is None else params_for(budget, d)
-    if d is not None and not np.allclose(training_flops(n, d), budget):
+        return budget, None if d is None else cost.params(budget, d)
+    if d is not None and not np.allclose(cost.flops(n, d), budget):
         raise InputError(
             f"{format_quantity(n)} parameters on {format_quantity(d)} tokens take "
-            f"{format_flops(training_flops(n, d))} FLOPs, not {', '.join(map(format_flops, budget.to_numpy()))}; "
+            f"{format_flops(cost.flops(n, d))} FLOPs, not {', '.join(map(format_flops, budget.to_numpy()))}; "
             "give two of flops, params and tokens"
         )
     return budget, n + 0 * budget
@@ -224,7 +226,7 @@ def _valley(
 
     def rise(away: np.ndarray, sign: float, own: np.ndarray, *rest: np.ndarray) -> Computed:
         n, (budget, least, *given) = own * exp(sign * away), rest
-        return surface.loss(n, tokens_for(budget, n), *given) - (1 + WITHIN) * least
+        return surface.loss(n, surface.cost.tokens(budget, n), *given) - (1 + WITHIN) * least
 
     ends = []
     for sign in (-1.0, 1.0):

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.cost import Cost
 from bayes_scaling.data.units import (
     Quantities,
     Quantity,
     format_flops,
     format_quantity,
     parse_quantity,
-    training_flops,
 )  # fmt: skip
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import median
 from bayes_scaling.laws.elementwise import Array, Computed, exp, log, maximum, minimum
 from bayes_scaling.planning.frontier import AROUND, crossing, least, path, split
-from bayes_scaling.planning.loss_surface import LossSurface, ordered, over_points
+from bayes_scaling.planning.loss_surface import LossSurface, about, ordered, over_points
 from bayes_scaling.planning.optimise import minimise, root
 from bayes_scaling.planning.results.serving import Serving
 
@@ -97,13 +97,18 @@ def serve(
         params=params.rename("params"),
         tokens=tokens.rename("tokens"),
         loss=loss.rename("loss"),
-        total=_total(params, tokens, demand).rename("total"),
+        total=_total(surface.cost, params, tokens, demand).rename("total"),
         saved=saved.rename("saved"),
         beyond=surface.beyond(median(params), median(tokens)),
         quality=flops is None,
-        warnings=[f"{question}: no answer in {none:.1%} of the draws ({why}); they are left out"]
-        if none
-        else [],
+        warnings=[
+            *about(surface, median(params), median(tokens)),
+            *(
+                [f"{question}: no answer in {none:.1%} of the draws ({why}); they are left out"]
+                if none
+                else []
+            ),
+        ],
     )
 
 
@@ -120,26 +125,27 @@ def _goal(
     return surface.loss(size, data), words
 
 
-def _total(params: Array, tokens: Array, served: Array) -> Computed:
-    """FLOPs of training and serving."""
-    return training_flops(params, tokens) + 2 * params * served
+def _total(cost: Cost, params: Array, tokens: Array, served: Array) -> Computed:
+    """FLOPs of training and serving: a token served costs a third of one trained on."""
+    return cost.flops(params, tokens) + cost.flops(params, 1.0) / 3 * served
 
 
 def _at_total(surface: LossSurface, budget: float, served: "xr.DataArray") -> "Served":
     """N, D and the loss that the training-optimal ratio would give up, for a total budget."""
+    cost = surface.cost
 
     def data(n: Array, served: Array) -> Computed:
-        return (budget / n - 2 * served) / 6
+        return cost.tokens(budget, n) - served / 3
 
     def loss(log_n: np.ndarray, served: np.ndarray, *given: np.ndarray) -> Computed:
         n = exp(log_n)
         return surface.loss(n, data(n, served), *given)
 
     # At the largest N one token is left to train on: from there inward, so that rounding leaves as much.
-    most = log(budget / (6 + 2 * served)) - 1e-9
+    most = log(cost.params(budget, 1 + served / 3)) - 1e-9
 
     def left(n: np.ndarray, d: np.ndarray, served: np.ndarray, *_: np.ndarray) -> Computed:
-        return budget - _total(n, d, served)
+        return budget - _total(cost, n, d, served)
 
     # The compute-optimal model that the total can train and serve.
     blind, _ = split(surface, crossing(left, path(surface), (served, *surface.given)))
@@ -167,11 +173,11 @@ def _at_quality(surface: LossSurface, goal: "Labelled", served: "xr.DataArray") 
 
     def log_total(log_n: np.ndarray, served: np.ndarray, *rest: np.ndarray) -> Computed:
         log_d = log_tokens(log_n, *rest).fillna(_TOO_MANY).to_numpy()
-        return log(_total(exp(log_n), exp(log_d), served))
+        return log(_total(surface.cost, exp(log_n), exp(log_d), served))
 
     # Inference asks for a smaller model than training alone, never for a larger one.
     middle, rest = log(best_n), (log(best_d), goal, *surface.given)
     less, edge = (AROUND, True) if surface.departs else (9.0, False)
     log_n = minimise(log_total, middle - less, middle + 1, (served, *rest), closed=(edge, False), points=41)
     n, d = exp(log_n), exp(log_tokens(log_n, *rest))
-    return n, d, _total(best_n, best_d, served) / _total(n, d, served) - 1
+    return n, d, _total(surface.cost, best_n, best_d, served) / _total(surface.cost, n, d, served) - 1

@@ -440,6 +440,11 @@ def test_cell_errors_name_the_line_of_the_file(tmp_path):
             "multiply by 1e9 or 1e6, because params is a plain count.",
         ),
         (
+            {"params": [7.3, 8.1, 9.2, 10.4]},
+            "params runs from 7.3 to 10.4: these look like billions or millions; "
+            "multiply by 1e9 or 1e6, or 10**params if these are logarithms, because params is a plain count.",
+        ),
+        (
             {"tokens": [0.3, 26, 133, 300]},
             "tokens runs from 0.3 to 300: these look like billions; "
             "multiply by 1e9, because tokens is a plain count.",
@@ -452,7 +457,8 @@ def test_cell_errors_name_the_line_of_the_file(tmp_path):
         (
             {"loss": [30, 22, 20, 13.5]},
             "the median loss is 21: this looks like perplexity; "
-            "name its unit with loss_unit='perplexity' (command line: --loss-unit perplexity).",
+            "name its unit with loss_unit='perplexity' (command line: --loss-unit perplexity), or with 'other' if it "
+            "is a percentage, an inverse or anything else.",
         ),
         (
             {"flops": [1.2e9, 1.2e10, 1.2e10, 1.2e11]},
@@ -548,3 +554,11 @@ def test_no_warning_without_cause():
     flops = 6 * frame()["params"] * frame()["tokens"]
     for factor in (0.55, 1.9):
         assert load_runs(frame(flops=factor * flops)).warnings == ()
+
+
+def test_a_column_of_decimal_logarithms_is_read_as_counts():
+    plain = load_runs(frame())
+    logs = load_runs(frame().assign(tokens=np.log10(frame()["tokens"])), tokens="10**tokens")
+    assert logs.tokens == pytest.approx(plain.tokens)
+    with pytest.raises(InputError, match=r"t: 10 to the power of 'tokens' is too large for tokens"):
+        load_runs(frame(), tokens="10**tokens", name="t")

@@ -67,10 +67,19 @@ def recipe(groups=("a",)):
     return instant_fit(bs.load_runs(rows, inputs=law.columns), law)
 
 
+def curve(groups=("a",)):
+    """A fit of a law of one input."""
+    law = bs.LAWS["power_floor"]
+    rows = table_of(law, {name: prior.forward(prior.location) for name, prior in law.priors.items()})
+    rows["group"] = np.resize(groups, len(rows))
+    return instant_fit(bs.load_runs(rows, inputs=law.columns), law)
+
+
 EXAMPLES = {
     "Forecast": lambda one, many: [one.predict("100B", "2T"), many.predict(["10B", "100B"], "2T")],
     "Allocation": lambda one, many: [one.allocate("1e24"), many.allocate(["1e24", "1e25"])],
     "Plan": lambda one, many: [one.plan("1e24"), many.plan(["1e24", "1e25"], target=2.0)],
+    "Needed": lambda one, many: [curve().plan(target=2.0), curve(["a", "b"]).plan(target=[1.5, 2.0])],
     "Risk": lambda one, many: [one.risk("1e24", target=2.0), many.risk("1e23")],
     "Serving": lambda one, many: [one.serve("10T", target=2.1), many.serve(["1T", "10T"], flops="1e24")],
     "Contrast": lambda one, many: [many.contrast(["1e22", "1e24"])],

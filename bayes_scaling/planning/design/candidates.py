@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.cost import cost_of
 from bayes_scaling.data.units import (
     Quantity,
     format_flops,
     parse_quantities,
     parse_quantity,
     tokens_for,
-    training_flops,
 )
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import median, tails
-from bayes_scaling.laws.base import Law, get_law
+from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.names import get_law
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.optimise import closed_form
 
@@ -121,7 +122,7 @@ def profile(fit: "Posterior", group: str, budgets: np.ndarray) -> "pd.DataFrame"
     middle = median(allocate(fit, budgets, group=group).params).to_numpy().ravel()  # of one group
     params = np.outer(middle, np.geomspace(1 / REACH, REACH, SIZES)).ravel()
     flops = np.repeat(budgets, SIZES)
-    tokens = tokens_for(flops, params)
+    tokens = cost_of(fit.runs).tokens(flops, params)
     return pd.DataFrame({"group": group, "params": params, "tokens": tokens, "flops": flops})
 
 
@@ -134,7 +135,7 @@ def profile_of_cost(fit: "Posterior", groups: list[str], cost: float, largest: f
 
 
 def own_candidates(
-    given: "pd.DataFrame | Mapping[str, Sequence[Quantity | str]]", groups: list[str]
+    fit: "Posterior", given: "pd.DataFrame | Mapping[str, Sequence[Quantity | str]]", groups: list[str]
 ) -> "pd.DataFrame":
     """The user's candidates, checked."""
     import pandas as pd
@@ -151,5 +152,14 @@ def own_candidates(
         {name: parse_quantities(frame[name].tolist(), name) for name in ("params", "tokens")}
     )
     labels = frame["group"].astype(str).tolist() if "group" in frame else groups[0]
-    flops = training_flops(table["params"], table["tokens"])
+    flops = cost_of(fit.runs).flops(table["params"], table["tokens"])
     return table.assign(group=labels, flops=flops)[["group", "params", "tokens", "flops"]]
+
+
+def cost_words(fit: "Posterior", candidates: "pd.DataFrame") -> list[str]:
+    """That budgets are the table's own FLOPs, where they are, for the dearest candidate."""
+    cost = cost_of(fit.runs)
+    if not cost.own:
+        return []
+    params, tokens = candidates.loc[candidates["flops"].idxmax(), ["params", "tokens"]]
+    return [cost.words(float(params), float(tokens)).replace("this answer", "the dearest candidate")]

@@ -21,7 +21,12 @@ from bayes_scaling.data.units import Quantity, format_flops, parse_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.planning.design import goals
 from bayes_scaling.planning.design.batches import State, best_batch, reweighted_sd
-from bayes_scaling.planning.design.candidates import isoflop_candidates, own_candidates, profile_of_cost
+from bayes_scaling.planning.design.candidates import (
+    cost_words,
+    isoflop_candidates,
+    own_candidates,
+    profile_of_cost,
+)
 from bayes_scaling.planning.design.outcomes import outcomes
 from bayes_scaling.planning.results.design import Design
 
@@ -98,7 +103,9 @@ def design(
     elif optimum_at is not None:
         goal = goals.optimum(fit, of_goal[0], optimum_at)
     table = (
-        isoflop_candidates(fit, of_goal, top) if candidates is None else own_candidates(candidates, of_goal)
+        isoflop_candidates(fit, of_goal, top)
+        if candidates is None
+        else own_candidates(fit, candidates, of_goal)
     )
     table = table[table["flops"] <= min(money, top) * (1 + 1e-9)].reset_index(drop=True)
     if not len(table):
@@ -136,4 +143,5 @@ def design(
         regret=(goal.regret, float(goal.regret * variances[-1] / first.variance)),
         budget=money,
         cost=spent,
+        own_cost=cost_words(fit, table),
     )

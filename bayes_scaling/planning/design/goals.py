@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import Quantity, format_flops, format_quantity, tokens_for
+from bayes_scaling.data.units import Quantity, format_flops, format_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.laws.elementwise import log
@@ -60,7 +60,8 @@ def optimum(fit: "Posterior", group: str, flops: Quantity) -> Goal:
     best = _allocated(fit, group, flops)
     log_n, budget = log(_single(best.params)), best.flops.item()
     middle = float(np.exp(log_n.median()))
-    trained = LossSurface(fit, group, False).law(middle, tokens_for(budget, middle))
+    surface = LossSurface(fit, group, False)
+    trained = surface.law(middle, surface.cost.tokens(budget, middle))
     regret = float((trained / _single(best.loss) - 1).mean())
     return Goal(f"log N_opt at {format_flops(budget)} FLOPs", log_n.to_numpy().ravel(), regret)
 

@@ -1,6 +1,6 @@
 """Compute-optimal N and D, as posterior draws."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from bayes_scaling.data.units import format_flops, format_quantity
@@ -20,7 +20,7 @@ class Allocation(Result):
     Attributes
     ----------
     flops : xarray.DataArray
-        The budgets C = 6 N D in FLOPs, dim ``point``.
+        The budgets C in FLOPs, 6ND or as the table has them, dim ``point``.
     params, tokens : xarray.DataArray
         The optimal N and D of each draw, dims (chain, draw, [group,] point); NaN where a draw has no interior
         optimum.
@@ -33,6 +33,8 @@ class Allocation(Result):
         Powers of ten of the budget beyond the data, dim ``point``.
     beyond : xarray.DataArray
         Powers of ten of that run beyond the data, in compute, N or D, dims ([group,] point).
+    about : list of str
+        Runs beside an answer that the law misses; that FLOPs are the table's own, and the answer for C = 6ND.
     """
 
     flops: "xr.DataArray"
@@ -42,6 +44,7 @@ class Allocation(Result):
     new_run: "xr.DataArray"
     decades_beyond: "xr.DataArray"
     beyond: "xr.DataArray"
+    about: list[str] = field(default_factory=list)
 
     quantities: ClassVar = ("params", "tokens", "tokens_per_param", "new_run", "loss")
 
@@ -57,13 +60,16 @@ class Allocation(Result):
 
     @property
     def warnings(self) -> list[str]:
-        """Budgets at which draws have no optimum."""
+        """What FLOPs are, and budgets at which draws have no optimum."""
         share = self.interior
         worst = share.min([dim for dim in share.dims if dim != "point"]).to_numpy()
         return [
-            f"at {format_flops(budget)} FLOPs, {without_optimum(1 - there)}"
-            for budget, there in zip(self.flops.to_numpy(), worst, strict=True)
-            if there < 1
+            *self.about,
+            *(
+                f"at {format_flops(budget)} FLOPs, {without_optimum(1 - there)}"
+                for budget, there in zip(self.flops.to_numpy(), worst, strict=True)
+                if there < 1
+            ),
         ]
 
     def table(self, prob: float = 0.9) -> "pd.DataFrame":

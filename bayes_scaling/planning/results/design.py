@@ -1,7 +1,7 @@
 """The runs to train next, and how far they are expected to reduce the variance of what is to be known."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +38,8 @@ class Design(Result):
         and after the batch. NaN otherwise.
     budget, cost : float
         FLOPs that may be spent, and that the batch takes.
+    own_cost : list of str
+        That FLOPs are the table's own, where they are.
     """
 
     goal: str
@@ -50,15 +52,17 @@ class Design(Result):
     regret: tuple[float, float]
     budget: float
     cost: float
+    own_cost: list[str] = field(default_factory=list)
 
     @property
     def warnings(self) -> list[str]:
-        """Whether the expectation could be checked without the linear guess."""
+        """What FLOPs are, and whether the expectation could be checked without the linear guess."""
         if np.isfinite(self.reweighted) or not len(self.runs):
-            return []
+            return self.own_cost
         return [
+            *self.own_cost,
             "what is expected of the batch is the best linear guess: too few draws carry the weight to check it by "
-            "simulated outcomes"
+            "simulated outcomes",
         ]
 
     def table(self, prob: float = 0.9) -> "pd.DataFrame":

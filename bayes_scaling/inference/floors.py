@@ -1,0 +1,51 @@
+"""A floor that presses against 0: the runs go on falling where no loss may, because their unit has another zero."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_scaling.inference.left_out import mode
+from bayes_scaling.laws.roles import Kind
+
+if TYPE_CHECKING:
+    from bayes_scaling.inference.posterior import Posterior
+
+POOR, BETTER = 0.03, 0.6
+"""Noise from which on a floor below 0 is tried, and the share of it that a better fit leaves at most."""
+
+
+def floor_at_zero(fit: "Posterior") -> list[str]:
+    """A sentence where a floor below 0 fits a curve of one input much better than any above it."""
+    law, runs = fit.law, fit.runs
+    floors = law.with_kind(Kind.IRREDUCIBLE)
+    if (
+        law.response != "loss"
+        or law.rises
+        or len(law.columns) != 1
+        or len(floors) != 1
+        or len(runs.groups) > 1
+    ):
+        return []
+    if (
+        float(fit.posterior["sigma"].median()) < POOR
+        or float(fit.posterior[floors[0]].median()) > runs.loss.min()
+    ):
+        return []
+    everything = np.ones(len(runs), bool)
+    found = []
+    for shift in (0.0, float(np.ptp(runs.loss))):
+        # A constant is added to losses and floor alike; the residuals are of the losses themselves.
+        moved = replace(fit, runs=replace(runs, table=runs.table.assign(loss=runs.loss + shift)))
+        best = mode(moved, everything)
+        (column,) = law.columns
+        there = law(runs.column(column) / fit.reference[column], **best.parameters) - shift
+        found.append((best.parameters[floors[0]] - shift, float(np.sqrt(np.mean((runs.loss - there) ** 2)))))
+    (_, above), (floor, below) = found
+    if floor > 0 or below > BETTER * above:
+        return []
+    return [
+        f"{floors[0]} presses against 0: with a floor of {floor:.3g} the law would miss the runs by {below:.2g} "
+        f"instead of {above:.2g}. Responses that may fall below 0 are no losses: fit their negative as a score "
+        "(response='score', law pow3, whose ceiling may be any number), or take a law without a floor, as power_law"
+    ]

@@ -1,0 +1,114 @@
+"""What the answer would be without some runs, by the mode of the posterior: no draws, and a few milliseconds.
+
+The mode is that of the law with independent Student-t noise; of groups that differ, the one with most of these runs
+stands alone.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.roles import Kind
+
+if TYPE_CHECKING:
+    from bayes_scaling.inference.posterior import Posterior
+
+MORE = 10.0
+"""How many times the largest run's compute (or only input) an answer is given for."""
+
+
+class Mode(NamedTuple):
+    """The mode of a posterior.
+
+    Attributes
+    ----------
+    parameters : dict of str to float
+    sigma : float
+        Of the noise, with a degree of freedom lost to each parameter.
+    ahead : float
+        The loss at `MORE` times the largest run.
+    constants : dict of str to float
+        Of the law, as the exponent of N_opt; those at N = D = 1 left out.
+    """
+
+    parameters: dict[str, float]
+    sigma: float
+    ahead: float
+    constants: dict[str, float]
+
+
+def mode(fit: "Posterior", kept: np.ndarray, law: Law | None = None) -> Mode:
+    """The mode given some of the runs, a mask of shape (runs,); of another law of the same inputs, if one is given."""
+    from scipy.optimize import minimize  # loads when a fit is diagnosed, and not on import
+
+    law = law or fit.law
+    runs, priors = fit.runs, law.priors
+    at = [runs.column(c) / fit.reference[c] for c in law.columns]
+    inputs, log_loss = [x[kept] for x in at], runs.log_loss[kept]
+    nu = float(fit.noise.degrees_of_freedom(fit.posterior).median())
+    middle = np.array([p.location for p in priors.values()])
+    spread = np.array([p.spread for p in priors.values()])
+
+    def natural(free: np.ndarray) -> dict[str, float]:
+        return {name: p.forward(float(x)) for (name, p), x in zip(priors.items(), free, strict=True)}
+
+    def cost(z: np.ndarray) -> float:
+        free, log_sigma = middle + spread * z[:-1], z[-1]
+        with np.errstate(all="ignore"):
+            away = (log_loss - np.log(law(*inputs, **natural(free)))) / np.exp(log_sigma)
+        total = 0.5 * z[:-1] @ z[:-1] + np.sum(log_sigma + (nu + 1) / 2 * np.log1p(away**2 / nu))
+        return float(total) if np.isfinite(total) else 1e12
+
+    draws = fit.posterior[[*fit.law.priors]]
+    if "group" in draws.dims:
+        draws = draws.isel(group=int(np.bincount(runs.group_index[kept]).argmax()))
+    medians = draws.median()
+    start = [
+        (float(p.inverse(float(medians[name]))) - p.location) / p.spread if name in medians else 0.0
+        for name, p in priors.items()
+    ]
+    log_sigma = float(np.log(fit.posterior["sigma"].median()))
+    best = minimize(cost, [*start, log_sigma], method="L-BFGS-B", bounds=[(-8, 8)] * len(start) + [(-12, 3)])
+    parameters = natural(middle + spread * best.x[:-1])
+    largest = int(runs.scale.argmax())
+    resources = [c for c in law.columns if c in ("params", "tokens", "flops")] or [law.columns[0]]
+    times = MORE ** (1 / len(resources))
+    ahead = law(
+        *(x[largest] * (times if c in resources else 1) for c, x in zip(law.columns, at, strict=True)),
+        **parameters,
+    )
+    lost = len(log_loss) / max(len(log_loss) - len(start), 1)
+    constants = law.constants(fit.reference.values, **parameters) if law.constants else {}
+    named = {name: float(value) for name, value in constants.items() if not name.endswith("_1")}
+    return Mode(parameters, float(np.exp(best.x[-1]) * lost**0.5), float(ahead), named)
+
+
+def without(fit: "Posterior", level: np.ndarray) -> tuple[int, Mode, Mode] | None:
+    """Of some levels, shape (runs,), the one without which the law fits the others best; its mode, and that of all.
+
+    None where no level can be left out, or none changes much.
+    """
+    own = np.ones(len(level), bool)
+    if fit.hierarchical and len(fit.groups) > 1:
+        own = fit.runs.group_index == np.bincount(fit.runs.group_index).argmax()
+    fewest = len(fit.law.parameters) + 3
+    there = [i for i in np.unique(level[own]) if np.sum(own & (level != i)) >= fewest]
+    if not there:
+        return None
+    modes = {int(i): mode(fit, own & (level != i)) for i in there}
+    best = min(modes, key=lambda i: modes[i].sigma)
+    return best, modes[best], mode(fit, own)
+
+
+def compared(fit: "Posterior", one: Mode, other: Mode) -> str:
+    """Two modes in words: exponents and floor that differ by a tenth or more, and the loss further on."""
+    kinds = fit.law.with_kind(Kind.EXPONENT, Kind.IRREDUCIBLE)
+    values = [{n: m.parameters[n] for n in kinds} | m.constants for m in (one, other)]
+    said = [
+        f"{name} is {value:.3g} instead of {values[1][name]:.3g}"
+        for name, value in values[0].items()
+        if abs(value - values[1][name]) > 0.1 * abs(values[1][name])
+    ]
+    ahead = f"{MORE:g} times the largest run reaches {one.ahead:.4g} instead of {other.ahead:.4g}"
+    return ", ".join([*said, ahead])

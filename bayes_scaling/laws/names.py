@@ -1,0 +1,34 @@
+"""Laws by the names that users give them."""
+
+from difflib import get_close_matches
+
+from bayes_scaling.errors import InputError
+from bayes_scaling.laws.base import LAWS, Law, names
+from bayes_scaling.laws.ceiling import NAME, with_ceiling
+
+DEFAULT = "skaling"
+"""The law where none is named: better than `chinchilla` on held-out runs (benchmarks/results/extrapolation.md)."""
+
+
+def get_law(law: str | Law) -> Law:
+    """The law of that name; ``"name:column+column"`` reads its inputs from other columns.
+
+    ``"name+ceiling"`` is that law below the loss of random guessing, `bayes_scaling.laws.ceiling`.
+
+    Raises
+    ------
+    InputError
+        With the closest names where there is none; or for columns that do not fit the law's inputs.
+    """
+    if isinstance(law, Law):
+        return law
+    name, colon, columns = (part.strip() for part in law.partition(":"))
+    name, plus, further = (part.strip() for part in name.partition("+"))
+    known = names()
+    if name not in known or (plus and further != NAME):
+        close = get_close_matches(name, known)
+        hint = f"did you mean {close[0]!r}? " if close and name not in known else ""
+        choices = ", ".join(sorted(LAWS)) + (f"; and those of losses with +{NAME}" if plus else "")
+        raise InputError(f"unknown law {law.strip()!r}: {hint}the laws are {choices}")
+    found = with_ceiling(known[name]) if plus else known[name]
+    return found.over(*(c.strip() for c in columns.split("+"))) if colon else found

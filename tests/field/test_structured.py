@@ -1,0 +1,142 @@
+"""Residuals that go with size, checkpoints in the middle of a schedule, and what the answer would be without them."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_scaling as bs
+from bayes_scaling.inference.run_checks import run_checks
+
+LAW = {"E": 1.7, "A": 0.4, "B": 0.5, "alpha": 0.34, "beta": 0.28}
+
+
+def grid(sizes, data, seed, sigma=0.002):
+    """Runs of each size on each amount of data, around the law at their geometric means."""
+    n, d = (x.ravel() for x in np.meshgrid(sizes, data, indexing="ij"))
+    reference = [x / np.exp(np.log(x).mean()) for x in (n, d)]
+    noise = np.exp(sigma * np.random.default_rng(seed).normal(size=n.size))
+    loss = bs.LAWS["chinchilla"](*reference, **LAW) * noise
+    return pd.DataFrame({"params": n, "tokens": d, "loss": loss})
+
+
+@pytest.mark.parametrize(("sizes", "off", "seed"), [(5, 0.05, 1), (6, -0.04, 2)])
+def test_a_size_trained_otherwise_is_named_with_the_answer_without_it(at_the_mode, sizes, off, seed):
+    table = grid(np.geomspace(4e7, 9e9, sizes), np.geomspace(2e9, 2e11, 5), seed)
+    largest = table["params"] == table["params"].max()
+    table.loc[largest, "loss"] *= 1 + off
+    (said,) = [s for s in run_checks(at_the_mode(bs.load_runs(table))) if "with params" in s]
+    assert said.startswith("residuals change sign with params")
+    rows = ", ".join(str(row + 1) for row in np.flatnonzero(largest))
+    assert f"without params 9B (rows {rows}) " in said
+    alpha = float(re.search(r"alpha is ([\d.]+) instead of", said)[1])
+    assert alpha == pytest.approx(LAW["alpha"], abs=0.05)
+
+
+def test_the_largest_size_differs(at_the_mode, read, case):
+    (said,) = run_checks(at_the_mode(read(case("largest-size-differs.csv"))))
+    assert said.startswith("residuals change sign with params")
+    assert "without params 8.7B (rows 21, 22, 23, 24, 25)" in said
+    assert float(re.search(r"alpha is ([\d.]+) instead of", said)[1]) == pytest.approx(0.34, abs=0.05)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_runs_of_the_law_are_not_complained_of(at_the_mode, seed):
+    table = grid(np.geomspace(4e7, 9e9, 5), np.geomspace(2e9, 2e11, 5), seed)
+    assert run_checks(at_the_mode(bs.load_runs(table))) == []
+
+
+def checkpoints(sizes, high, seed):
+    """Trajectories of a schedule whose unfinished points lie above the law by ``high`` at their start."""
+    share = np.array([0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0])
+    tables = []
+    for i, n in enumerate(sizes):
+        run = grid([n], 80 * n * share, seed + i)
+        run["loss"] = 1.6 + 0.9 * (n / 1e8) ** -0.3 + 0.9 * (run["tokens"] / 1e10) ** -0.3
+        run["loss"] *= np.exp(0.001 * np.random.default_rng([seed, i]).normal(size=len(run)))
+        run["loss"] *= 1 + high * np.cos(np.pi / 2 * share)
+        tables.append(run.assign(trajectory=f"run{i}"))
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize(("sizes", "seed"), [(4, 1), (6, 2)])
+def test_checkpoints_in_the_middle_of_a_schedule_are_named(at_the_mode, named, sizes, seed):
+    table = checkpoints(np.geomspace(5e7, 1e9, sizes), 0.05, seed)
+    if not named:
+        table = table.drop(columns="trajectory")
+    said = [s for s in run_checks(at_the_mode(bs.load_runs(table))) if "below their own trend" in s]
+    assert len(said) == 1
+    assert said[0].startswith(
+        "trajectories end " if named else "runs of one size (one trajectory each?) end "
+    )
+    assert "--finished" in said[0]
+
+
+def test_finished_trajectories_are_not(at_the_mode):
+    table = checkpoints(np.geomspace(5e7, 1e9, 6), 0.0, 3)
+    assert not [s for s in run_checks(at_the_mode(bs.load_runs(table))) if "below their own trend" in s]
+
+
+def test_the_case_of_checkpoints_says_what_the_finished_runs_give(at_the_mode, read, case):
+    runs = read(case("mid-schedule.csv"))
+    (said,) = [s for s in run_checks(at_the_mode(runs)) if "below their own trend" in s]
+    exponent = float(re.search(r"from the 5 finished runs alone .* a is ([\d.]+) instead of", said)[1])
+    assert exponent == pytest.approx(0.452, abs=0.08)
+    finished = bs.load_runs(runs, finished=True)
+    alone = read(case("mid-schedule-final.csv"))
+    assert finished.loss.tolist() == alone.loss.tolist()
+
+
+def test_finished_runs_need_trajectories():
+    table = grid([1e8], [1e9, 2e9], 1)
+    with pytest.raises(bs.InputError, match=r"has no column 'trajectory'.*--column trajectory="):
+        bs.load_runs(table, finished=True)
+
+
+def test_repetition_that_hurts_is_named_by_row(at_the_mode, read, case):
+    runs = read(case("repetition-that-hurts.csv"), inputs=("params", "tokens", "unique_tokens"))
+    fit = at_the_mode(runs, "muennighoff")
+    (said,) = [s for s in run_checks(fit) if "far from the law" in s]
+    assert re.match(
+        r"rows? (18, )?24 of the table lies? far from the law that fits the others \(up to \+1\d%", said
+    )
+    (beside,) = [s for s in fit.plan(3e19, unique_tokens=1e8).warnings if "nearest" in s]
+    assert beside.startswith(
+        "the run nearest to this answer, row 24 (params 600M, tokens 4B, unique_tokens 100M)"
+    )
+
+
+def test_runs_far_off_in_one_place_are_said_to_lie_there(at_the_mode):
+    table = grid(np.geomspace(4e7, 9e9, 6), np.geomspace(2e9, 2e11, 6), 4)
+    table.loc[[29, 35], "loss"] *= 1.1
+    said = run_checks(at_the_mode(bs.load_runs(table)))[0]
+    assert said.startswith("rows 30, 36 of the table lie far from the law")
+    assert ", all at the largest tokens, 200B: look whether" in said
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_outlier_that_the_noise_resists_is_named(at_the_mode, seed):
+    table = grid(np.geomspace(4e7, 9e9, 5), np.geomspace(2e9, 2e11, 5), seed)
+    table.loc[7, "loss"] *= 1.1
+    said = run_checks(at_the_mode(bs.load_runs(table)))
+    assert said[0].startswith("row 8 of the table lies far from the law that fits the others (up to +1")
+
+
+def near_guessing(seed):
+    """Byte models from a loss near log 256 down."""
+    table = grid(np.geomspace(3e3, 4e5, 6), np.geomspace(1e6, 3e8, 6), seed)
+    t = bs.LAWS["chinchilla"](
+        table["params"] / 3e4, table["tokens"] / 2e7, E=1.2, A=1.2, B=0.8, alpha=0.35, beta=0.4
+    )
+    noise = np.exp(0.01 * np.random.default_rng(seed).normal(size=len(table)))
+    return table.assign(loss=noise * t / (1 + (t / 5.55) ** 2) ** 0.5)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_ceiling_is_offered_near_guessing(at_the_mode, seed):
+    (said,) = [s for s in run_checks(at_the_mode(bs.load_runs(near_guessing(seed)))) if "ceiling" in s]
+    assert "fit law='chinchilla+ceiling'" in said
+    guessing = float(re.search(r"with one at ([\d.]+) ", said)[1])
+    assert guessing == pytest.approx(5.55, rel=0.15)
