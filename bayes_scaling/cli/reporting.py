@@ -50,6 +50,8 @@ def plot(fit: str, output: str, kind: str, force: bool, **asked: Any) -> Answer:
     from bayes_scaling.reporting.image_files import save_picture
 
     given = {name: option for name, option in said().items() if name in asked}
+    if given and "kind" not in said():  # options of the overview's largest picture
+        kind = "extrapolation"
     arguments = signature(KINDS[kind]).arguments
     for name, option in given.items():
         if name not in arguments:

@@ -87,6 +87,16 @@ def _flops(table: pd.DataFrame) -> dict[str, str]:
     }
 
 
+def _rises(table: pd.DataFrame) -> bool:
+    """Whether the loss rises with what is known of the runs' size, beyond chance."""
+    known = ["flops"] if "flops" in table else [c for c in ("params", "tokens") if c in table]
+    if not known or np.ptp(table["loss"]) == 0:
+        return False
+    size, loss = table[known].prod(axis=1).rank(), table["loss"].rank()
+    # Ranks of noise alone correlate by 2.6 standard errors in half a per cent of tables.
+    return bool(size.corr(loss) > 2.6 / len(loss) ** 0.5)
+
+
 def _losses(table: pd.DataFrame, in_nats: bool) -> dict[str, str]:
     loss, found = table["loss"].to_numpy(dtype=float), {}
     if len(loss) > 2 and np.ptp(loss) == 0:
@@ -107,15 +117,7 @@ def _losses(table: pd.DataFrame, in_nats: bool) -> dict[str, str]:
         )
     if len(loss) > 4:
         found |= _far_loss(loss)
-        size = (
-            table["flops"]
-            if "flops" in table
-            else table.get("params", table["loss"]) * table.get("tokens", 1.0)
-        )
-        of_size, of_loss = (np.argsort(np.argsort(values)) for values in (size, loss))
-        # Ranks of noise alone correlate by 2.6 standard errors in half a per cent of tables.
-        rises = np.corrcoef(of_size, of_loss)[0, 1] > 2.6 / len(loss) ** 0.5
-        if loss.max() < 1 and np.ptp(loss) and rises:
+        if loss.max() < 1 and _rises(table):
             found["accuracies"] = (
                 f"the losses lie between {loss.min():.2g} and {loss.max():.2g} and rise with scale: these look like "
                 "accuracies; read them with response='share' or response='score' (command line: --response), or take "
