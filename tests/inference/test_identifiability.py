@@ -179,9 +179,9 @@ def test_a_floor_above_what_a_run_has_reached_is_said(single_fit):
     table = single_fit.runs.table.copy()
     table.loc[lowest, "loss"] = 0.5
     odd = dataclasses.replace(single_fit, runs=dataclasses.replace(single_fit.runs, table=table))
-    found = [s for s in odd.diagnose().failures if "has reached (0.5)" in s]
+    found = [s for s in odd.diagnose().unbelievable if "has reached (0.5)" in s]
     assert len(found) == 1
-    assert not [s for s in single_fit.diagnose().failures if "has reached" in s]
+    assert not [s for s in single_fit.diagnose().unbelievable if "has reached" in s]
 
 
 def test_the_floor_is_the_law_at_endless_scale(single_fit):
