@@ -24,7 +24,7 @@ import numpy as np
 import bayes_scaling as bs
 
 RESULTS = Path(__file__).parent / "results" / "mutations.json"
-SECONDS = 60
+SECONDS = 600
 OUTCOMES = ("refused", "the same", "ALTERED", "TRACEBACK", "CRASH")
 
 
