@@ -70,7 +70,7 @@ class Surface(Noise):
     amplitude_local: Prior = LogNormal(0.05, 0.6)
     degrees: float = 5.0
     length: float = 0.7
-    beyond: Normal = Normal(-0.05, 0.02)
+    beyond: Normal = Normal(-0.035, 0.02)
     ranks: tuple[int, int, int] = (6, 6, 16)
 
     joint = True
