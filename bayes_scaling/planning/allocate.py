@@ -64,9 +64,9 @@ def allocate(
     if surface.cost.own and said:  # the other answer too, for those who count in 6ND
         surface.cost = SIX
         by_six = median(split(surface, budgets)[0]).to_numpy().ravel()[-1]
-        n, d = format_quantity(by_six), format_quantity(SIX.tokens(float(budgets[-1]), by_six))
+        size, on = format_quantity(by_six), format_quantity(SIX.tokens(float(budgets[-1]), by_six))
         said = [
-            f"{said[0]}; by 6ND {format_flops(float(budgets[-1]))} FLOPs would buy {n} parameters on {d} tokens"
+            f"{said[0]}; by 6ND {format_flops(float(budgets[-1]))} FLOPs would buy {size} parameters on {on} tokens"
         ]
     return Allocation(
         flops=budgets,

@@ -161,5 +161,6 @@ def cost_words(fit: "Posterior", candidates: "pd.DataFrame") -> list[str]:
     cost = cost_of(fit.runs)
     if not cost.own:
         return []
-    params, tokens = candidates.loc[candidates["flops"].idxmax(), ["params", "tokens"]]
+    dearest = int(candidates["flops"].to_numpy().argmax())
+    params, tokens = (candidates[name].iloc[dearest] for name in ("params", "tokens"))
     return [cost.words(float(params), float(tokens)).replace("this answer", "the dearest candidate")]
