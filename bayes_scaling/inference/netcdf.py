@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,9 @@ def save_posterior(fit: Posterior, path: str | Path, *, force: bool = False) -> 
     tree = fit.tree.copy()
     tree.attrs = {"provenance": json.dumps({**fit.provenance, "checksum": checksum(tree, fit.provenance)})}
     with replacing(path := Path(path), force) as aside:
-        tree.to_netcdf(aside, engine="h5netcdf")
+        # In memory first: on a full disk HDF5 prints its own tracebacks, and brings the process down.
+        tree.to_netcdf(packed := BytesIO(), engine="h5netcdf")
+        aside.write_bytes(packed.getvalue())
     return path
 
 
@@ -87,6 +90,11 @@ def open_posterior(path: str | Path) -> Posterior:
     tree = _read(path)
     found = _provenance(tree, path)
     family = _family(found, path)
+    if "amplitude_flops" in (noise := found.get("noise") or {}) and "rank" in noise:
+        raise InputError(
+            f"{path} has a discrepancy of an earlier version, whose weights belong to other functions than today's: "
+            "its forecasts would be others; fit again"
+        )
     try:
         fit = _made(tree, found, family)
         _check_draws(fit)
