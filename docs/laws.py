@@ -19,8 +19,8 @@ reference point, the geometric mean of its column (unique tokens: of tokens), so
 `covariate:params+tokens+gzip`. Priors are median and spread on the logarithmic scale (LogNormal) or of the log odds
 (LogitNormal), or mean and standard deviation (Normal). Laws of downstream tasks give a share between 0 and 1, and
 laws of scores any number; priors of these are in units of the range of the table's scores. Priors of losses are for
-language models in nats per token; where a table's lowest loss is below 1 or above 6, they are in units of that loss
-over 2.6, and that of a floor is vaguer.
+language models in nats per token; where a table's lowest loss is below 1 or above 6, those of floors are in units of it
+over 2.6 and vaguer, others in units of the median loss less two thirds of the lowest, over 1.2.
 """
 
 

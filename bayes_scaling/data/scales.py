@@ -10,17 +10,20 @@ SCALES = ("lowest", "range", "highest")
 NATS = 1.0, 6.0
 """Between these lie the lowest losses of tables of language models in nats per token, which priors are made for."""
 
-_USUAL = 2.6
-"""The lowest loss of such a table, about."""
+_USUAL = {"lowest": 2.6, "range": 1.2}
+"""Scales of such a table, about."""
 
 
-def loss_unit(runs: Runs) -> float:
-    """What one nat of a language model is in this table: 1 where its losses may be that, else by its lowest loss.
+def loss_units(runs: Runs) -> tuple[float, float]:
+    """What one nat of a language model is in this table, of a floor and of what lies above it.
 
-    A loss of another kind of data, in bits, normalised or squared, is so measured by its own scale.
+    1 where its losses may be nats; else by its lowest loss and by its range. A loss of another kind of data, in bits,
+    normalised or squared, is so measured by its own scales.
     """
-    lowest = loss_scales(runs)["lowest"]
-    return 1.0 if NATS[0] <= lowest <= NATS[1] else lowest / _USUAL
+    scales = loss_scales(runs)
+    if NATS[0] <= scales["lowest"] <= NATS[1]:
+        return 1.0, 1.0
+    return scales["lowest"] / _USUAL["lowest"], scales["range"] / _USUAL["range"]
 
 
 def loss_scales(runs: Runs) -> dict[str, float]:

@@ -87,8 +87,11 @@ def _patterns(fit: "Posterior", found: Residuals) -> Iterator[str]:
 
 def _pattern(fit: "Posterior", found: Residuals, pattern: Finding) -> str:
     words = fit.groups if pattern.of == GROUPS else pattern.words
-    middles = [float(np.median(found.of_loss[pattern.level == i])) for i in range(len(words))]
-    levels = ", ".join(f"{word} {np.expm1(x):+.1%}" for word, x in zip(words, middles, strict=True))
+    there = [
+        i for i in range(len(words)) if (pattern.level == i).any()
+    ]  # levels may have no runs of their own
+    middles = [float(np.median(found.of_loss[pattern.level == i])) for i in there]
+    levels = ", ".join(f"{words[i]} {np.expm1(x):+.1%}" for i, x in zip(there, middles, strict=True))
     if pattern.of == GROUPS:
         return (
             f"groups lie apart from the law (medians: {levels}): let its parameters differ (pooling='partial'), or "

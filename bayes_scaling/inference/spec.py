@@ -11,7 +11,7 @@ from bayes_scaling.data.load import RunsLike, load_runs
 from bayes_scaling.data.loss_unit import NATS
 from bayes_scaling.data.response import SEVERAL, WORDS
 from bayes_scaling.data.runs import Runs
-from bayes_scaling.data.scales import loss_scales, loss_unit
+from bayes_scaling.data.scales import loss_scales, loss_units
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.provenance import FORMAT, Description, Provenance, RunsDescription
 from bayes_scaling.laws.base import Law
@@ -147,8 +147,8 @@ def make_spec(
             f"response={chosen.response!r}"
         )
     span = float(runs.loss.min()), float(runs.loss.max())
-    if chosen.response == "loss" and (unit := loss_unit(runs)) != 1:
-        chosen = rescaled(chosen, unit)
+    if chosen.response == "loss" and (units := loss_units(runs)) != (1.0, 1.0):
+        chosen = rescaled(chosen, *units)
     chosen = chosen.with_priors(priors or {})
     chosen = chosen.with_priors({name: prior.within(*span) for name, prior in chosen.priors.items()})
     if any(prior.of for prior in chosen.priors.values()):

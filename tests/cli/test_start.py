@@ -74,8 +74,8 @@ def test_a_reader_that_leaves_early_is_no_error():
 @pytest.mark.parametrize(
     ("words", "completions"),
     [
-        ("bayes-scaling pl", ["plain,plan", "plain,plot"]),
-        ("bayes-scaling plot --kind re", ["plain,residuals"]),
+        ("bayes-scaling pl", ["plain,plan", "plain,plot", "plain,planner"]),
+        ("bayes-scaling plot --kind re", ["plain,residual_trends", "plain,residuals"]),
         ("bayes-scaling fit r.csv --max-w", ["plain,--max-warmup"]),
         ("bayes-scaling predict f", ["file,f"]),
     ],

@@ -142,10 +142,16 @@ class TestSaving:
         with refuses(f"cannot write {path}: the folder {folder} is not writable"):
             single_fit.save(path)
 
-    def test_a_write_that_fails_is_one_sentence_and_keeps_the_old_file(self, single_fit, tmp_path):
-        path = tmp_path / ("f" * 250 + ".nc")  # its name is as long as a name may be; that beside it is not
+    def test_a_write_that_fails_is_one_sentence_and_keeps_the_old_file(
+        self, single_fit, tmp_path, monkeypatch
+    ):
+        def full(*_):
+            raise OSError(28, "No space left on device")
+
+        path = tmp_path / "fit.nc"
         path.write_bytes(b"years of work")
-        with pytest.raises(InputError, match=f"^could not write {re.escape(str(path))}: .*too long"):
+        monkeypatch.setattr("os.fsync", full)
+        with pytest.raises(InputError, match=f"^could not write {re.escape(str(path))}: .*No space left"):
             single_fit.save(path, force=True)
         assert path.read_bytes() == b"years of work"
         assert list(tmp_path.iterdir()) == [path]

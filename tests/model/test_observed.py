@@ -27,14 +27,19 @@ def curves(groups):
 def shares(items):
     flops = np.geomspace(1e19, 1e22, 8)
     table = pd.DataFrame({"flops": flops, "loss": np.linspace(0.3, 0.7, 8), "items": 100})
-    return bs.load_runs(table if items else table.drop(columns="items"), inputs="flops", name="shares")
+    rows = table if items else table.drop(columns="items")
+    return bs.load_runs(rows, inputs="flops", name="shares", silence="accuracies")
 
 
 def scores(groups, **options):
     """Of either sign."""
     table = small_table(groups, **options).table
     return bs.load_runs(
-        table.assign(loss=2 - table["loss"]), inputs="tokens", name="scores", response="score"
+        table.assign(loss=2 - table["loss"]),
+        inputs="tokens",
+        name="scores",
+        response="score",
+        silence="large_se",
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal
+from warnings import catch_warnings, simplefilter
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -102,7 +103,10 @@ def _without_formulas(picture: Any) -> None:
     from matplotlib.text import Text
 
     figure = picture.get_figure(root=True) if hasattr(picture, "get_figure") else None
-    for text in figure.findobj(Text) if figure else ():
+    with catch_warnings():
+        simplefilter("ignore", RuntimeWarning)  # a second axis has no limits yet
+        found = figure.findobj(Text) if figure else []
+    for text in found:
         if "$" in text.get_text() and not _POWER.match(text.get_text()):
             text.set_parse_math(False)
 
