@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_scaling.inference.left_out import mode
+from bayes_scaling.laws.base import get_law
 from bayes_scaling.laws.roles import Kind
 
 if TYPE_CHECKING:
@@ -33,10 +34,13 @@ def floor_at_zero(fit: "Posterior") -> list[str]:
     ):
         return []
     everything = np.ones(len(runs), bool)
+    # The catalogue's priors: those of the fit may be in units of losses that come near 0.
+    plain = law.with_priors(dict(get_law(law.name).priors))
     found = []
     for shift in (0.0, float(np.ptp(runs.loss))):
         # A constant is added to losses and floor alike; the residuals are of the losses themselves.
-        moved = replace(fit, runs=replace(runs, table=runs.table.assign(loss=runs.loss + shift)))
+        table = runs.table.assign(loss=runs.loss + shift)
+        moved = replace(fit, law=plain if shift else law, runs=replace(runs, table=table))
         best = mode(moved, everything)
         (column,) = law.columns
         there = law(runs.column(column) / fit.reference[column], **best.parameters) - shift
