@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_scaling.inference.left_out import mode
-from bayes_scaling.laws.base import get_law
+from bayes_scaling.laws.names import get_law
 from bayes_scaling.laws.roles import Kind
 
 if TYPE_CHECKING:
