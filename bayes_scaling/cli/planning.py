@@ -37,7 +37,7 @@ def plan(fit: str, prob: float, utilisation: str, **asked: Any) -> Answer:
         raise InputError("hardware is --accelerators, --kind and --time together, as in 1000 H100 '6 months'")
     opened = bs.open_fit(fit)
     found = opened.plan(**asked)
-    return answer(found, {fit: opened}, prob, picture="plan" if isinstance(found, bs.Plan) else "")
+    return answer(found, {fit: opened}, prob, picture="plan" if isinstance(found, bs.Plan) else "needed")
 
 
 @verb(FIT, "planning.risk.risk", PROB, JSON, *PICTURE)

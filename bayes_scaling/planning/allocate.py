@@ -64,10 +64,9 @@ def allocate(
     if surface.cost.own and said:  # the other answer too, for those who count in 6ND
         surface.cost = SIX
         by_six = median(split(surface, budgets)[0]).to_numpy().ravel()[-1]
-        size, on = format_quantity(by_six), format_quantity(SIX.tokens(float(budgets[-1]), by_six))
-        said = [
-            f"{said[0]}; by 6ND {format_flops(float(budgets[-1]))} FLOPs would buy {size} parameters on {on} tokens"
-        ]
+        budget = float(budgets[-1])
+        size, rest = format_quantity(by_six), format_quantity(SIX.tokens(budget, by_six))
+        said[-1] += f"; by 6ND {format_flops(budget)} FLOPs would buy {size} parameters on {rest} tokens"
     return Allocation(
         flops=budgets,
         params=params.rename("params"),
