@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 type Model = pm.Model
 
 OF_TABLE = ("unit",)
-"""Data variables that are neither of runs nor of groups."""
+"""Data variables that are not of runs."""
 
 
 def build_model(
@@ -121,10 +121,7 @@ def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None 
         for name, value in shared.items():
             pm.Deterministic(name, value)
 
-        read = {
-            key: value if key in OF_TABLE + s.noise.of_groups else _in_boxes(s, value)
-            for key, value in d.items()
-        }
+        read = {key: value if key in OF_TABLE else _in_boxes(s, value) for key, value in d.items()}
         rows = {name: _of_rows(s, value, read["group_index"]) for name, value in values.items()}
         sigma = rows.pop("sigma")
         at = {letter: read[letter] for letter in s.law.inputs}

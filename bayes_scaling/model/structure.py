@@ -103,8 +103,6 @@ class NoiseModel(Recorded, ABC):
     """Whether clusters of a group depend on each other, so that its density has one term for each group."""
     mixed: ClassVar[bool] = False
     """Whether each cluster's noise is normal given a ``mixing`` variable of its own, drawn in turn with the rest."""
-    of_groups: ClassVar[tuple[str, ...]] = ()
-    """Data variables whose first axis is that of groups."""
     reads_floor: ClassVar[bool] = False
     """Whether its density reads `Rows.floor`."""
     joins_checkpoints: ClassVar[bool] = True

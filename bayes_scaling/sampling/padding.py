@@ -49,24 +49,23 @@ def padded_structure(structure: Structure, *others: Structure) -> Structure:
 
 def padded_data(data: Mapping[str, np.ndarray], to: Structure) -> dict[str, np.ndarray]:
     """The data as a padded structure has them; rows that only fill it are copies of the first, of weight 0."""
-    rest = OF_TABLE + to.noise.of_groups
     if to.noise.mixed and "mixing" not in data:
         data = {**data, "mixing": np.ones(len(data["weight"]))}
     if to.summarised:
-        data = _summarised(data, to.noise.observed, rest)
+        data = _summarised(data, to.noise.observed)
     count = len(data["weight"])
     if to.boxed:
         places, filled = _places(data, to), np.zeros(to.n_rows, int)
         filled[places] = np.arange(count)
-        out = {name: v if name in rest else v[filled] for name, v in data.items() if name != "previous"}
+        out = {name: v if name in OF_TABLE else v[filled] for name, v in data.items() if name != "previous"}
         out["weight"] *= np.bincount(places, minlength=to.n_rows)
         own = np.arange(to.n_rows, dtype=np.int32) // to.box[1]
         return out | {"group_index": own // np.int32(to.box[0]), "cluster_index": own}
     more = to.n_rows - count
     out = {
-        name: v if name in rest else np.concatenate([v, np.repeat(v[:1], more)])
+        name: v if name in OF_TABLE else np.concatenate([v, np.repeat(v[:1], more)])
         for name, v in data.items()
-        if v.ndim == 1 or name in rest
+        if v.ndim == 1 or name in OF_TABLE
     }
     # Bases and spectra of curves go on as zeros, along every axis of runs.
     for name in set(data) - set(out):
@@ -115,16 +114,14 @@ def _depth(previous: np.ndarray) -> np.ndarray:
     return depth
 
 
-def _summarised(
-    data: Mapping[str, np.ndarray], observed: str, rest: tuple[str, ...]
-) -> dict[str, np.ndarray]:
+def _summarised(data: Mapping[str, np.ndarray], observed: str) -> dict[str, np.ndarray]:
     """One row for each cluster, whose runs differ in their losses alone: their mean, their scatter and their number."""
     _, first, cluster, size = np.unique(
         data["cluster_index"], return_index=True, return_inverse=True, return_counts=True
     )
     mean = np.bincount(cluster, data[observed]) / size
     scatter = np.bincount(cluster, (data[observed] - mean[cluster]) ** 2) / size
-    rows = {name: v if name in rest else v[first] for name, v in data.items()}
+    rows = {name: v if name in OF_TABLE else v[first] for name, v in data.items()}
     return rows | {observed: mean, "scatter": scatter, "weight": rows["weight"] * size}
 
 

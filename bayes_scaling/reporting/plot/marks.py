@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from bayes_scaling.reporting.plot.style import BEYOND, GREY
+from bayes_scaling.reporting.plot.style import BEYOND, COLOURS, GREY
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -76,6 +76,19 @@ def dots(ax: "Axes", x: np.ndarray, y: np.ndarray, beyond: "Mask", color: str) -
     """Medians: filled within the data, open where ``beyond``."""
     for mask, edge, face in ((~beyond, "white", color), (beyond, color, "white")):
         ax.plot(x[mask], y[mask], "o", color=color, mec=edge, mfc=face, mew=1.5, ms=7)
+
+
+def bars(ax: "Axes", y: np.ndarray, found: np.ndarray, answered: np.ndarray, beyond: np.ndarray) -> None:
+    """Intervals, shape (3, rows), with their medians; what is out of reach leaves the picture by an arrow."""
+    low, middle, high = found
+    known, end, color = np.isfinite(middle) & answered, ax.get_xlim()[1], COLOURS[0]
+    ax.hlines(
+        y[known], low[known], np.where(np.isfinite(high), high, end)[known], color=color, alpha=0.45, lw=6
+    )
+    for row in y[known & ~np.isfinite(high)]:
+        [arrow] = ax.plot(end, row, ">", color=color, ms=9, clip_on=False)
+        arrow.set_in_layout(False)
+    dots(ax, middle[known], y[known], beyond[known], color)
 
 
 def points(

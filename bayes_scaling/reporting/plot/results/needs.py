@@ -6,8 +6,8 @@ import numpy as np
 
 from bayes_scaling.inference.result import plot_of
 from bayes_scaling.planning.results.needed import Needed
-from bayes_scaling.reporting.plot import style
-from bayes_scaling.reporting.plot.groups import bounds, titled
+from bayes_scaling.reporting.plot import marks, style
+from bayes_scaling.reporting.plot.groups import bounds, one_group, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,22 +32,16 @@ def needed(
     Returns
     -------
     Axes
-        An end of an interval that is not drawn is out of reach.
+        What is out of reach leaves the picture by an arrow; open dots lie beyond the data.
     """
     targets = np.atleast_1d(needed.target.to_numpy())
     ax = style.axes(ax, (7.0, 1.8 + 0.5 * len(targets)))
     y = np.arange(len(targets))[::-1]
-    low, middle, high = (np.atleast_1d(x) for x in bounds(needed.needed, prob, group))
-    known = np.r_[low, middle, high]
-    known = known[np.isfinite(known)]
-    if len(known):
+    found = np.array(bounds(needed.needed, prob, group)).reshape(3, -1)
+    if len(known := found[np.isfinite(found)]):
         style.log_axis(ax, "x", needed.column, known.min() / 2, known.max() * 2)
-    far = known.max() * 2 if len(known) else 1.0
-    for at, start, centre, end in zip(y, low, middle, high, strict=True):
-        if np.isfinite(start):
-            ax.plot([start, min(end, far)], [at, at], color=style.INK, lw=2)
-        if np.isfinite(centre):
-            ax.plot(centre, at, "o", color=style.INK)
+    beyond = np.atleast_1d(one_group(needed.beyond, group).to_numpy() > 0)
+    marks.bars(ax, y, found, np.isfinite(found[0]), beyond)
     ax.set_yticks(y, [f"{needed.response} {target:g}" for target in targets])
     ax.set_ylim(-0.7, len(targets) - 0.3)
     ax.set_xlabel(f"{needed.column} ({prob:.0%} intervals)")

@@ -53,7 +53,7 @@ def plan(plan: Plan, *, group: str | None = None, prob: float = 0.9, ax: "Axes |
         values = np.r_[low, middle, high][np.isfinite(np.r_[low, middle, high])]
         if what != "loss" and len(values):
             style.log_axis(panel, "x", what, values.min() / 2, values.max() * 2)
-        _bars(panel, y, np.array([low, middle, high]), answered, beyond)
+        marks.bars(panel, y, np.array([low, middle, high]), answered, beyond)
         if what == "tokens_per_param":
             panel.axvline(TOKENS_PER_PARAM, color=style.INK, ls=":", lw=1.5)
         panel.set_xlabel(label)
@@ -69,19 +69,6 @@ def plan(plan: Plan, *, group: str | None = None, prob: float = 0.9, ax: "Axes |
     title = f"What to train: medians and {style.percent(prob)} intervals (open: beyond the data)"
     part.suptitle(titled(title, plan.params, group), x=0.01, ha="left", fontsize=11.5, fontweight="bold")
     return ax
-
-
-def _bars(ax: "Axes", y: np.ndarray, found: np.ndarray, answered: np.ndarray, beyond: np.ndarray) -> None:
-    """Intervals, shape (3, rows), with their medians; what no budget reaches leaves the picture by an arrow."""
-    low, middle, high = found
-    known, end, color = np.isfinite(middle) & answered, ax.get_xlim()[1], style.COLOURS[0]
-    ax.hlines(
-        y[known], low[known], np.where(np.isfinite(high), high, end)[known], color=color, alpha=0.45, lw=6
-    )
-    for row in y[known & ~np.isfinite(high)]:
-        [arrow] = ax.plot(end, row, ">", color=color, ms=9, clip_on=False)
-        arrow.set_in_layout(False)
-    marks.dots(ax, middle[known], y[known], beyond[known], color)
 
 
 @plot_of(Serving)
