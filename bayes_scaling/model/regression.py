@@ -20,23 +20,23 @@ def regression(x: Computed, y: Computed) -> Regression:
     Notes
     -----
     With P = I + x'x and m the mean of u, -2 log density is |y - x m|^2 + |m|^2 + log det P. The first two are least at
-    m, so that m is as good as constant in their slope; that of log det P by x is 2 x P^-1. So nothing is differentiated
-    through a factorisation.
+    m, so that m is as good as constant in their slope. With misses e, the slope of the log density is e m' - x P^-1 by
+    x, and -e by y. So nothing is differentiated through a factorisation.
     """
     import pytensor.tensor as pt
     from pytensor.gradient import disconnected_grad as constant
 
     rank = x.shape[2]
-    lower = constant(pt.linalg.cholesky(pt.eye(rank) + x.mT @ x))
+    lower = constant(pt.linalg.cholesky(pt.eye(rank) + constant(x.mT) @ x))
     inverse = solve(lower, pt.eye(rank) + pt.zeros_like(lower))
-    covariance = constant(inverse.mT @ inverse)
+    covariance = inverse.mT @ inverse
     mean = constant((covariance @ (x.mT @ y[..., None]))[..., 0])
     misses = y - (x @ mean[..., None])[..., 0]
     log_det = 2 * pt.log(pt.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
-    slope = (constant(x @ covariance) * x).sum(axis=(1, 2))
-    log_det = constant(log_det - 2 * slope) + 2 * slope
     least = (misses**2).sum(axis=1) + (mean**2).sum(axis=1)
-    return Regression(-0.5 * (least + log_det), mean, lower, misses)
+    by_x = constant(misses[..., None] * mean[:, None] - x @ covariance)
+    sloping = (by_x * x).sum(axis=(1, 2)) - (constant(misses) * y).sum(axis=1)
+    return Regression(constant(-0.5 * (least + log_det) - sloping) + sloping, mean, lower, misses)
 
 
 def solve(lower: Computed, b: Computed, transposed: bool = False) -> Computed:

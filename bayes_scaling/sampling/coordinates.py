@@ -105,15 +105,19 @@ class Coordinates:
         """The data under the mixing variables of clusters, (clusters,); as they are where the noise has none."""
         return {**data, "mixing": mixing[data["cluster_index"]]} if self.clusters else data
 
-    def draw_mixing(self, key: jax.Array, xi: Array, transport: TransportMap, data: Data) -> Array:
-        """Mixing variables of clusters given the rest, (clusters,); data are given those before."""
+    def draw_mixing(
+        self, key: jax.Array, mixing: Array, xi: Array, transport: TransportMap, data: Data
+    ) -> Array:
+        """Mixing variables of clusters given the rest, (clusters,), from those before."""
         assert self.program.mixing is not None
         s = self.program.structure
         of_weights, of_mixing = jax.random.split(key)
         normal = jax.random.normal(of_weights, (s.n_groups, s.noise.weight_shape[1]))
+        data = self.given(mixing, data)
         at, _ = self.point(xi, transport, data)
         shape, rate = self.program.mixing(normal, self.theta(at), at.noise, data)
-        return jax.random.gamma(of_mixing, shape) / rate
+        drawn, accepted = _gamma(of_mixing, shape)
+        return jnp.where(accepted, drawn / rate, mixing)
 
     def theta(self, at: Point) -> jax.Array:
         """Parameters of each group on the free scale, (groups, parameters)."""
@@ -163,6 +167,20 @@ class Coordinates:
         means = anchor.means + solve_triangular(lower, away, lower=True, trans=1)
         log_det = _sum_log_diagonal(anchor.root) - _sum_log_diagonal(lower)
         return at._replace(complete=jnp.append(means, at.complete[-1])), log_det
+
+
+def _gamma(key: jax.Array, shape: Array) -> tuple[jax.Array, jax.Array]:
+    """One try each at gamma variables of shapes from 1 on, and which of them are accepted: 98% at a shape of 3.
+
+    Marsaglia and Tsang 2000, doi:10.1145/358407.358414. Whether one is accepted does not depend on the state of a
+    chain, which may stay where it is when none is: `jax.random.gamma` tries on, at ten times the cost.
+    """
+    of_normal, of_uniform = jax.random.split(key)
+    z, u = jax.random.normal(of_normal, shape.shape), jax.random.uniform(of_uniform, shape.shape)
+    most = shape - 1 / 3
+    cube = (1 + z / jnp.sqrt(9 * most)) ** 3
+    accepted = jnp.log(u) < 0.5 * z**2 + most * (1 - cube + jnp.log(jnp.where(cube > 0, cube, 1.0)))
+    return most * cube, accepted & (cube > 0)
 
 
 def _sum_log_diagonal(lower: Array) -> jax.Array:

@@ -58,7 +58,7 @@ def make_chunk(geometry: Geometry, n_draws: int) -> Advancing:
             if geometry.clusters:
                 # Gibbs: mixing variables given the rest, and then the rest given them.
                 key, own = jax.random.split(key)
-                mixing = geometry.draw_mixing(own, hmc.position, transport, geometry.given(mixing, data))
+                mixing = geometry.draw_mixing(own, mixing, hmc.position, transport, data)
             log_density = partial(
                 geometry.log_density, transport=transport, data=geometry.given(mixing, data)
             )

@@ -26,8 +26,8 @@ LONG_TREE = 10
 _MANY = 0.005
 """The share of divergences in a window from which steps are made smaller: a few belong to a step that is sought."""
 
-_SETTLED = 0.9
-"""Coordinates that were fitted once more serve where they took this share of the steps before, or more."""
+_FINDING = 4 * CHUNK
+"""Windows up to this length still find coordinates: where they diverge, steps need not stay small."""
 
 _SEPARATE = 1.2
 """A split R-hat above this: chains in modes of their own."""
@@ -58,7 +58,8 @@ class Chains:
         self, engine: Engine, data: Data, sampler: Sampler, progress: Report, found: list[Mode] | None
     ):
         self.engine, self.data, self.count, self.progress = engine, data, sampler.chains, progress
-        self.target, self.found, self.several = sampler.target_accept, found, False
+        self.target, self.wanted = sampler.target_accept, sampler.draws
+        self.found, self.several = found, False
         # Groups bend each in its own way; one mode's derivatives serve most single fits.
         self.bends = engine.geometry.layout.own > 0
         self.key = jax.random.key(sampler.seed)
@@ -94,11 +95,13 @@ class Chains:
             pooled = np.asarray(kept.position).reshape(-1, geometry.layout.n)
             careful, steps = bool(kept.diverging.mean() > _MANY), float(kept.n_steps.mean())
             short = steps < LONG_TREE
-            settled = short or steps > _SETTLED * before
+            # The next window takes twice as long; at the most it shortens trajectories as this one did.
+            saved = self.wanted * (1 - steps / before)
+            settled = short or (np.isfinite(before) and saved < 2 * window)
             serves = not careful and settled and _nearly_white(shrunk(pooled))
             if (serves and done > 2 * CHUNK) or done + 2 * window > limit:
                 return WarmedUp(transport, [averaged(state) for state in states], done)
-            if careful and done > 2 * CHUNK:
+            if careful and window > _FINDING:
                 target = max(self.target, CAREFUL[0])
             before = steps if self.bends and not careful else np.inf
             self.bends |= careful or not short
