@@ -2,6 +2,7 @@ from .api import Fit as Fit
 from .api import approaches as approaches
 from .api import backtest as backtest
 from .api import build_model as build_model
+from .api import collect as collect
 from .api import compare as compare
 from .api import compare_pooling as compare_pooling
 from .api import design as design
@@ -12,6 +13,7 @@ from .api import open_fit as open_fit
 from .api import prior_sensitivity as prior_sensitivity
 from .api import simulate as simulate
 from .api import two_step as two_step
+from .data import architecture as architecture
 from .data import datasets as datasets
 from .data import units as units
 from .data.load import load_runs as load_runs
@@ -25,6 +27,7 @@ from .evaluation.backtest import Backtest as Backtest
 from .evaluation.compare import Comparison as Comparison
 from .evaluation.compare_pooling import PoolingComparison as PoolingComparison
 from .forecast.forecast import Forecast as Forecast
+from .inference.collection import Collection as Collection
 from .inference.diagnostics import Diagnosis as Diagnosis
 from .inference.posterior import Posterior as Posterior
 from .inference.sample_many import FitOutcome as FitOutcome
@@ -43,7 +46,6 @@ from .model.shares import Shares as Shares
 from .model.structure import NoiseModel as NoiseModel
 from .model.surface import Surface as Surface
 from .model.undertuned import Undertuned as Undertuned
-from .planning.compute import architecture as architecture
 from .planning.compute import critical_batch as critical_batch
 from .planning.compute.hardware import ACCELERATORS as ACCELERATORS
 from .planning.compute.hardware import Hardware as Hardware

@@ -13,6 +13,7 @@ from bayes_scaling.evaluation.simulate import simulate
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.forecast.two_step import two_step
 from bayes_scaling.inference.arviz import to_arviz
+from bayes_scaling.inference.collection import collect
 from bayes_scaling.inference.diagnostics import diagnose
 from bayes_scaling.inference.from_draws import from_draws
 from bayes_scaling.inference.netcdf import open_posterior, save_posterior
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
-    "Fit", "approaches", "backtest", "build_model", "compare", "compare_pooling", "design", "fit", "fit_many",
-    "isoflop_grid", "open_fit", "prior_sensitivity", "simulate", "two_step",
+    "Fit", "approaches", "backtest", "build_model", "collect", "compare", "compare_pooling", "design", "fit",
+    "fit_many", "isoflop_grid", "open_fit", "prior_sensitivity", "simulate", "two_step",
 ]  # fmt: skip
 
 plot.register()

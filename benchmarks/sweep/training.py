@@ -18,8 +18,8 @@ import numpy as np
 import optax
 from platformdirs import user_cache_path
 
+from bayes_scaling.data.architecture import Architecture
 from bayes_scaling.data.units import bits_per_unit, training_flops
-from bayes_scaling.planning.compute.architecture import Architecture
 from benchmarks.sweep.corpora import CONTEXT, VOCABULARY, Corpus, corpus
 from benchmarks.sweep.transformer import Weights, initial, losses
 

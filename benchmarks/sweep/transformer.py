@@ -1,7 +1,7 @@
 """A decoder-only transformer as two pure functions: its first weights, and the logits of a batch.
 
 No biases, and norms without gains, so that the weights are counted exactly by
-`bayes_scaling.planning.compute.architecture.Architecture`: 12 l d^2 in the layers and V d in the one matrix that embeds the
+`bayes_scaling.data.architecture.Architecture`: 12 l d^2 in the layers and V d in the one matrix that embeds the
 tokens and reads them out. Rotary positions (Su et al. 2021, arXiv:2104.09864) have no weights either.
 """
 
@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bayes_scaling.planning.compute.architecture import Architecture
+from bayes_scaling.data.architecture import Architecture
 
 Weights = dict[str, Any]
 

@@ -6,6 +6,8 @@ import json
 import pkgutil
 import warnings
 from html import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest import mock
 
 import matplotlib
@@ -15,6 +17,7 @@ import pytest
 from helpers import instant_fit, simulated_runs, table_of
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from training_logs import lines, write_run
 
 import bayes_scaling as bs
 from bayes_scaling.evaluation import backtest as backtest_
@@ -75,7 +78,15 @@ def curve(groups=("a",)):
     return instant_fit(bs.load_runs(rows, inputs=law.columns), law)
 
 
+def collection():
+    """Of a run that is taken, and of one that is left out."""
+    with TemporaryDirectory() as folder:
+        write_run(Path(folder), "a")
+        return bs.collect(write_run(Path(folder), "b", lines(end=400)))
+
+
 EXAMPLES = {
+    "Collection": lambda one, many: [collection()],
     "Forecast": lambda one, many: [one.predict("100B", "2T"), many.predict(["10B", "100B"], "2T")],
     "Allocation": lambda one, many: [one.allocate("1e24"), many.allocate(["1e24", "1e25"])],
     "Plan": lambda one, many: [one.plan("1e24"), many.plan(["1e24", "1e25"], target=2.0)],

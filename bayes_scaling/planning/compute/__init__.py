@@ -1,5 +1,5 @@
-"""Compute: hardware, architectures, batch sizes and rules of thumb."""
+"""Compute: hardware, batch sizes and rules of thumb."""
 
-from bayes_scaling.planning.compute import architecture, critical_batch
+from bayes_scaling.planning.compute import critical_batch
 
-__all__ = ["architecture", "critical_batch"]
+__all__ = ["critical_batch"]

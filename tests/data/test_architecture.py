@@ -3,8 +3,8 @@
 import pytest
 
 from bayes_scaling import InputError
+from bayes_scaling.data.architecture import Architecture
 from bayes_scaling.data.units import bits_per_unit, nats_per_token, training_flops
-from bayes_scaling.planning.compute.architecture import Architecture
 
 GPT2 = Architecture(12, 768, 12, 50257, 1024, learned_positions=True)
 GPT3 = Architecture(96, 12288, 96, 50257, 2048)
