@@ -83,7 +83,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
         "kaplan_steps", "power_law", "power_floor", "log_linear", "m3", "gpt4", "task_of_loss", "task_of_compute",
         "task_of_loss_exponential",
     ),
-    "noise": (None, "flops", "params", "tokens", "undertuned", "curve"),
+    "noise": ("constant", "flops", "params", "tokens", "undertuned", "curve"),
     "pooling": (None, "partial", "none", "complete", "offsets differ"),
     "seeds": (1, 2),
     "checkpoints": (1, 2),
@@ -132,7 +132,7 @@ def design(pooling: Any, seeds: int, checkpoints: int) -> pd.DataFrame:
 
 def asked(
     law: str,
-    noise: str | None = None,
+    noise: str = "constant",
     pooling: Any = None,
     seeds: int = 1,
     checkpoints: int = 1,

@@ -20,7 +20,7 @@ RANKS = 99
 PRODUCT = "product"
 """The cell in which each simulation has a model of its own."""
 
-DEFAULT = "skaling"
+STEADY = "skaling"
 AT_RANDOM = "one of all, at random"
 
 Z = np.arange(1, RANKS + 1) / (RANKS + 1)
@@ -83,10 +83,10 @@ def health_by_choice(fits: list[dict[str, Any]]) -> list[str]:
 
 @styled
 def picture(cells: dict[str, dict[str, np.ndarray]], p_values: list[float], path: Path) -> None:
-    """ECDFs of the ranks of the default law and of the product, and the p-values of all quantities."""
+    """ECDFs of the ranks of skaling and of the product, and the p-values of all quantities."""
     _, axes = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
     for ax, cell, title in zip(
-        axes, (DEFAULT, PRODUCT), ("The default law", "Laws x noises x poolings"), strict=False
+        axes, (STEADY, PRODUCT), ("skaling, constant noise", "Laws x noises x poolings"), strict=False
     ):
         ranks = cells.get(cell, {})
         count = max((len(values) for values in ranks.values()), default=0)

@@ -27,7 +27,7 @@ DRAWS, APART = 400, 3.0
 """Draws of each chain; how many times the compute that is fitted a profile must have."""
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "skaling, drift": {"law": "skaling"},
+    "skaling, drift": {"law": "skaling", "noise": "constant"},
     "chinchilla, discrepancy": {"law": "chinchilla", "noise": "discrepancy"},
 }
 

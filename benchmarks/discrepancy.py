@@ -77,11 +77,11 @@ RELATIVE = {
 CEILING = {"G": LogNormal(1.35, 0.3, between=0.2, of="highest")}
 
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
-    "drift": ("skaling", {}),
+    "drift": ("skaling", {"noise": "constant"}),
     "nats": ("chinchilla", {"noise": WIDE}),
     "surface": ("chinchilla", {"noise": WIDE, "priors": RELATIVE}),
     "rosenfeld": ("rosenfeld", {"noise": WIDE, "priors": RELATIVE | CEILING}),
-    "constant": ("chinchilla", {}),
+    "constant": ("chinchilla", {"noise": "constant"}),
 }
 
 

@@ -77,6 +77,7 @@ def main() -> None:
                     bs.fit_many(
                         tables,
                         "chinchilla",
+                        noise="constant",
                         folder=asked.work / kind,
                         draws=100,
                         chains=2,

@@ -59,7 +59,7 @@ def scored(runs: bs.Runs, fitted: np.ndarray, larger: np.ndarray, pooling: str) 
     began = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)  # all of it is in the health
-        fit = bs.fit(runs.select(fitted), "chinchilla", pooling=pooling, seed=1, progress=False)
+        fit = bs.fit(runs.select(fitted), "chinchilla", pooling=pooling, noise="constant", seed=1)
     seconds, health = time.perf_counter() - began, fit.diagnose()
     s = predictive(fit, runs.select(larger)).scores(fit.drift)
     return {

@@ -42,7 +42,7 @@ SPREAD = {"E": 0.1, "A": 0.25, "B": 0.25, "alpha": 0.12, "beta": 0.12}
 SCATTER = 0.11
 """How far the optimum of one budget lies from the line, in log N, where it does: what chinchilla_epoch shows."""
 
-OPTIONS: dict[str, Any] = {"draws": 500, "chains": 2}
+OPTIONS: dict[str, Any] = {"draws": 500, "chains": 2, "noise": "constant"}
 PUBLISHED = [
     ("Hoffmann et al. 2022, approach 1", ".50", ".488-.502"),
     ("Hoffmann et al. 2022, approach 2", ".49", ".462-.534"),
@@ -61,7 +61,7 @@ def path_of(part: str) -> Path:
 def approaches() -> dict[str, Any]:
     """The three approaches on chinchilla_epoch; the first also on real training curves."""
     runs = bs.datasets.external("chinchilla_epoch")
-    fit = bs.fit(runs, "chinchilla", seed=1)
+    fit = bs.fit(runs, "chinchilla", noise="constant", seed=1)
     found = bs.approaches(fit, ["5.88e23", "1e25"])
     save_picture(bs.plot.approaches(found), RESULTS.parents[1] / "docs" / "planning_approaches.png")
     return {
@@ -85,7 +85,7 @@ def regret() -> dict[str, Any]:
         held = grouped.select(grouped.group_index == grouped.groups.index(label))
         train = runs.select(runs.flops < 0.98 * held.flops.min())
         flops = float(np.exp(np.log(held.flops).mean()))
-        fit = bs.fit(train, "chinchilla", seed=1, draws=500)
+        fit = bs.fit(train, "chinchilla", noise="constant", seed=1, draws=500)
         found = bs.approaches(fit, flops)
         plan = fit.allocate(flops)
         # All held-out runs at one budget's compute: what the budget's runs lost by their own N, by their own profile.

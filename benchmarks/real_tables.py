@@ -51,6 +51,7 @@ def health(fit: Any) -> dict[str, Any]:
 
 def fitted(label: str, runs: Any, law: str = "chinchilla", **options: Any) -> tuple[Any, dict[str, Any]]:
     """A fit and its health; drawn twice as long where R-hat is above 1.01 or transitions diverged."""
+    options = {"noise": "constant"} | options
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)  # all of it is in the health
         fit = bs.fit(runs, law, seed=SEED, draws=DRAWS, chains=CHAINS, **options)

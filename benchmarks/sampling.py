@@ -61,7 +61,9 @@ def ours(table: str, seed: int) -> dict[str, Any]:
     from bayes_scaling.sampling.settings import Sampler
 
     runs = bs.datasets.external(table)
-    job = make_spec(runs, "chinchilla", sampler=Sampler(seed=seed, draws=LONG.get(seed, 1000))).job()
+    job = make_spec(
+        runs, "chinchilla", noise="constant", sampler=Sampler(seed=seed, draws=LONG.get(seed, 1000))
+    ).job()
     if seed not in LONG:
         sample(replace(job, sampler=Sampler(seed=1000 + seed)))
     began = time.perf_counter()
@@ -230,7 +232,7 @@ def refits(table: str, seed: int) -> dict[str, Any]:
         for i in range(200)
     }
     began, r_hat, ok, count = time.perf_counter(), 0.0, 0, 0
-    for outcome in bs.fit_many(subsets, "chinchilla", seed=seed):
+    for outcome in bs.fit_many(subsets, "chinchilla", noise="constant", seed=seed):
         diagnosis = outcome.fit.diagnose() if outcome.fit else None
         count += 1
         ok += bool(diagnosis and diagnosis.ok)
@@ -356,7 +358,7 @@ def scaled(kind: str, size: int) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
         began = time.perf_counter()
-        fit = bs.fit(runs, "chinchilla", seed=1)
+        fit = bs.fit(runs, "chinchilla", noise="constant", seed=1)
     d = fit.diagnose()
     return {
         "seconds": time.perf_counter() - began, "gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,

@@ -31,10 +31,13 @@ def simulated_runs(parameters, **options):
 
 
 def quiet_fit(*args, **options):
-    """`bs.fit` for posteriors that are short on purpose: doubts about them are no failure."""
+    """`bs.fit` for posteriors that are short on purpose, of the simplest noise where none is named.
+
+    Doubts about them are no failure.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
-        return bs.fit(*args, **options)
+        return bs.fit(*args, **{"noise": "constant"} | options)
 
 
 UNITS = REFERENCE | {

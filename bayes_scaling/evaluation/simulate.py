@@ -80,7 +80,7 @@ def simulate(
         are groups; or if the law gives no positive finite loss there.
     """
     chosen = get_law(law)
-    layer = as_noise(noise, chosen.response)
+    layer = as_noise(noise or "constant", chosen.response)
     runs = _as_design(design, chosen, group)
     values = _values(runs, chosen, layer, dict(parameters or {}))
     point = Reference(dict(reference)) if isinstance(reference, Mapping) else reference

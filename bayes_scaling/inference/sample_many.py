@@ -129,7 +129,7 @@ def sample_many(
     """
     named: Mapping[str, Table] = tables if isinstance(tables, Mapping) else by_stem(tables)
     get_law(law).with_priors(priors or {})
-    as_noise(noise)  # refused now if it is unknown
+    as_noise(noise or "constant")  # refused now if it is unknown
     home = Path(folder) if folder is not None else None
     if home is not None:
         _make(home)

@@ -6,8 +6,8 @@ from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import LAWS, Law, names
 from bayes_scaling.laws.ceiling import NAME, with_ceiling
 
-DEFAULT = "skaling"
-"""The law where none is named: better than `chinchilla` on held-out runs (benchmarks/results/extrapolation.md)."""
+DEFAULT = "chinchilla"
+"""The law where none is named: the discrepancy around it learns what it misses (benchmarks/results/discrepancy.md)."""
 
 
 def get_law(law: str | Law) -> Law:

@@ -33,11 +33,16 @@ NOISES: dict[str, NoiseModel] = {
 _DEFAULTS: dict[Response, str] = {"loss": "constant", "share": "shares", "score": "scores"}
 
 
-def as_noise(noise: str | NoiseModel | None, response: Response = "loss") -> NoiseModel:
-    """A noise from its name; None is the simplest one of what a law gives."""
+def usual_noise(law: Law) -> NoiseModel:
+    """The noise of a law where none is chosen: a law of N and D is wrong where it has not been seen."""
+    return NOISES["discrepancy"] if law.columns == ("params", "tokens") else as_noise("constant", law.response)
+
+
+def as_noise(noise: str | NoiseModel, response: Response = "loss") -> NoiseModel:
+    """A noise from its name; "constant" is the simplest one of what a law gives."""
     if isinstance(noise, NoiseModel):
         return noise
-    if noise in (None, "constant"):
+    if noise == "constant":
         return NOISES[_DEFAULTS[response]]
     if noise not in NOISES:
         raise InputError(f"unknown noise {noise!r}; expected {', '.join(map(repr, NOISES))} or a Noise")

@@ -99,8 +99,8 @@ class TestBeforeSampling:
         ("law", "noise", "what"),
         [
             ("power_floor", "undertuned", "noise 'undertuned' takes"),
-            ("task_of_compute", None, "law 'task_of_compute' takes"),
-            ("power_floor", None, None),
+            ("task_of_compute", "constant", "law 'task_of_compute' takes"),
+            ("power_floor", "constant", None),
             ("power_floor", "curve", None),
         ],
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayes_scaling import Discrepancy, Drift, InputError, LogNormal, Noise, Shares, Undertuned
+from bayes_scaling import LAWS, Discrepancy, Drift, InputError, LogNormal, Noise, Shares, Undertuned
 from bayes_scaling.model.likelihood import (
     cluster_log_likelihood,
     of_trajectory,
@@ -16,7 +16,7 @@ from bayes_scaling.model.likelihood import (
     single_log_likelihood,
     two_piece_log_likelihood,
 )
-from bayes_scaling.model.noise import NOISES, as_noise, noise_from_dict
+from bayes_scaling.model.noise import NOISES, as_noise, noise_from_dict, usual_noise
 
 CLUSTERS = np.array([0, 1, 0, 2, 1, 0, 3])
 """Seven rows in four clusters of sizes 3, 2, 1 and 1."""
@@ -137,7 +137,7 @@ def test_the_scale_of_a_run_is_log_linear():
 
 @pytest.mark.parametrize(
     ("name", "slope_in"),
-    [(None, None), ("constant", None), ("flops", "flops"), ("params", "params"), ("tokens", "tokens")],
+    [("constant", None), ("flops", "flops"), ("params", "params"), ("tokens", "tokens")],
 )
 def test_noise_has_short_names(name, slope_in):
     assert as_noise(name) == Noise(slope_in=slope_in)
@@ -146,6 +146,19 @@ def test_noise_has_short_names(name, slope_in):
 def test_noise_stays_what_it_is():
     noise = Noise(sigma=LogNormal(0.02, 0.5))
     assert as_noise(noise) is noise
+
+
+@pytest.mark.parametrize(
+    ("law", "name"),
+    [
+        ("chinchilla", "discrepancy"),
+        ("power_floor", "constant"),  # of compute alone
+        ("muennighoff", "constant"),
+        ("task_of_compute", "shares"),
+    ],
+)
+def test_a_law_of_n_and_d_has_a_discrepancy_where_no_noise_is_named(law, name):
+    assert usual_noise(LAWS[law]) is NOISES[name]
 
 
 def test_an_unknown_noise_is_refused():
@@ -164,9 +177,9 @@ def test_an_unknown_slope_is_refused():
 @pytest.mark.parametrize(
     ("noise", "clustered", "along", "names"),
     [
-        (None, False, False, ["nu"]),
-        (None, True, False, ["nu", "lack_of_fit"]),
-        (None, True, True, ["nu", "lack_of_fit", "persistence"]),
+        ("constant", False, False, ["nu"]),
+        ("constant", True, False, ["nu", "lack_of_fit"]),
+        ("constant", True, True, ["nu", "lack_of_fit", "persistence"]),
         ("flops", False, False, ["nu", "slope"]),
         ("flops", True, False, ["nu", "lack_of_fit", "slope"]),
         ("undertuned", True, False, ["nu", "excess"]),

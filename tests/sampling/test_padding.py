@@ -42,18 +42,18 @@ def table(configurations, *, seeds=1, checkpoints=1, loss_se=None, shares=False)
 
 BALANCED, UNEQUAL = {"a": 7, "b": 8, "c": 6}, {"a": 90, "b": 2, "c": 3, "d": 2}
 CASES = {  # table, law, noise, rows that the sampler reads, whether they lie in boxes
-    "one group": (table({"a": 9}), LAW, None, 10, True),
-    "groups": (table(BALANCED), LAW, None, 24, True),
-    "replicates": (table(BALANCED, seeds=3), LAW, None, 24, True),
-    "replicates measured alike": (table(BALANCED, seeds=3, loss_se=0.01), LAW, None, 24, True),
-    "replicates measured each": (table(BALANCED, seeds=3, loss_se="by run"), LAW, None, 96, True),
+    "one group": (table({"a": 9}), LAW, "constant", 10, True),
+    "groups": (table(BALANCED), LAW, "constant", 24, True),
+    "replicates": (table(BALANCED, seeds=3), LAW, "constant", 24, True),
+    "replicates measured alike": (table(BALANCED, seeds=3, loss_se=0.01), LAW, "constant", 24, True),
+    "replicates measured each": (table(BALANCED, seeds=3, loss_se="by run"), LAW, "constant", 96, True),
     "replicates, sigma along": (table(BALANCED, seeds=3), LAW, "flops", 24, True),
-    "checkpoints": (table(BALANCED, seeds=2, checkpoints=4), LAW, None, 240, True),
+    "checkpoints": (table(BALANCED, seeds=2, checkpoints=4), LAW, "constant", 240, True),
     "undertuned replicates": (table(BALANCED, seeds=2), LAW, "undertuned", 72, True),
-    "shares": (table(BALANCED, shares=True), bs.LAWS["task_of_compute"], None, 24, True),
-    "unequal groups": (table(UNEQUAL), LAW, None, 112, False),
-    "unequal groups of replicates": (table(UNEQUAL, seeds=3), LAW, None, 112, False),
-    "unequal checkpoints": (table(UNEQUAL, seeds=2, checkpoints=3), LAW, None, 768, False),
+    "shares": (table(BALANCED, shares=True), bs.LAWS["task_of_compute"], "constant", 24, True),
+    "unequal groups": (table(UNEQUAL), LAW, "constant", 112, False),
+    "unequal groups of replicates": (table(UNEQUAL, seeds=3), LAW, "constant", 112, False),
+    "unequal checkpoints": (table(UNEQUAL, seeds=2, checkpoints=3), LAW, "constant", 768, False),
 }  # fmt: skip
 
 
@@ -110,10 +110,10 @@ def test_a_cluster_that_is_left_out_counts_for_nothing():
 
 def test_runs_that_were_measured_unequally_are_not_alike():
     runs = table(BALANCED, seeds=2)
-    assert structure(runs, LAW, as_noise(None)).alike
+    assert structure(runs, LAW, as_noise("constant")).alike
     assert not structure(runs, LAW, as_noise("undertuned")).alike
     moved = runs.table.assign(loss_se=np.where(np.arange(len(runs)) == 0, 0.01, 0.0))
-    assert not structure(replace(runs, table=moved), LAW, as_noise(None)).alike
+    assert not structure(replace(runs, table=moved), LAW, as_noise("constant")).alike
 
 
 @pytest.mark.sampling  # of nothing, but it compiles
