@@ -23,7 +23,9 @@ def runs(truth):
 def found(runs):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
-        return bs.backtest(runs, "chinchilla", splits="rolling", draws=250, chains=2, seed=4)
+        return bs.backtest(
+            runs, "chinchilla", splits="rolling", noise="constant", draws=250, chains=2, seed=4
+        )
 
 
 class TestDrift:
@@ -114,7 +116,13 @@ class TestCuts:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
             back = bs.backtest(
-                grouped, splits={"top": held}, baselines=False, pooling="complete", draws=100, chains=2
+                grouped,
+                splits={"top": held},
+                noise="constant",
+                baselines=False,
+                pooling="complete",
+                draws=100,
+                chains=2,
             )
         assert set(back.runs["group"]) == {"small"}
 

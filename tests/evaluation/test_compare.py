@@ -160,7 +160,12 @@ class TestWhatCannotBeCompared:
 
 class TestLargerRuns:
     def test_each_law_is_scored_as_its_backtest_scores_it(self, comparison, single_fit):
-        options = {"draws": 250, "seed": single_fit.provenance["seed"], "baselines": False}
+        options = {
+            "noise": "constant",
+            "draws": 250,
+            "seed": single_fit.provenance["seed"],
+            "baselines": False,
+        }
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", bs.DoubtfulFitWarning)  # short on purpose
             found = bs.backtest(single_fit.runs, "chinchilla", **options).runs

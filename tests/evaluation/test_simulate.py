@@ -44,7 +44,7 @@ def test_the_score_is_zero_on_average_at_the_truth(case):
     """The gradient of the log likelihood in every parameter, of the law and of the noise: right in location, in
     scale, in tails, and in what a cluster shares."""
     many = case != "rows"
-    noise = as_noise("params" if many else None)
+    noise = as_noise("params" if many else "constant")
     first = bs.simulate(design(replicates=1 + many, loss_se=many), "chinchilla", TRUTH, seed=1)
     shape = structure(first, CHINCHILLA, noise)
     rng = np.random.default_rng(2)
@@ -78,7 +78,7 @@ def test_the_score_is_zero_on_average_at_the_truth(case):
 @pytest.mark.sampling
 def test_parameters_and_runs_of_the_prior_belong_together():
     alike = bs.load_runs(design(replicates=1).assign(loss=2.0), silence="one_loss")
-    asked = make_spec(alike, "chinchilla")
+    asked = make_spec(alike, "chinchilla", noise="constant")
     ranks, first = [], None
     for drawn in from_prior(asked, 150, seed=5):
         runs, truth = drawn.runs, drawn.truth

@@ -61,7 +61,7 @@ def test_what_is_missing_is_named(single_fit):
 
 def test_draws_of_nutpie_agree_with_those_of_the_package(truth, single_fit):
     nutpie = pytest.importorskip("nutpie")
-    model = bs.build_model(simulated_runs(truth), "chinchilla")
+    model = bs.build_model(simulated_runs(truth), "chinchilla", noise="constant")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the libraries beneath
         compiled = nutpie.compile_pymc_model(model)

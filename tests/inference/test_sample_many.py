@@ -14,7 +14,7 @@ from bayes_scaling.sampling.engine import engine
 from bayes_scaling.sampling.padding import padded_structure
 from bayes_scaling.sampling.warm_up import Chains
 
-SMALL = {"draws": 60, "chains": 2, "max_warmup": 100, "seed": 5}
+SMALL = {"noise": "constant", "draws": 60, "chains": 2, "max_warmup": 100, "seed": 5}
 
 
 pytestmark = pytest.mark.sampling

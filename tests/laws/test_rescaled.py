@@ -59,5 +59,7 @@ def test_the_density_does_not_know_the_unit():
         wide = padded_structure(spec.structure)
         data = padded_data(model_data(spec.runs, spec.law, spec.noise), wide)
         theta = np.array([[p.location + 0.1 for p in wide.priors.values()]])
-        found.append(float(np.sum(program(wide).log_likelihood(theta, np.zeros(1), data))))
+        found.append(
+            float(np.sum(program(wide).log_likelihood(theta, np.zeros(len(wide.global_priors)), data)))
+        )
     assert found[0] == pytest.approx(found[1], rel=1e-9)

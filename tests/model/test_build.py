@@ -30,13 +30,13 @@ def from_prior(shape, draws):
 MIXED = {"E": "none", "A": "complete", "sigma": "complete", "beta": "none"}
 
 CASES = {
-    "one group": (["a"], {}, None, None),
+    "one group": (["a"], {}, "constant", None),
     "one group, slope, replicates": (["a"], {"replicates": 3}, "flops", None),
-    "complete": (["a", "b"], {}, None, "complete"),
-    "none": (["a", "b"], {}, None, "none"),
-    "partial": (["a", "b", "c"], {}, None, "partial"),
-    "trajectories": (["a"], {"checkpoints": 3, "loss_se": True}, None, None),
-    "trajectories, partial": (["a", "b"], {"checkpoints": 3}, None, "partial"),
+    "complete": (["a", "b"], {}, "constant", "complete"),
+    "none": (["a", "b"], {}, "constant", "none"),
+    "partial": (["a", "b", "c"], {}, "constant", "partial"),
+    "trajectories": (["a"], {"checkpoints": 3, "loss_se": True}, "constant", None),
+    "trajectories, partial": (["a", "b"], {"checkpoints": 3}, "constant", "partial"),
     "undertuned, replicates": (["a"], {"replicates": 2}, "undertuned", None),
     "mixed, slope, replicates, measured": (["a", "b"], {"replicates": 2, "loss_se": True}, "tokens", MIXED),
 }

@@ -44,19 +44,19 @@ def scores(groups, **options):
 
 
 CASES = {
-    "one group": (lambda: small_table(["a"]), CHINCHILLA, None, None),
+    "one group": (lambda: small_table(["a"]), CHINCHILLA, "constant", None),
     "sigma along compute, measured": (
         lambda: small_table(["a", "b"], loss_se=True), CHINCHILLA, "tokens", MIXED,
     ),
-    "replicates": (lambda: small_table(["a"], replicates=3), CHINCHILLA, None, None),
-    "trajectories": (lambda: small_table(["a", "b"], checkpoints=3), CHINCHILLA, None, "partial"),
+    "replicates": (lambda: small_table(["a"], replicates=3), CHINCHILLA, "constant", None),
+    "trajectories": (lambda: small_table(["a", "b"], checkpoints=3), CHINCHILLA, "constant", "partial"),
     "undertuned": (lambda: small_table(["a"], replicates=2), CHINCHILLA, "undertuned", None),
     "curves": (lambda: curves(["a", "b"]), bs.LAWS["power_floor"], "curve", "complete"),
     "counted shares": (lambda: shares(True), bs.LAWS["task_of_compute"], "shares", None),
     "shares": (lambda: shares(False), bs.LAWS["task_of_compute"], "shares", None),
-    "scores": (lambda: scores(["a"]), bs.LAWS["pow3"], None, None),
+    "scores": (lambda: scores(["a"]), bs.LAWS["pow3"], "constant", None),
     "scores, measured replicates": (
-        lambda: scores(["a", "b"], replicates=2, loss_se=True), bs.LAWS["pow3"], None, None,
+        lambda: scores(["a", "b"], replicates=2, loss_se=True), bs.LAWS["pow3"], "constant", None,
     ),
 }  # fmt: skip
 
@@ -95,7 +95,9 @@ def test_draws_are_those_of_the_density(case):
 @pytest.fixture(scope="module")
 def sampled():
     """Draws by PyMC itself, with every group that it computes of an observed variable."""
-    model = bs.build_model(small_table(["b", "a"], replicates=2), "chinchilla", pooling="complete")
+    model = bs.build_model(
+        small_table(["b", "a"], replicates=2), "chinchilla", noise="constant", pooling="complete"
+    )
     quiet = {"random_seed": 1, "progressbar": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -165,7 +167,7 @@ class TestPyMC:
         assert "run (24)" in graph.source
 
     def test_runs_that_nobody_trained_are_forecast_in_pymc(self):
-        model = bs.build_model(small_table(["a"]))
+        model = bs.build_model(small_table(["a"]), noise="constant")
         ones = np.ones(3)
         data = {
             "N": 100 * ones,
