@@ -18,7 +18,7 @@ import bayes_scaling as bs
 draws = int(os.environ.get("BAYES_SCALING_DRAWS", 1000))  # kept per chain, four chains
 runs = bs.datasets.load("pile")
 law = bs.LAWS["chinchilla"]
-model = bs.build_model(runs, law, pooling="complete")
+model = bs.build_model(runs, law, noise="constant", pooling="complete")
 print(model.observed_RVs, model.coords["run"][:5], model.coords["group"])
 
 # %% [markdown]
@@ -67,7 +67,7 @@ with pm.Model(coords={"group": runs.groups, "run": range(len(runs))}) as own:
 # between groups.
 
 # %%
-shape = bs.build_model(runs, law, pooling=dict.fromkeys((*of, "sigma"), "complete"))
+shape = bs.build_model(runs, law, noise="constant", pooling=dict.fromkeys((*of, "sigma"), "complete"))
 other = bs.Fit.from_draws(shape, changed)
 print(other.diagnose())
 print(other.predict("30B", "600B"))

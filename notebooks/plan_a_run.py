@@ -46,7 +46,7 @@ _ = bs.plot.valley(risk)
 
 # %% [markdown]
 # ## Will it reach the target?
-# The probability holds everything: the posterior, the drift of any law beyond its data, and the scatter of one run.
+# The probability holds everything: the posterior, what any law misses beyond its data, and the scatter of one run.
 
 # %%
 _ = bs.plot.chances(fit, [1.6, 1.5, 1.4], to="1e27", group=SUITE)
@@ -96,6 +96,6 @@ now, after = design.regret
 print(f"{now:.2%} now, {after:.2%} after a batch of {design.cost:.1e} FLOPs")
 
 # %% [markdown]
-# **What was learnt:** a plan is a distribution and one choice; the valley says what the uncertainty of N costs; the drift,
-# and not N, decides whether a target is reached far beyond the data; and where the uncertainty is worth money, `design` says
+# **What was learnt:** a plan is a distribution and one choice; the valley says what the uncertainty of N costs; what the
+# law misses, and not N, decides whether a target is reached far beyond the data; and where the uncertainty is worth money, `design` says
 # which runs remove it.

@@ -34,8 +34,10 @@ def valley(risk: Risk, point: int = 0, *, group: str | None = None, ax: "Axes | 
     found = one_group(curve["regret"], group).transpose("quantile", "candidate").to_numpy()
     picks = one_group(risk.choices["params"].isel(point=point), group)
     safe = [float(one_group(risk.safe[end].isel(point=point), group)) for end in ("lower", "upper")]
-    # High enough for the floor and its banks; a choice that gives up more stands at the edge, with its figure.
+    # High enough for the floor and its banks, also where no size is good in most draws; a choice that gives up more
+    # stands at the edge, with its figure.
     top = 5 * WITHIN * float(one_group(risk.expected.isel(point=point), group).min())
+    top = max(top, 2 * float(found[1].min()))
     near = n[found[1] < top]
     inside = [float(x) for x in picks.to_numpy() if near.min() <= x <= near.max()]
     left, right = min(near.min(), safe[0], *inside) / 1.1, max(near.max(), safe[1], *inside) * 1.1
