@@ -169,7 +169,7 @@ class Coordinates:
         return at._replace(complete=jnp.append(means, at.complete[-1])), log_det
 
 
-def _gamma(key: jax.Array, shape: Array) -> tuple[jax.Array, jax.Array]:
+def _gamma(key: jax.Array, shape: jax.Array) -> tuple[jax.Array, jax.Array]:
     """One try each at gamma variables of shapes from 1 on, and which of them are accepted: 98% at a shape of 3.
 
     Marsaglia and Tsang 2000, doi:10.1145/358407.358414. Whether one is accepted does not depend on the state of a

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bayes_scaling.data.collect.history import History, curves, flat
 from bayes_scaling.errors import InputError
@@ -50,7 +50,8 @@ def read_store(source: str) -> list[History]:
         experiments = [e for e in client.search_experiments() if experiment in ("", e.name)]
         if not experiments:
             raise InputError(f"'{source}' has no experiment {experiment!r}")
-        found, token = [], None
+        found: list[Any] = []
+        token = None
         while True:
             page = client.search_runs(
                 [e.experiment_id for e in experiments], max_results=_PAGE, page_token=token
