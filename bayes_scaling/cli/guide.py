@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from bayes_scaling.data.runs import Runs
 
 NEXT = {
+    "collect": "fit {output}",
     "fit": "report {output}",
     "fit-many": "diagnose {folder}/NAME.nc",
     "summary": "plot {fit}",

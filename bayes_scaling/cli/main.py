@@ -23,6 +23,7 @@ from bayes_scaling.cli.signatures import summary
 from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
 
 VERBS = {
+    "Bring runs together": ("collect", ("collect",)),
     "Fit and check": ("fit", ("fit", "fit-many", "summary", "diagnose")),
     "Forecast": ("forecast", ("predict", "two-step")),
     "Plan": (

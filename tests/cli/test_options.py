@@ -51,6 +51,7 @@ def arguments_of(*functions):
 @pytest.mark.parametrize(
     ("line", "functions", "python_only", "command_line_only"),
     [
+        ("collect r", [bs.collect], set(), PICTURE | {"picture", "json"}),
         ("fit r.csv -o f.nc", [bs.fit], {"progress"}, COLUMNS | PICTURE | {"json", "prob"}),
         ("fit-many r.csv --folder f", [bs.fit_many, sample_many, bs.fit], {"progress", "tables"},
             COLUMNS | {"json"}),

@@ -23,7 +23,7 @@ def blocks(language, page=README):
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
-PAGES = ("tutorial", "command_line", "gallery")
+PAGES = ("tutorial", "collect", "command_line", "gallery")
 
 COMMANDS = [
     words

@@ -24,6 +24,7 @@ QUESTIONS = {
     "several corpora architectures": ("how_to",),
     "20 tokens per parameter": ("how_to", "planning", "gallery", "results"),
     "bootstrap": ("how_to",),
+    "runs in MLflow or TensorBoard": ("collect", "how_to"),
     "checkpoints of a run": ("how_to",),
 }
 """Question -> pages, one of which must be among the first three that its words find."""

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bayes_scaling.data.collect.history import History, curves, flat
 from bayes_scaling.errors import InputError
@@ -18,7 +18,7 @@ _PAGE = 1000
 
 def is_store(source: str) -> bool:
     """Whether a source is an address of MLflow, a file of its database, or a folder in which it keeps runs."""
-    path = Path(source)
+    path = Path(source.partition("#")[0])
     return source.startswith(_ADDRESSES) or path.suffix == ".db" or any(path.glob("*/meta.yaml"))
 
 
@@ -34,24 +34,23 @@ def read_store(source: str) -> list[History]:
     if "://" not in source and not Path(source).exists():
         raise InputError(f"there is no MLflow store '{source}' (relative to {Path.cwd()})")
     try:
-        # Once asked for, MLflow itself reads folders, which it would rather see moved to a database.
-        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+        # MLflow reads folders when it is asked to, as it would rather see them moved to a database.
+        if Path(source).is_dir():
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
     except ImportError:
         raise InputError(
             f"'{source}' is an MLflow store, which MLflow reads: pip install 'bayes-scaling[mlflow]'"
         ) from None
-    address = (
-        f"sqlite:///{Path(source).resolve()}" if source.endswith(".db") and "://" not in source else source
-    )
+    a_file = source.endswith(".db") and "://" not in source
+    address = f"sqlite:///{Path(source).resolve()}" if a_file else source
     try:
         client = MlflowClient(tracking_uri=address)
         experiments = [e for e in client.search_experiments() if experiment in ("", e.name)]
         if not experiments:
             raise InputError(f"'{source}' has no experiment {experiment!r}")
-        found: list[Any] = []
-        token = None
+        found, token = list["Run"](), None
         while True:
             page = client.search_runs(
                 [e.experiment_id for e in experiments], max_results=_PAGE, page_token=token
