@@ -125,6 +125,8 @@ def architecture_of(config: Mapping[str, object]) -> Architecture | None:
     ratio = inner / width if inner else keys.number(config, "mlp_ratio ff_ratio")
     if gated and ratio is None:
         return None  # 8/3 or another one
+    if ratio and gated and keys.find(config, "activation_type"):
+        ratio /= 2  # OLMo counts both halves of what it splits
     positions = str(config.get("position_embedding_type", ""))
     try:
         return Architecture(
@@ -181,10 +183,13 @@ def tokens_at(history: History, step: float, named: str | None, per_step: Quanti
 
 
 def _given(history: History, per_step: Quantity) -> Count:
-    """Tokens of a step, as a quantity or a key of the config."""
-    if isinstance(per_step, str) and per_step in history.config:
-        return Count(asked(history, per_step, 0), per_step)
-    value = parse_quantity(per_step, "tokens_per_step")
+    """Tokens of a step, as a quantity or by a key of the config."""
+    try:
+        value = parse_quantity(per_step, "tokens_per_step")
+    except InputError:
+        if not isinstance(per_step, str):
+            raise
+        return Count(asked(history, per_step, 0.0), per_step)
     return Count(value, f"{format_quantity(value, 6)} tokens")
 
 

@@ -46,9 +46,11 @@ def problems(history: History, metric: str, step: float, value: float) -> Iterat
     step, value : float
         Where that is read, and what is read there.
     """
-    yield from _diverged(history, metric, value)
+    diverged = [*_diverged(history, metric, value)]
+    yield from diverged
     yield from _unfinished(history)
-    yield from _decaying(history, step)
+    if not diverged:  # the last finite value comes before the end
+        yield from _decaying(history, step)
 
 
 def _diverged(history: History, metric: str, value: float) -> Iterator[Problem]:
@@ -137,7 +139,7 @@ def duplicates(runs: Sequence[tuple[History, str]]) -> dict[int, Problem]:
     by_start: dict[tuple[float, ...], list[int]] = {}
     for i, curve in enumerate(curves):
         if len(curve.steps) > 2:
-            by_start.setdefault((*curve.steps[:3], *curve.values[:3]), []).append(i)
+            by_start.setdefault((*curve.steps[:3], *curve.values[:3].astype(np.float32)), []).append(i)
     found: dict[int, Problem] = {}
     for alike in by_start.values():
         longest, *others = sorted(alike, key=lambda i: -len(curves[i].steps))  # of equal ones the first

@@ -29,12 +29,13 @@ class Curve:
         return float(np.interp(step, self.steps, self.values))
 
     def starts_as(self, other: Curve) -> bool:
-        """Whether this is the other curve, or a first part of it."""
+        """Whether this is the other curve, or a first part of it, in single precision: TensorBoard has no other."""
         n = len(self.steps)
+        mine, theirs = (curve.values[:n].astype(np.float32) for curve in (self, other))
         return (
             n <= len(other.steps)
             and np.array_equal(self.steps, other.steps[:n])
-            and np.array_equal(self.values, other.values[:n], equal_nan=True)
+            and np.array_equal(mine, theirs, equal_nan=True)
         )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from bayes_scaling.data.collect import keys
@@ -31,7 +32,7 @@ def read_json_lines(path: Path, name: str, config: Mapping[str, object]) -> Hist
     rows: list[Row] = []
     found, state = dict(config), ""
     for number, line in _lines(path):
-        step_key = keys.find(line, keys.STEP) or keys.find(line, keys.TOKENS)
+        step_key = _step_key(tuple(line))
         step = line.get(step_key or "")
         if isinstance(step, int | float):
             rows.append((float(step), _metrics(line, step_key or "")))
@@ -45,6 +46,13 @@ def read_json_lines(path: Path, name: str, config: Mapping[str, object]) -> Hist
             f'\'{path}\' has no line with a step; expected lines as {{"step": 100, "loss": 3.1}}'
         )
     return History(name, str(path), "JSON lines", curves(rows), found, state)
+
+
+@cache
+def _step_key(names: tuple[str, ...]) -> str | None:
+    """Which of the names of a line is its step; lines of one log mostly have the same."""
+    known = dict.fromkeys(names, True)
+    return keys.find(known, keys.STEP) or keys.find(known, keys.TOKENS)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, object]]]:

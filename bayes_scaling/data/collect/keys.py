@@ -48,11 +48,12 @@ PLANNED_STEPS = (
 SEED = "seed random_seed rng_seed"
 STEP = "step global_step iter iter_num iteration it update train_global_step trainer_global_step"
 
-_LOSS = {"loss", "lm", "nll", "ce", "cross", "entropy", "xent"}
+_LOSS = {"loss", "lm", "language", "nll", "ce", "cross", "entropy", "xent"}
 _VALIDATION = {"eval", "val", "valid", "validation", "evaluation", "dev", "heldout"}
 _TEST = {"test"}
 _TRAINING = {"train", "training"}
-_MANNER = {"step", "epoch", "total", "mean", "avg", "metrics"}
+_MANNER = {"step", "epoch", "total", "mean", "avg", "metrics", "global"}
+_CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])")
 _SHARE = re.compile(r"/(acc|acc_norm|exact_match|pass@?\d*|em)$")
 _NO_LOSS = re.compile(r"stderr|std|perplexity|ppl|aux|z_loss|scale|balanc|router|best|min")
 
@@ -71,10 +72,10 @@ def plain(name: str) -> str:
 
 def kind_of(metric: str) -> int | None:
     """What a metric is, by its name; None for what no law is fitted to."""
-    words = set(plain(metric).split("_")) - _MANNER
+    words = set(plain(_CAPITAL.sub("_", metric)).split("_")) - _MANNER
     if _SHARE.search(metric):
         return SHARE
-    if not words & (_LOSS - {"lm", "cross", "entropy"}) and not {"cross", "entropy"} <= words:
+    if not words & (_LOSS - {"lm", "language", "cross", "entropy"}) and not {"cross", "entropy"} <= words:
         return None
     if _NO_LOSS.search(plain(metric)):
         return None

@@ -95,9 +95,6 @@ def _folder(top: Path) -> Iterator[History]:
             yield runs[0].with_more(_at_the_end(scores[0], runs[0].end))
             continue
         yield from (*runs, *scores)
-        for path in found:
-            if path.suffix == ".csv":
-                yield from read_wandb(path)
 
 
 def _is_last(folder: Path) -> bool:
@@ -137,7 +134,8 @@ def _log(path: Path, name: str) -> History:
 def _config(log: Path) -> Mapping[str, object]:
     """What the config files beside a log say: those that bear its name, or else those of its folder."""
     own = [log.with_name(f"{log.stem}.config.json"), log.with_suffix(".json")]
-    beside = [log.with_name(name) for name in _CONFIGS]
+    folders = [log.parent, *([log.parent.parent] if _CHECKPOINT.fullmatch(log.parent.name) else [])]
+    beside = [folder / name for folder in folders for name in _CONFIGS]
     found: dict[str, object] = {}
     for path in next(([path] for path in own if path.is_file() and path != log), beside):
         if path.is_file():

@@ -35,7 +35,7 @@ def read_trainer_state(path: Path, name: str, config: Mapping[str, object]) -> H
     if seen := state.get("num_input_tokens_seen"):
         rows.append((step, {"num_input_tokens_seen": float(seen)}))
     known = {new: state[old] for old, new in _SETTINGS.items() if isinstance(state.get(old), int | float)}
-    return History(name, str(path), "Trainer state", curves(rows), {**known, **config})
+    return History(name, str(path), "Trainer state", curves(rows), {**config, **known})
 
 
 def _row(entry: Mapping[str, object]) -> Row:

@@ -51,6 +51,14 @@ def test_a_run_is_read_as_its_log_is(events, write):
     assert (row["run"], row["reader"], row["source"]) == ("a", "TensorBoard", str(events))
 
 
+def test_event_files_of_a_run_that_is_there_as_a_log_too_are_a_duplicate(events, write):
+    """As the Trainer of Hugging Face leaves both; here numbers are of single precision, there of double."""
+    write_events(events, lines())
+    found = bs.collect(write("b", lines()))
+    assert list(found.rows["run"]) == ["a"]
+    assert list(found.left_out()["sentence"]) == ["b is a duplicate: its 'eval/loss' is that of 'a'"]
+
+
 def test_a_resumed_run_has_one_curve(events):
     """Two files, of which the second goes back; which was written later is not in their names."""
     write_events(events, [{**line, "eval/loss": 9.0} for line in lines(end=700) if "eval/loss" in line])

@@ -91,7 +91,7 @@ def test_trainer_state(tmp_path):
     agrees({**row, "seed": 3})  # which no file has
     assert (row["run"], row["metric"], row["reader"]) == ("gpt", "eval_loss", "Trainer state")
     arguments = {"gradient_accumulation_steps": 2, "world_size": 1, "max_seq_length": 128, "seed": 3}
-    (folder / "training_args.json").write_text(json.dumps(arguments))
+    (folder.parent / "training_args.json").write_text(json.dumps(arguments | {"max_steps": -1}))
     agrees(only_row(bs.collect(tmp_path)))
     (folder / "trainer_state.json").write_text(
         json.dumps(trainer_state(1000, num_input_tokens_seen=1_900_000))
@@ -226,6 +226,14 @@ def test_wandb_history_of_one_run(tmp_path):
         1e6,
         loss(1000),
         5 * (len(rows) - 1),
+    )
+
+
+def test_steps_of_the_optimiser_count_and_not_calls_of_log(tmp_path):
+    """As nanoGPT logs, once in so many iterations."""
+    assert (
+        only_row(bs.collect(as_csv(tmp_path / "runs.csv", [of_the_table("a", _step=50, iter=1000)])))["step"]
+        == 1000
     )
 
 
