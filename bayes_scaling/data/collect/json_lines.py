@@ -9,6 +9,9 @@ from bayes_scaling.data.collect import keys
 from bayes_scaling.data.collect.history import History, Row, curves, flat
 from bayes_scaling.errors import InputError
 
+_CONFIG = ("config/", "args/", "hparams/", "hyperparameters/")
+"""What keys begin with where a line has settings inside."""
+
 
 def read_json_lines(path: Path, name: str, config: Mapping[str, object]) -> History:
     """A run from its log.
@@ -31,8 +34,11 @@ def read_json_lines(path: Path, name: str, config: Mapping[str, object]) -> Hist
     """
     rows: list[Row] = []
     found, state = dict(config), ""
-    for number, line in _lines(path):
-        step_key = _step_key(tuple(line))
+    lines = [*_lines(path)]
+    # Tokens are the steps of a log without any; beside steps they may be those that a config plans.
+    names = keys.STEP if any(_step_key(tuple(line), keys.STEP) for _, line in lines) else keys.TOKENS
+    for number, line in lines:
+        step_key = _step_key(tuple(line), names)
         step = line.get(step_key or "")
         if isinstance(step, int | float):
             rows.append((float(step), _metrics(line, step_key or "")))
@@ -40,7 +46,7 @@ def read_json_lines(path: Path, name: str, config: Mapping[str, object]) -> Hist
             raise InputError(f"'{path}', line {number}: {step_key!r} is {step!r}; expected a number")
         else:
             state = str(line.get("state", line.get("status", state)))
-            found |= {key.removeprefix("config/"): value for key, value in line.items()}
+            found |= {_bare(key): value for key, value in line.items()}
     if not rows:
         raise InputError(
             f'\'{path}\' has no line with a step; expected lines as {{"step": 100, "loss": 3.1}}'
@@ -49,10 +55,13 @@ def read_json_lines(path: Path, name: str, config: Mapping[str, object]) -> Hist
 
 
 @cache
-def _step_key(names: tuple[str, ...]) -> str | None:
-    """Which of the names of a line is its step; lines of one log mostly have the same."""
-    known = dict.fromkeys(names, True)
-    return keys.find(known, keys.STEP) or keys.find(known, keys.TOKENS)
+def _step_key(line: tuple[str, ...], names: str) -> str | None:
+    """Which key of a line is its step; lines of one log mostly have the same. What is in a config is none."""
+    return keys.find({key: True for key in line if not key.startswith(_CONFIG)}, names)
+
+
+def _bare(key: str) -> str:
+    return next((key.removeprefix(start) for start in _CONFIG if key.startswith(start)), key)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, object]]]:

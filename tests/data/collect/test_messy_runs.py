@@ -314,6 +314,8 @@ def test_tokens_instead_of_steps(beside):
     ]
     config = {key: value for key, value in CONFIG.items() if key not in ("batch_size", "max_steps")}
     assert row(beside(by_tokens, config), "other")["tokens"] == 1_000_000
+    planned = [CONFIG | {"total_tokens": 5e9}, *lines()]  # in a line of settings
+    assert row(beside(planned, {"name": "x"}), "other")["tokens"] == 1000 * TOKENS
     logged = [{**line, "train/tokens_seen": 3000 * line["step"]} for line in lines()]
     cells = row(beside(logged), "other")
     assert (cells["tokens"], cells["tokens_from"]) == (3_000_000, "train/tokens_seen as logged")

@@ -44,7 +44,7 @@ def test_json_lines(write):
 def test_logs_of_one_folder_and_configs_by_their_names(tmp_path):
     for name, above, width in (("small", 0.2, 64), ("large", 0.0, 128)):
         log = (
-            [{"config": CONFIG | {"n_embd": width}}, *lines(above=above)]
+            [{"config": CONFIG | {"n_embd": width, "train_tokens": 1e9, "step": 7}}, *lines(above=above)]
             if name == "large"
             else lines(above=above)
         )
