@@ -9,8 +9,11 @@ from .api import design as design
 from .api import fit as fit
 from .api import fit_many as fit_many
 from .api import isoflop_grid as isoflop_grid
+from .api import ledger as ledger
+from .api import open_card as open_card
 from .api import open_fit as open_fit
 from .api import prior_sensitivity as prior_sensitivity
+from .api import score as score
 from .api import simulate as simulate
 from .api import two_step as two_step
 from .data import architecture as architecture
@@ -26,6 +29,9 @@ from .evaluation.approaches import Approaches as Approaches
 from .evaluation.backtest import Backtest as Backtest
 from .evaluation.compare import Comparison as Comparison
 from .evaluation.compare_pooling import PoolingComparison as PoolingComparison
+from .evaluation.ledger import Ledger as Ledger
+from .evaluation.outcome import Outcome as Outcome
+from .forecast.card import Card as Card
 from .forecast.forecast import Forecast as Forecast
 from .inference.collection import Collection as Collection
 from .inference.diagnostics import Diagnosis as Diagnosis

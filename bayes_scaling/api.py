@@ -9,7 +9,10 @@ from bayes_scaling.evaluation.approaches import approaches
 from bayes_scaling.evaluation.backtest import backtest
 from bayes_scaling.evaluation.compare import compare
 from bayes_scaling.evaluation.compare_pooling import PoolingComparison, compare_pooling
+from bayes_scaling.evaluation.ledger import ledger
+from bayes_scaling.evaluation.outcome import score
 from bayes_scaling.evaluation.simulate import simulate
+from bayes_scaling.forecast.card import open_card
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.forecast.two_step import two_step
 from bayes_scaling.inference.arviz import to_arviz
@@ -39,6 +42,7 @@ from bayes_scaling.planning.risk import chances, risk
 from bayes_scaling.planning.serving import serve
 from bayes_scaling.planning.transfer import transfer
 from bayes_scaling.reporting import plot
+from bayes_scaling.reporting.register import register
 from bayes_scaling.sampling.progress import Report
 from bayes_scaling.sampling.settings import Sampler, SamplerSettings
 
@@ -47,7 +51,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Fit", "approaches", "backtest", "build_model", "collect", "compare", "compare_pooling", "design", "fit",
-    "fit_many", "isoflop_grid", "open_fit", "prior_sensitivity", "simulate", "two_step",
+    "fit_many", "isoflop_grid", "ledger", "open_card", "open_fit", "prior_sensitivity", "score", "simulate",
+    "two_step",
 ]  # fmt: skip
 
 plot.register()
@@ -67,6 +72,8 @@ class Fit(Posterior):
     risk = risk
     chances = chances
     serve = serve
+    # Written down before a run starts, for `score` and `ledger`
+    register = register
     # What the literature asks of exponents, where groups differ, and whether the best recipe moves with scale
     exponents = exponents
     approaches = approaches

@@ -97,27 +97,15 @@ class Forecast(Result):
     def _sentences(self, prob: float) -> Iterator[str]:
         reached = quantiles(self.new_run, tails(prob))
         far = distance(self.decades_beyond).to_numpy()
-        word = WORDS[self.response]
         for group in self.mean["group"].to_numpy() if "group" in self.mean.dims else [None]:
             own = reached if group is None else reached.sel(group=group)
-            for point, where in enumerate(self._points()):
-                fewest = 0 if self.response == "score" else 2
-                bounds = own.isel(point=point).to_numpy()
-                low, middle, high = _written(bounds, fewest)
-                known = f"{far[point]:.1f} decades beyond" if far[point] >= 0.05 else "within the range of"
+            for point, where in enumerate(self.points()):
+                reaches = new_run_words(own.isel(point=point).to_numpy(), prob, self.response, self.unit)
                 yield (
-                    f"{where if group is None else f'{group}, {where}'}: {word} {middle} "
-                    f"({100 * prob:g}% of new runs: {low} to {high}){self._in_unit(bounds)}, {known} the data"
+                    f"{where if group is None else f'{group}, {where}'}: {reaches}, {distance_words(far[point])}"
                 )
 
-    def _in_unit(self, nats: np.ndarray) -> str:
-        """The same bounds and median in the table's own unit."""
-        if not self._twice:
-            return ""
-        low, middle, high = _written(self.unit.given(nats))
-        return f" nats per token, in {self.unit.other} {middle} ({low} to {high})"
-
-    def _points(self) -> list[str]:
+    def points(self) -> list[str]:
         """Each point in words."""
         values = {str(name): column.to_numpy() for name, column in self.inputs.items()}
         split = {"params", "tokens"} <= set(values)
@@ -164,6 +152,21 @@ def drifted(value: "xr.DataArray", drift: "xr.DataArray", response: Response) ->
         return value + drift
     moved = value * np.exp(drift.clip(-MOST, MOST))
     return moved if response == "loss" else moved / (1 - value + moved)
+
+
+def new_run_words(bounds: np.ndarray, prob: float, response: Response, unit: Unit) -> str:
+    """What a new run reaches: its lower bound, median and upper bound, shape (3,), also in the table's own unit."""
+    low, middle, high = _written(bounds, 0 if response == "score" else 2)
+    said = f"{WORDS[response]} {middle} ({100 * prob:g}% of new runs: {low} to {high})"
+    if response != "loss" or not unit.other:
+        return said
+    low, middle, high = _written(unit.given(bounds))
+    return f"{said} nats per token, in {unit.other} {middle} ({low} to {high})"
+
+
+def distance_words(far: float) -> str:
+    """How far a point lies beyond the data, in powers of ten."""
+    return f"{far:.1f} decades beyond the data" if far >= 0.05 else "within the range of the data"
 
 
 def _lying(which: np.ndarray) -> str:

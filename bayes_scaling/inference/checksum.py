@@ -1,8 +1,8 @@
-"""The checksum of a saved posterior, and what an HDF5 file may be made of before anything in it is read."""
+"""Checksums of what is saved, and what an HDF5 file may be made of before anything in it is read."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,22 @@ def checksum(tree: "xr.DataTree", provenance: Mapping[str, Any]) -> str:
             else:
                 found.update(json.dumps([str(value) for value in values.ravel()]).encode())
     return found.hexdigest()
+
+
+def checksum_of_runs(tree: "xr.DataTree", columns: Sequence[str]) -> str:
+    """SHA-256 over the table of runs of a posterior's tree: its columns, and each cell to the last bit."""
+    import xarray as xr
+
+    return checksum(
+        xr.DataTree.from_dict({"runs": tree["constant_data"].to_dataset()}), {"columns": list(columns)}
+    )
+
+
+def checksum_of_json(document: Mapping[str, object]) -> str:
+    """SHA-256 over a JSON document but for its own checksum, however it is indented or ordered."""
+    others = {name: value for name, value in document.items() if name != "checksum"}
+    plain = json.dumps(others, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(plain.encode()).hexdigest()
 
 
 def refuse_strange_hdf5(path: Path) -> None:

@@ -18,9 +18,9 @@ def provenance(fit: "Posterior") -> list[tuple[str, str]]:
         ("Law", f"{made['law']}: {made['formula']}"),
         ("From", made["cite"]),
         ("Reference point", f"{reference} (the law's inputs are multiples of it)"),
-        ("Priors", _priors(made["priors"])),
+        ("Priors", priors_in_words(made["priors"])),
         ("Noise", fit.noise.description),
-        ("Noise priors", _priors({name: prior.to_dict() for name, prior in noise.items()})),
+        ("Noise priors", priors_in_words({name: prior.to_dict() for name, prior in noise.items()})),
         ("Pooling", ", ".join(f"{name} {kind}" for name, kind in made["pooling"].items())),
         ("Runs", repr(fit.runs)),
         ("Draws", f"{made['chains']} chains of {made['draws']} after {made['warmup']}, seed {made['seed']}"),
@@ -29,7 +29,7 @@ def provenance(fit: "Posterior") -> list[tuple[str, str]]:
     ]
 
 
-def _priors(priors: Mapping[str, Mapping[str, object]]) -> str:
+def priors_in_words(priors: Mapping[str, Mapping[str, object]]) -> str:
     """Priors by parameter, as they are stored."""
     inside = {
         name: ", ".join(f"{key} {value:g}" for key, value in prior.items() if key != "family" and value)

@@ -5,6 +5,7 @@ import inspect
 import json
 import pkgutil
 import warnings
+from functools import cache
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +24,9 @@ import bayes_scaling as bs
 from bayes_scaling.evaluation import backtest as backtest_
 from bayes_scaling.evaluation import baselines
 from bayes_scaling.evaluation.compare_pooling import judged, structures
+from bayes_scaling.evaluation.ledger import Entry, Ledger
+from bayes_scaling.evaluation.outcome import Outcome
+from bayes_scaling.forecast.register import make_card
 from bayes_scaling.inference.result import LONGEST, Result
 from bayes_scaling.inference.sample_many import FitOutcome
 from bayes_scaling.reporting.plot.style import panels
@@ -85,6 +89,15 @@ def collection():
         return bs.collect(write_run(Path(folder), "b", lines(end=400)))
 
 
+@cache
+def registered(fit, group=None):
+    return make_card(fit, "hero", "100B", "2T", group=group)
+
+
+def outcome(fit, **options):
+    return Outcome(registered(fit, **options), 1.9, "2027-01-01T00:00:00+00:00")
+
+
 EXAMPLES = {
     "Collection": lambda one, many: [collection()],
     "Forecast": lambda one, many: [one.predict("100B", "2T"), many.predict(["10B", "100B"], "2T")],
@@ -101,6 +114,11 @@ EXAMPLES = {
     "Backtest": lambda one, many: [backtest(one)],
     "Approaches": lambda one, many: [one.approaches("1e23")],
     "Transfer": lambda one, many: [recipe().transfer(), recipe(["a", "b"]).transfer()],
+    "Card": lambda one, many: [registered(one), registered(many, group="new")],
+    "Outcome": lambda one, many: [outcome(one), outcome(many, group="pythia")],
+    "Ledger": lambda one, many: [
+        Ledger((Entry(registered(one), None), Entry(outcome(one).card, outcome(one))))
+    ],
     "Diagnosis": lambda one, many: [one.diagnose(), many.diagnose()],
 }
 """Results of a fit without groups, and of one with several."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Mapping
 
 import numpy as np
 
+from bayes_scaling.forecast.forecast import distance_words
 from bayes_scaling.inference.intervals import bound_names
 
 
@@ -29,8 +30,7 @@ def of_group(row: "Mapping[Hashable, object]") -> str:
 
 def beyond_words(row: "Mapping[Hashable, float]") -> str:
     """How far a row lies beyond the data."""
-    far = row["decades beyond"]
-    return f"{far:.1f} decades beyond the data" if far >= 0.05 else "within the range of the data"
+    return distance_words(row["decades beyond"])
 
 
 def without_optimum(share: float, where: str = "") -> str:

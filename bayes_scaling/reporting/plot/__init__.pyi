@@ -18,6 +18,8 @@ from .results.allocations import allocated as allocated
 from .results.approaches import approaches as approaches
 from .results.backtests import coverage as coverage
 from .results.backtests import misses as misses
+from .results.cards import card as card
+from .results.cards import ledger as ledger
 from .results.collections import collection as collection
 from .results.comparisons import comparison as comparison
 from .results.comparisons import pooling as pooling

@@ -1,0 +1,92 @@
+"""The card of a run that nobody has trained yet, from a posterior."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_scaling.data.response import Response
+from bayes_scaling.data.units import Quantities
+from bayes_scaling.errors import InputError
+from bayes_scaling.forecast.card import Card, equally_likely
+from bayes_scaling.forecast.predict import predict
+from bayes_scaling.inference.checksum import checksum_of_runs
+from bayes_scaling.inference.diagnostics import diagnose
+from bayes_scaling.model.drift import Drift, as_drift, distance
+
+if TYPE_CHECKING:
+    from bayes_scaling.inference.posterior import Posterior
+
+_DRIFTS: dict[Response, str] = {"loss": "log loss", "share": "the log odds", "score": "the score"}
+"""What a drift is of."""
+
+
+def make_card(
+    fit: "Posterior",
+    name: str,
+    params: Quantities | None = None,
+    tokens: Quantities | None = None,
+    *,
+    group: str | None = None,
+    drift: Drift | float | bool | None = None,
+    note: str = "",
+    **inputs: Quantities,
+) -> Card:
+    """The card of one run; arguments as for `predict`, with a name and a note.
+
+    Raises
+    ------
+    InputError
+        As of `predict`; and for more than one run, a group that is not named, or draws without a loss.
+    """
+    if group is None and len(fit.groups) > 1:
+        raise InputError(
+            f"a card is of one run: say whose it is with group=..., one of {', '.join(fit.groups)}, or 'new'"
+        )
+    forecast = predict(fit, params, tokens, group=group, drift=drift, **inputs)
+    if (count := forecast.inputs.sizes["point"]) > 1:
+        raise InputError(f"a card is of one run, not of {count}; register each under a name of its own")
+    new_run = forecast.new_run.isel(point=0)
+    if lost := float((~np.isfinite(new_run)).mean()):
+        raise InputError(
+            f"{lost:.1%} of the draws have no finite {forecast.response} there: there is nothing to register; "
+            "ask for a run nearer to the data"
+        )
+    used, diagnosis = as_drift(drift, fit.drift), diagnose(fit)
+    run = forecast.points()[0]
+    return Card(
+        name=name,
+        registered=datetime.now(UTC).isoformat(timespec="seconds"),
+        run=run if group is None else f"{group}, {run}",
+        inputs={str(column): float(values[0]) for column, values in forecast.inputs.items()},
+        group=group,
+        response=forecast.response,
+        unit=forecast.unit,
+        values=equally_likely(new_run),
+        beyond=float(distance(forecast.decades_beyond)[0]),
+        assumptions=(*_assumptions(fit, used), diagnosis.sentences()[0]),
+        warnings=tuple(dict.fromkeys((*diagnosis.problems, *forecast.warnings, *diagnosis.warnings))),
+        note=note,
+        data=checksum_of_runs(fit.tree, fit.provenance["runs"]["columns"]),
+        fit={**fit.provenance, "drift": used.to_dict()},
+    )
+
+
+def _assumptions(fit: "Posterior", drift: Drift) -> list[str]:
+    """What a forecast rests on, beside its data."""
+    law, pooled = fit.law, set(fit.pooling.values())
+    said = [
+        f"The law is {law.name}, {law.formula} ({law.cite}), fitted to {fit.runs!r}",
+        f"The noise is {fit.noise.description}",
+    ]
+    if len(fit.groups) > 1:
+        kinds = ", ".join(f"{name} {kind}" for name, kind in fit.pooling.items())
+        said.append(f"Pooling over groups is {pooled.pop() if len(pooled) == 1 else kinds}")
+    if drift.spread:
+        said.append(
+            f"Beyond the data the truth may drift from the law: {_DRIFTS[law.response]} changes by {drift.mean:+.2g} a "
+            f"power of ten on average (sd {drift.sd:.2g})"
+        )
+    elif not fit.noise.joint:
+        said.append("Beyond the data the truth stays on the law: no drift is allowed for")
+    return said
