@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from bayes_scaling.data.files import replacing
 from bayes_scaling.data.loss_unit import Unit
 from bayes_scaling.data.response import Response
@@ -159,8 +157,9 @@ def open_card(path: str | Path) -> Card:
     found = open_signed(path, "forecast card", "registered")
     try:
         names = Card.__dataclass_fields__
-        known = {name: tuple(x) if isinstance(x, list) else x for name, x in found.items() if name in names}
-        card = Card(**{**known, "unit": Unit(**found["unit"])})
+        known: Document = {n: tuple(x) if isinstance(x, list) else x for n, x in found.items() if n in names}
+        known["unit"] = Unit(**found["unit"])
+        card = Card(**known)
     except (KeyError, TypeError) as error:
         raise InputError(f"{path} is no forecast card: {error}") from error
     return card
@@ -204,5 +203,5 @@ def open_signed(path: Path, what: str, made: str) -> Document:
 
 def equally_likely(draws: "xr.DataArray", count: int = 399) -> tuple[float, ...]:
     """So many quantiles of draws, dims (chain, draw), to six digits: each stands for as many draws as the others."""
-    found = quantiles(draws, (np.arange(count) + 0.5) / count).to_numpy()
+    found = quantiles(draws, [(i + 0.5) / count for i in range(count)]).to_numpy()
     return tuple(float(f"{value:.6g}") for value in found.ravel())
