@@ -1,4 +1,8 @@
-"""How far runs lie from the law of a posterior."""
+"""How far runs lie from the law of a posterior.
+
+A discrepancy takes up what the law misses, and so would hide it. What is looked at then is the law alone: at its mode under
+independent noise, that of each group that has runs enough.
+"""
 
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
@@ -6,6 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from bayes_scaling.inference.departures import at_runs
+from bayes_scaling.inference.left_out import mode
 
 if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
@@ -18,8 +23,12 @@ LARGE = 0.03
 """Share of the loss from which on a run that the noise covers does so too, if it is far from where the others lie."""
 
 
+SPARE = 3
+"""Runs beyond the law's parameters that a group must have for a mode of its own."""
+
+
 class Residuals(NamedTuple):
-    """Log loss less the law's, and what a discrepancy accounts for: medians over the draws, shape (runs,)."""
+    """Log loss less the law's, medians over the draws or at the mode of the law alone, shape (runs,)."""
 
     of_loss: np.ndarray
     scaled: np.ndarray  # in units of a run's noise
@@ -66,4 +75,21 @@ def _residuals(fit: "Posterior") -> Residuals:
         fit.noise.new_run_scale(of_rows, covariates) ** 2 + xr.DataArray(runs.measurement_sd**2, dims="run")
     ) ** 0.5
     medians = (values.median(("chain", "draw")).to_numpy() for values in (residual, residual / scale))
-    return Residuals(*medians)
+    found = Residuals(*medians)
+    return _of_law_alone(fit, found) if fit.noise.joint else found
+
+
+def _of_law_alone(fit: "Posterior", found: Residuals) -> Residuals:
+    """Residuals of the law at its mode; as they were, of groups with too few runs for one."""
+    runs = fit.runs
+    unit = runs.group_index if fit.hierarchical else np.zeros(len(runs), int)
+    at = [runs.column(c) / fit.reference[c] for c in fit.law.columns]
+    of_loss, scaled = found.of_loss.copy(), found.scaled.copy()
+    for i in np.unique(unit):
+        own = unit == i
+        if own.sum() < len(fit.law.parameters) + SPARE:
+            continue
+        best = mode(fit, own)
+        of_loss[own] = runs.log_loss[own] - np.log(fit.law(*(x[own] for x in at), **best.parameters))
+        scaled[own] = of_loss[own] / np.hypot(best.sigma, runs.measurement_sd[own])
+    return Residuals(of_loss, scaled)

@@ -116,7 +116,7 @@ class Coordinates:
         data = self.given(mixing, data)
         at, _ = self.point(xi, transport, data)
         shape, rate = self.program.mixing(normal, self.theta(at), at.noise, data)
-        drawn, accepted = _gamma(of_mixing, shape)
+        drawn, accepted = gamma_try(of_mixing, shape)
         return jnp.where(accepted, drawn / rate, mixing)
 
     def theta(self, at: Point) -> jax.Array:
@@ -169,7 +169,7 @@ class Coordinates:
         return at._replace(complete=jnp.append(means, at.complete[-1])), log_det
 
 
-def _gamma(key: jax.Array, shape: jax.Array) -> tuple[jax.Array, jax.Array]:
+def gamma_try(key: jax.Array, shape: jax.Array) -> tuple[jax.Array, jax.Array]:
     """One try each at gamma variables of shapes from 1 on, and which of them are accepted: 98% at a shape of 3.
 
     Marsaglia and Tsang 2000, doi:10.1145/358407.358414. Whether one is accepted does not depend on the state of a

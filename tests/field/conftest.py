@@ -34,7 +34,8 @@ def at_the_mode():
         fit = instant_fit(runs, law, chains=1, draws=2, **options)
         found = mode(fit, np.ones(len(fit.runs), bool))
         values = found.parameters | {"sigma": found.sigma, "nu": 6.0}
-        return with_posterior(fit, **{name: np.full((1, 2), value) for name, value in values.items()})
+        there = {name: value for name, value in values.items() if name in fit.posterior}
+        return with_posterior(fit, **{name: np.full((1, 2), value) for name, value in there.items()})
 
     return fitted
 

@@ -9,6 +9,9 @@ import pytest
 import bayes_scaling as bs
 from bayes_scaling.inference.run_checks import run_checks
 
+NOISES = ("constant", "discrepancy")
+"""A discrepancy takes up what a law misses, and must not hide it."""
+
 LAW = {"E": 1.7, "A": 0.4, "B": 0.5, "alpha": 0.34, "beta": 0.28}
 
 
@@ -34,17 +37,19 @@ def test_a_size_trained_otherwise_is_named_with_the_answer_without_it(at_the_mod
     assert alpha == pytest.approx(LAW["alpha"], abs=0.05)
 
 
-def test_the_largest_size_differs(at_the_mode, read, case):
-    (said,) = run_checks(at_the_mode(read(case("largest-size-differs.csv"))))
+@pytest.mark.parametrize("noise", NOISES)
+def test_the_largest_size_differs(at_the_mode, read, case, noise):
+    (said,) = run_checks(at_the_mode(read(case("largest-size-differs.csv")), noise=noise))
     assert said.startswith("residuals change sign with params")
     assert "without params 8.7B (rows 21, 22, 23, 24, 25)" in said
     assert float(re.search(r"alpha is ([\d.]+) instead of", said)[1]) == pytest.approx(0.34, abs=0.05)
 
 
+@pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("seed", range(3))
-def test_runs_of_the_law_are_not_complained_of(at_the_mode, seed):
+def test_runs_of_the_law_are_not_complained_of(at_the_mode, seed, noise):
     table = grid(np.geomspace(4e7, 9e9, 5), np.geomspace(2e9, 2e11, 5), seed)
-    assert run_checks(at_the_mode(bs.load_runs(table))) == []
+    assert run_checks(at_the_mode(bs.load_runs(table), noise=noise)) == []
 
 
 def checkpoints(sizes, high, seed):
