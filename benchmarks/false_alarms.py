@@ -11,12 +11,13 @@ import argparse
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import bayes_scaling as bs
-from bayes_scaling.inference.residuals import residuals
+from bayes_scaling.inference.residuals import Residuals, of_law_alone, residuals
 from bayes_scaling.inference.schedules import bend
 from bayes_scaling.inference.structured import WRONGLY, findings
 from bayes_scaling.reporting.tables import markdown
@@ -58,6 +59,12 @@ def table(kind: str, seed: int) -> bs.Runs:
     return bs.load_runs(frame.assign(loss=loss), name=f"{kind} {seed}")
 
 
+def seen(fit: Any, away: Residuals) -> dict[str, Any]:
+    """What residuals say of a fit."""
+    patterns = [pattern.of for pattern in findings(fit, away.scaled)]
+    return {"patterns": patterns, "schedule": bend(fit, away.of_loss) is not None, "far": int(away.far.size)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -87,32 +94,40 @@ def main() -> None:
                 )
             alarms = []
             for outcome in outcomes:
+                # Under a discrepancy residuals are those of the law alone, at its mode.
                 away = residuals(outcome.fit)
-                patterns = [pattern.of for pattern in findings(outcome.fit, away.scaled)]
-                bent = bend(outcome.fit, away.of_loss) is not None
-                alarms.append({"patterns": patterns, "schedule": bent, "far": int(away.far.size)})
+                alarms.append(
+                    {
+                        "of": "the posterior's median",
+                        **seen(outcome.fit, away),
+                    }
+                )
+                alarms.append({"of": "the mode", **seen(outcome.fit, of_law_alone(outcome.fit, away))})
             found[kind] = alarms
         target.write_text(json.dumps(found, indent=1) + "\n")
     found = json.loads(target.read_text())
     rows = [
         [
             kind,
-            len(alarms),
-            sum(bool(a["patterns"]) for a in alarms),
-            sum(a["schedule"] for a in alarms),
-            sum(bool(a["patterns"] or a["schedule"]) for a in alarms),
-            sum(a["far"] > 0 for a in alarms),
+            of,
+            len(own),
+            sum(bool(a["patterns"]) for a in own),
+            sum(a["schedule"] for a in own),
+            sum(bool(a["patterns"] or a["schedule"]) for a in own),
+            sum(a["far"] > 0 for a in own),
         ]
+        for of in ("the posterior's median", "the mode")
         for kind, alarms in found.items()
+        if (own := [a for a in alarms if a["of"] == of])
     ]
-    rows.append(["all", *(sum(row[i] for row in rows) for i in range(1, 6))])
-    heads = ["tables", "number", "patterns of residuals", "schedule", "structured misfit", "runs far off"]
-    share = rows[-1][4] / rows[-1][1]
+    heads = ["tables", "residuals of", "number", "patterns", "schedule", "structured misfit", "runs far off"]
+    share = sum(row[5] for row in rows) / sum(row[2] for row in rows)
     page = (
         "# False alarms of structured misfit\n\n"
         f"Tables simulated from `chinchilla` itself (noise {SIGMA:.1%}, Student-t with {NU:g} degrees of freedom), fitted, "
         f"and their residuals tested as `diagnose` does, at a chance of {WRONGLY:g} shared by all tests of a table. "
-        f"Structured misfit was found in {share:.1%} of {rows[-1][1]} tables. Runs far off (more than six scales of the "
+        f"Structured misfit was found in {share:.1%} of {len(rows) // 2 * rows[0][2]} tables, by the posterior of a fit "
+        "without discrepancy or by the mode of the law alone, which stands for it where there is one. Runs far off (more than six scales of the "
         "noise) are there: the noise has heavy tails.\n\n"
         f"{markdown(heads, rows)}\n\nMade by `{COMMAND}`.\n"
     )

@@ -37,14 +37,14 @@ PICTURES: dict[str, tuple[str, str, str, str]] = {
     ),
     "extrapolation": (
         "What larger runs reach",
-        'bs.plot.extrapolation(fit, to="1e25")',
-        "bayes-scaling plot fit.nc --kind extrapolation --to 1e25",
-        "Dark, what is not known of the law; dotted, with its drift beyond the data; light, one more run.",
+        'bs.plot.extrapolation(fit, to="1e25", group="cerebras")',
+        "bayes-scaling plot fit.nc --kind extrapolation --to 1e25 --group cerebras",
+        "Dark, what is not known of the law; dotted, with its discrepancy; light, one more run.",
     ),
     "allocation": (
         "How to split a budget",
-        "bs.plot.allocation(fit)",
-        "bayes-scaling plot fit.nc --kind allocation",
+        'bs.plot.allocation(fit, group="cerebras")',
+        "bayes-scaling plot fit.nc --kind allocation --group cerebras",
         "Where the band is wide, these runs do not say.",
     ),
     "chances": (

@@ -76,10 +76,10 @@ def _residuals(fit: "Posterior") -> Residuals:
     ) ** 0.5
     medians = (values.median(("chain", "draw")).to_numpy() for values in (residual, residual / scale))
     found = Residuals(*medians)
-    return _of_law_alone(fit, found) if fit.noise.joint else found
+    return of_law_alone(fit, found) if fit.noise.joint else found
 
 
-def _of_law_alone(fit: "Posterior", found: Residuals) -> Residuals:
+def of_law_alone(fit: "Posterior", found: Residuals) -> Residuals:
     """Residuals of the law at its mode; as they were, of groups with too few runs for one."""
     runs = fit.runs
     unit = runs.group_index if fit.hierarchical else np.zeros(len(runs), int)
