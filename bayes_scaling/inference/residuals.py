@@ -1,6 +1,6 @@
 """How far runs lie from the law of a posterior.
 
-A discrepancy takes up what the law misses, and so would hide it. What is looked at then is the law alone: at its mode under
+A discrepancy takes up what the law misses, and so would hide it. Then the law alone is looked at: at its mode under
 independent noise, that of each group that has runs enough.
 """
 
