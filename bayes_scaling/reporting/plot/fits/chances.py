@@ -59,7 +59,7 @@ def chances(
     ax.set_ylim(-0.07, 1.02)  # room for the words along the foot
     ax.set_yticks(np.linspace(0, 1, 6))
     style.percent_axis(ax.yaxis)
-    ax.set_ylabel("probability, of a new run, with drift")
+    ax.set_ylabel("probability, of a new run")
     ax.legend(loc="best")
     ax.set_title("The chance of a target" + of_group(fit, group))
     return ax
