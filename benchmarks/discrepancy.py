@@ -370,15 +370,18 @@ def page(work: Path) -> None:
     (RESULTS / "discrepancy.md").write_text("\n".join(lines) + "\n")
 
 
-def against(work: Path, before: Path) -> None:
-    """The same cuts fitted with another noise, both under the populations that were learnt for the page."""
+def against(sides: dict[str, tuple[Path, str]], page: str, heading: list[str]) -> None:
+    """The same cuts fitted in two ways, both under the populations that were learnt for the page.
+
+    Each side has a name, a folder of fits and a setting.
+    """
     known = json.loads((RESULTS / "discrepancy.json").read_text())
     learnt = {f: Population(**h) for f, h in known["left out"].items()}
-    cuts = [{(c.table, c.name): c for c in collected(folder, "surface")} for folder in (before, work)]
+    cuts = [{(c.table, c.name): c for c in collected(*side)} for side in sides.values()]
     rows = []
     for at in cuts[0].keys() & cuts[1].keys():
         row: dict[str, Any] = {"table": at[0], "cut": at[1], "runs": len(cuts[0][at].arrays["y"])}
-        for noise, cut in zip(("normal", "Student-t"), (own[at] for own in cuts), strict=True):
+        for noise, cut in zip(sides, (own[at] for own in cuts), strict=True):
             scores = cut.scores(learnt[cut.family])
             held = np.abs(scores["pit"] - 0.5) <= 0.45
             for name, values in {
@@ -390,13 +393,31 @@ def against(work: Path, before: Path) -> None:
     table = pd.DataFrame(rows).sort_values(["table", "cut"])
     means = table.drop(columns=["cut", "runs"]).groupby("table").mean().round(3)
     mean = means.mean().round(3).to_frame("all tables").T
-    lines = [
+    means = pd.concat([means, mean]).reset_index(names="table")
+    lines = [*heading, "", table.to_markdown(index=False), "", means.to_markdown(index=False)]
+    (RESULTS / page).write_text("\n".join(lines) + "\n")
+
+
+def noises(work: Path, before: Path) -> None:
+    """The same cuts with another noise."""
+    heading = [
         "# Student-t or normal noise around a discrepancy", "",
         f"Made by `{COMMAND} --against FOLDER`; the fits with normal noise are those of [discrepancy.md](discrepancy.md), made "
-        "before the noise was a Student-t, in a basis of 24 columns. Each table is scored under the population of the other families.", "",
-        table.to_markdown(index=False), "", pd.concat([means, mean]).reset_index(names="table").to_markdown(index=False),
+        "before the noise was a Student-t, in a basis of 24 columns. Each table is scored under the population of the other families.",
     ]  # fmt: skip
-    (RESULTS / "discrepancy_noise.md").write_text("\n".join(lines) + "\n")
+    sides = {"normal": (before, "surface"), "Student-t": (work, "surface")}
+    against(sides, "discrepancy_noise.md", heading)
+
+
+def priors(work: Path) -> None:
+    """The same cuts with the default's priors of E, A and B, which are for nats, and with priors in units of the table."""
+    heading = [
+        "# Priors in nats, or in units of the table", "",
+        f"Made by `{COMMAND} --settings nats`, and `--priors`. Noise `discrepancy`; priors in nats are the default of tables that "
+        "look like nats. Each table is scored under the population of the other families, learnt with priors in units of the table.",
+    ]  # fmt: skip
+    sides = {"in units of the table": (work, "surface"), "in nats": (work, "nats")}
+    against(sides, "discrepancy_priors.md", heading)
 
 
 def simulate(count: int = 6) -> None:
@@ -410,7 +431,7 @@ def simulate(count: int = 6) -> None:
     settings = {
         "chinchilla, discrepancy": ("chinchilla", {"noise": "discrepancy"}),
         "chinchilla, discrepancy, priors in units of the table": ("chinchilla", {"noise": "discrepancy", "priors": RELATIVE}),
-        "skaling, drift": ("skaling", {}),
+        "skaling, drift": ("skaling", {"noise": "constant"}),
     }  # fmt: skip
     path = RESULTS / "discrepancy_simulated.json"
     rows = json.loads(path.read_text()) if path.exists() else []
@@ -447,9 +468,12 @@ def main() -> None:
     parser.add_argument("--simulate", action="store_true")
     parser.add_argument("--page", action="store_true")
     parser.add_argument("--against", type=Path)
+    parser.add_argument("--priors", action="store_true")
     args = parser.parse_args()
     if args.against:
-        return against(args.work, args.against)
+        return noises(args.work, args.against)
+    if args.priors:
+        return priors(args.work)
     if args.page or args.simulate:
         return page(args.work) if args.page else simulate()
     args.work.mkdir(exist_ok=True, parents=True)

@@ -32,7 +32,11 @@ def provenance(fit: "Posterior") -> list[tuple[str, str]]:
 def priors_in_words(priors: Mapping[str, Mapping[str, object]]) -> str:
     """Priors by parameter, as they are stored."""
     inside = {
-        name: ", ".join(f"{key} {value:g}" for key, value in prior.items() if key != "family" and value)
+        name: ", ".join(
+            f"{key} {value:g}" if isinstance(value, int | float) else f"{key} {value}"
+            for key, value in prior.items()
+            if key != "family" and value
+        )
         for name, prior in priors.items()
     }
     return "; ".join(f"{name} ~ {prior['family']}({inside[name]})" for name, prior in priors.items())
