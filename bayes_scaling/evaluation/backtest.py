@@ -165,7 +165,7 @@ def backtest(
         if baselines:
             seed = options.get("seed", Sampler.seed)
             answers |= {
-                "no drift": ahead.scores(Drift(0.0)),
+                **({"no drift": ahead.scores(Drift(0.0))} if prior.spread else {}),
                 "Huber bootstrap": scores_of_draws(huber_bootstrap(family, train, test, seed), test.log_loss),
                 "Laplace": scores_of_draws(laplace(family, train, test, seed), test.log_loss),
             }

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers import simulated_runs
+from helpers import instant_sampling, simulated_runs
 from scipy import stats
 
 import bayes_scaling as bs
@@ -125,6 +125,13 @@ class TestCuts:
                 chains=2,
             )
         assert set(back.runs["group"]) == {"small"}
+
+    def test_a_discrepancy_has_no_drift_to_go_without(self, runs):
+        with warnings.catch_warnings(), instant_sampling():
+            warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
+            found = bs.backtest(runs, "chinchilla", noise="discrepancy", seed=4)
+        assert set(found.runs["method"]) == {"posterior", "Huber bootstrap", "Laplace"}
+        assert not any("drift" in said for said in found.sentences())
 
     def test_too_few_runs_are_refused(self, runs):
         with pytest.raises(bs.InputError, match="cannot be back-tested: above 1: 0 runs are left to fit"):
