@@ -102,7 +102,7 @@ def main() -> None:
                         **seen(outcome.fit, away),
                     }
                 )
-                alarms.append({"of": "the mode", **seen(outcome.fit, of_law_alone(outcome.fit, away))})
+                alarms.append({"of": "the mode", **seen(outcome.fit, of_law_alone(outcome.fit))})
             found[kind] = alarms
         target.write_text(json.dumps(found, indent=1) + "\n")
     found = json.loads(target.read_text())

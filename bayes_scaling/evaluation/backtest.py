@@ -21,7 +21,7 @@ from bayes_scaling.inference.spec import as_runs
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.names import DEFAULT, get_law
 from bayes_scaling.model.drift import Drift, as_drift
-from bayes_scaling.model.noise import as_noise, usual_drift, usual_noise
+from bayes_scaling.model.noise import noise_of, usual_drift
 from bayes_scaling.sampling.settings import Sampler
 
 if TYPE_CHECKING:
@@ -151,9 +151,7 @@ def backtest(
         )
     table = as_runs(runs, family, group)
     cuts, left_out = make_cuts(table, held_out(table, splits, holdout_above))
-    noise = options.get("noise")
-    layer = usual_noise(family) if noise is None else as_noise(noise, family.response)
-    prior = as_drift(drift, usual_drift(family, layer))
+    prior = as_drift(drift, usual_drift(family, noise_of(family, options.get("noise"))))
     rows, health, evidence = [], [], []
     for outcome in sample_many({name: cut.train for name, cut in cuts.items()}, family, **options):
         if outcome.fit is None:

@@ -73,7 +73,7 @@ class Ledger(Result):
                 for p in sorted({SHOWN[0], prob})
             )
             at = np.array([o.quantile for o in found])
-            density = np.mean([float(o.scores.log_density[0]) for o in found])
+            density = np.mean([o.log_density for o in found])
             said += [
                 "; ".join(inside),
                 f"{int((at < 0.5).sum())} of {len(found)} outcomes lie below the median that was forecast; quantiles "
@@ -96,7 +96,7 @@ def _row(entry: Entry, prob: float) -> dict[str, object]:
         "loss": outcome.loss if outcome else np.nan,
         "quantile": outcome.quantile if outcome else np.nan,
         **{f"inside {100 * p:g}%": _answer(outcome, p) for p in SHOWN},
-        "log density": float(outcome.scores.log_density[0]) if outcome else np.nan,
+        "log density": outcome.log_density if outcome else np.nan,
     }
     about = {"card": card.name, "registered": card.day, "run": card.run}
     return {**about, "new_run": float(card.median()), **bounds, **reached}

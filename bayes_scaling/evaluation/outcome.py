@@ -72,6 +72,11 @@ class Outcome(Result):
         """The probability that the forecast gave to less than what was reached."""
         return float(self.scores.pit[0])
 
+    @property
+    def log_density(self) -> float:
+        """Of the forecast, at what was reached."""
+        return float(self.scores.log_density[0])
+
     def inside(self, prob: float) -> bool:
         """Whether the interval of this probability has it."""
         low, high = self.interval(prob)
@@ -84,7 +89,7 @@ class Outcome(Result):
         where = " and ".join(
             f"{'inside' if self.inside(p) else 'outside'} of the {100 * p:g}% interval" for p in probs
         )
-        density = f"log density {float(self.scores.log_density[0]):.2f}"
+        density = f"log density {self.log_density:.2f}"
         return [
             f"{self.card.name}: {kind} {self.loss:.4g} lies {where}, at quantile {self.quantile:.3f} of the forecast",
             f"Forecast on {self.card.day} was {self.card.said(prob)}",
@@ -96,11 +101,10 @@ class Outcome(Result):
         """One row: the run, what was forecast and reached, and its scores."""
         import xarray as xr  # loads when a table is made, and not on import
 
-        scores = self.scores
         found = {
             "card": self.card.name, "loss": self.loss, **columns("new_run", self.new_run, prob),
             "quantile": self.quantile, **{f"inside {100 * p:g}%": self.inside(p) for p in SHOWN},
-            "log density": float(scores.log_density[0]), "crps": float(scores.crps[0]),
+            "log density": self.log_density, "crps": float(self.scores.crps[0]),
         }  # fmt: skip
         return long_table({name: xr.DataArray(value) for name, value in found.items()})
 
@@ -110,7 +114,7 @@ class Outcome(Result):
             "schema": SCHEMA, "card": self.card.checksum, "name": self.card.name, "loss": self.loss,
             "scored": self.scored, "note": self.note, "quantile": self.quantile,
             "inside": {f"{100 * p:g}%": self.inside(p) for p in SHOWN},
-            "log_density": float(self.scores.log_density[0]), "crps": float(self.scores.crps[0]),
+            "log_density": self.log_density, "crps": float(self.scores.crps[0]),
             "moved": [moved.to_dict() for moved in self.moved], "warnings": list(self.warnings),
         }  # fmt: skip
 

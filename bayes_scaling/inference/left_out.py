@@ -14,6 +14,9 @@ from bayes_scaling.laws.roles import Kind
 if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
 
+SPARE = 3
+"""Runs beyond the law's parameters that a mode must have."""
+
 MORE = 10.0
 """How many times the largest run's compute (or only input) an answer is given for."""
 
@@ -92,7 +95,7 @@ def without(fit: "Posterior", level: np.ndarray) -> tuple[int, Mode, Mode] | Non
     own = np.ones(len(level), bool)
     if fit.hierarchical and len(fit.groups) > 1:
         own = fit.runs.group_index == np.bincount(fit.runs.group_index).argmax()
-    fewest = len(fit.law.parameters) + 3
+    fewest = len(fit.law.parameters) + SPARE
     there = [i for i in np.unique(level[own]) if np.sum(own & (level != i)) >= fewest]
     if not there:
         return None

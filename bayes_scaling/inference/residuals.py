@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from bayes_scaling.inference.departures import at_runs
-from bayes_scaling.inference.left_out import mode
+from bayes_scaling.inference.left_out import SPARE, mode
 
 if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
@@ -21,10 +21,6 @@ FAR_OFF = 6.0
 
 LARGE = 0.03
 """Share of the loss from which on a run that the noise covers does so too, if it is far from where the others lie."""
-
-
-SPARE = 3
-"""Runs beyond the law's parameters that a group must have for a mode of its own."""
 
 
 class Residuals(NamedTuple):
@@ -48,7 +44,7 @@ _KNOWN: "WeakKeyDictionary[Posterior, Residuals]" = WeakKeyDictionary()
 def residuals(fit: "Posterior") -> Residuals:
     """Residuals of a fit of losses whose noise has a scale for each run."""
     if fit not in _KNOWN:
-        _KNOWN[fit] = _residuals(fit)
+        _KNOWN[fit] = of_law_alone(fit) if fit.noise.joint else of_draws(fit)
     return _KNOWN[fit]
 
 
@@ -57,7 +53,8 @@ def have_residuals(fit: "Posterior") -> bool:
     return fit.law.response == "loss" and not fit.noise.by_group
 
 
-def _residuals(fit: "Posterior") -> Residuals:
+def of_draws(fit: "Posterior") -> Residuals:
+    """Medians over the draws, what a discrepancy accounts for taken off."""
     # xarray loads when there are draws, and not on import.
     import xarray as xr
 
@@ -75,20 +72,19 @@ def _residuals(fit: "Posterior") -> Residuals:
         fit.noise.new_run_scale(of_rows, covariates) ** 2 + xr.DataArray(runs.measurement_sd**2, dims="run")
     ) ** 0.5
     medians = (values.median(("chain", "draw")).to_numpy() for values in (residual, residual / scale))
-    found = Residuals(*medians)
-    return of_law_alone(fit, found) if fit.noise.joint else found
+    return Residuals(*medians)
 
 
-def of_law_alone(fit: "Posterior", found: Residuals) -> Residuals:
-    """Residuals of the law at its mode; as they were, of groups with too few runs for one."""
+def of_law_alone(fit: "Posterior") -> Residuals:
+    """Residuals of the law at its mode; of the draws, where a group has too few runs for one."""
     runs = fit.runs
     unit = runs.group_index if fit.hierarchical else np.zeros(len(runs), int)
     at = [runs.column(c) / fit.reference[c] for c in fit.law.columns]
-    of_loss, scaled = found.of_loss.copy(), found.scaled.copy()
-    for i in np.unique(unit):
-        own = unit == i
-        if own.sum() < len(fit.law.parameters) + SPARE:
-            continue
+    units = [unit == i for i in np.unique(unit)]
+    enough = [own for own in units if own.sum() >= len(fit.law.parameters) + SPARE]
+    # Those of the draws take the longest.
+    of_loss, scaled = np.zeros((2, len(runs))) if len(enough) == len(units) else np.array(of_draws(fit))
+    for own in enough:
         best = mode(fit, own)
         of_loss[own] = runs.log_loss[own] - np.log(fit.law(*(x[own] for x in at), **best.parameters))
         scaled[own] = of_loss[own] / np.hypot(best.sigma, runs.measurement_sd[own])

@@ -20,7 +20,7 @@ from bayes_scaling.laws.priors import Prior
 from bayes_scaling.laws.rescaled import rescaled
 from bayes_scaling.model.build import Model, build_model
 from bayes_scaling.model.data import model_data
-from bayes_scaling.model.noise import NoiseModel, as_noise, noise_within, usual_noise
+from bayes_scaling.model.noise import NoiseModel, noise_of, noise_within
 from bayes_scaling.model.structure import Pooling, Structure, structure
 from bayes_scaling.sampling.draws import Draws
 from bayes_scaling.sampling.job import Job
@@ -153,8 +153,7 @@ def make_spec(
     chosen = chosen.with_priors({name: prior.within(*span) for name, prior in chosen.priors.items()})
     if any(prior.of for prior in chosen.priors.values()):
         chosen = chosen.in_units(loss_scales(runs))
-    layer = usual_noise(chosen) if noise is None else as_noise(noise, chosen.response)
-    layer = noise_within(layer, *span)
+    layer = noise_within(noise_of(chosen, noise), *span)
     spec = Spec(runs, chosen, layer, pooling, sampler or Sampler())
     spec.structure  # noqa: B018  (a pooling that cannot be is refused here, and not later)
     return spec

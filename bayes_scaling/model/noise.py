@@ -40,6 +40,11 @@ def usual_noise(law: Law) -> NoiseModel:
     )
 
 
+def noise_of(law: Law, noise: str | NoiseModel | None) -> NoiseModel:
+    """The noise that is asked for, or the law's usual one."""
+    return usual_noise(law) if noise is None else as_noise(noise, law.response)
+
+
 def as_noise(noise: str | NoiseModel, response: Response = "loss") -> NoiseModel:
     """A noise from its name; "constant" is the simplest one of what a law gives."""
     if isinstance(noise, NoiseModel):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bayes_scaling.data.files import check_writable, replacing
 from bayes_scaling.data.units import Quantities, format_flops, format_quantity
 from bayes_scaling.errors import InputError
+from bayes_scaling.evaluation.outcome import SUFFIX
 from bayes_scaling.forecast.card import SHOWN, Card, write_card
 from bayes_scaling.forecast.register import make_card
 from bayes_scaling.inference.intervals import bound_names
@@ -53,7 +54,7 @@ def register(
         As of `predict`; for more than one run; and if the card or the page exists or cannot be written.
     """
     path = Path(path)
-    if path.suffix != ".json" or path.name.endswith(".outcome.json"):
+    if path.suffix != ".json" or path.name.endswith(SUFFIX):
         raise InputError(f"a card is a .json file, as hero.json, and no outcome; got {path}")
     page = path.with_suffix(".md")
     for file in (path, page):
