@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from typing import TypedDict
 
@@ -30,7 +30,7 @@ from bayes_scaling.sampling.settings import Sampler
 NEW_GROUP = "new"
 """The group label that stands for one not seen yet."""
 
-_VERSIONS = ("bayes-scaling", "pymc", "pytensor", "jax", "blackjax", "numpy")
+_MADE_WITH = ("bayes-scaling", "pymc", "pytensor", "jax", "blackjax", "numpy")
 
 
 class ModelSettings(TypedDict, total=False):
@@ -107,10 +107,15 @@ class Spec:
             "device": sampled.device,
             "seconds": round(seconds, 3),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {package: version(package) for package in _VERSIONS},
+            "versions": dict(_versions()),
             "law_file": self.law.file,
             "drift": None,
         }
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    return tuple((package, version(package)) for package in _MADE_WITH)
 
 
 def as_runs(runs: RunsLike, law: Law, group: str | None = None) -> Runs:

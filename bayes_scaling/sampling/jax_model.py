@@ -16,6 +16,10 @@ from bayes_scaling.sampling.cache import use_compilation_cache
 
 # Here, where all of the sampler imports it, a worker of a cluster included: losses differ in the fourth digit.
 jax.config.update("jax_enable_x64", True)
+# A GPU is slower at models this small, and JAX would take three quarters of its memory, which others may be training
+# in. A choice of the user's (JAX_PLATFORMS, or JAX in use before) stays.
+if jax.config.jax_platforms is None:
+    jax.config.update("jax_platforms", "cpu")
 use_compilation_cache()
 
 Array = jax.Array | np.ndarray
@@ -138,6 +142,8 @@ def constant(x: Array) -> Array:
 def _to_jax(inputs: Sequence[Any], outputs: Sequence[Any]) -> Callable[..., Any]:
     """A PyTensor graph as a JAX-traceable function that returns a tuple of arrays."""
     # PyTensor and PyMC load when something is sampled, and not on import.
+    # The whole package first: another thread may be in the middle of loading the twins of its operations.
+    import pytensor.link.jax.dispatch  # noqa: F401
     from pytensor.compile.mode import JAX
     from pytensor.gradient import DisconnectedGrad
     from pytensor.graph.fg import FunctionGraph

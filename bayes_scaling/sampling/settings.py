@@ -37,7 +37,8 @@ class Sampler:
     target_accept : float
         The mean acceptance that the step size is adapted to, between 0 and 1; a run that diverges raises it by itself.
     parallel : {"threads", "vectorised"}, optional
-        Chains over CPU threads, or side by side in one program. Default: threads on a CPU, vectorised on a GPU.
+        Chains over CPU threads, or side by side in one program. Default: threads on a CPU, which is where all is
+        computed; vectorised on a GPU, where the user chose one (``JAX_PLATFORMS=cuda``).
 
     Raises
     ------
