@@ -8,6 +8,8 @@ from .api import compare_pooling as compare_pooling
 from .api import design as design
 from .api import fit as fit
 from .api import fit_many as fit_many
+from .api import for_variants as for_variants
+from .api import gate as gate
 from .api import isoflop_grid as isoflop_grid
 from .api import ledger as ledger
 from .api import open_card as open_card
@@ -62,6 +64,7 @@ from .planning.results.allocation import Allocation as Allocation
 from .planning.results.contrast import Contrast as Contrast
 from .planning.results.design import Design as Design
 from .planning.results.exponents import Exponents as Exponents
+from .planning.results.gate import Gate as Gate
 from .planning.results.needed import Needed as Needed
 from .planning.results.plan import Plan as Plan
 from .planning.results.risk import Risk as Risk

@@ -37,10 +37,12 @@ from bayes_scaling.planning.contrast import contrast
 from bayes_scaling.planning.design.candidates import isoflop_grid
 from bayes_scaling.planning.design.design import design
 from bayes_scaling.planning.exponents import exponents
+from bayes_scaling.planning.gate import gate
 from bayes_scaling.planning.plan import plan
 from bayes_scaling.planning.risk import chances, risk
 from bayes_scaling.planning.serving import serve
 from bayes_scaling.planning.transfer import transfer
+from bayes_scaling.planning.variants import for_variants
 from bayes_scaling.reporting import plot
 from bayes_scaling.reporting.register import register
 from bayes_scaling.sampling.progress import Report
@@ -51,8 +53,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Fit", "approaches", "backtest", "build_model", "collect", "compare", "compare_pooling", "design", "fit",
-    "fit_many", "isoflop_grid", "ledger", "open_card", "open_fit", "prior_sensitivity", "score", "simulate",
-    "two_step",
+    "fit_many", "for_variants", "gate", "isoflop_grid", "ledger", "open_card", "open_fit", "prior_sensitivity",
+    "score", "simulate", "two_step",
 ]  # fmt: skip
 
 plot.register()
@@ -78,6 +80,7 @@ class Fit(Posterior):
     exponents = exponents
     approaches = approaches
     contrast = contrast
+    gate = gate
     transfer = transfer
     # Which runs to train next
     design = design
@@ -108,7 +111,7 @@ def fit(
     group: str | None = None,
     pooling: Pooling | Mapping[str, Pooling] | None = None,
     noise: str | NoiseModel | None = None,
-    priors: Mapping[str, Prior] | None = None,
+    priors: Mapping[str, Prior | float] | None = None,
     progress: bool | Report = False,
     **settings: Unpack[SamplerSettings],
 ) -> Fit:
@@ -130,8 +133,8 @@ def fit(
         How log loss scatters around the law: independently; together along a curve (`Discrepancy`, for laws of
         one input); around processes of the reducible loss over compute and D/N (`Surface`, for laws of N and D);
         with a sigma that changes with that column; or further above the law than below it.
-    priors : mapping of parameter name to Prior, optional
-        Replaces the law's priors for these parameters.
+    priors : mapping of parameter name to Prior or number, optional
+        Replaces the law's priors for these parameters; a number pins one, which is then not sampled.
     progress : bool or callable
         Show a progress bar on stderr, or call ``progress(phase, done, total)``.
     **settings

@@ -109,6 +109,8 @@ def _figures(diagnosis: "Diagnosis") -> dict[str, object]:
 
 def brief_summary(fit: "Fit", table: "pd.DataFrame") -> "pd.DataFrame":
     """Of a summary the law's parameters and the noise, without their convergence."""
-    names = (*fit.law.parameters, "sigma", *fit.structure.global_priors)
+    from bayes_scaling.laws.pinned import pins
+
+    names = (*fit.law.parameters, *pins(fit.law), "sigma", *fit.structure.global_priors)
     wanted = table["quantity"].str.partition("[")[0].isin(names)
     return table[wanted].drop(columns=["r_hat", "ess_bulk", "ess_tail"])

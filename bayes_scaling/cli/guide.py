@@ -21,6 +21,7 @@ NEXT = {
     "risk": "design {fit} --budget 1e22 --optimum-at {flops}",
     "serve": "plan {fit} --flops 1e24",
     "contrast": "compare-pooling TABLE.csv",
+    "gate": "plot {save}",
     "exponents": "approaches {fit}",
     "transfer": "plot {fit} --kind residuals",
     "design": "fit TABLE.csv",

@@ -30,6 +30,7 @@ VERBS = {
         "planning",
         ("allocate", "plan", "risk", "serve", "contrast", "exponents", "transfer", "design"),
     ),
+    "Gate a change of the recipe": ("gate", ("gate",)),
     "Register and score forecasts": ("cards", ("register", "score", "ledger")),
     "Compare laws and back-test": ("evaluation", ("compare", "compare-pooling", "backtest", "approaches")),
     "Show": ("reporting", ("report", "plot", "planner", "laws", "demo")),

@@ -120,7 +120,7 @@ _SEVERAL: "dict[str, tuple[str, Callable[[Sequence[str], str], object]]]" = {
     "Sequence[tuple[Quantity, Quantity]]": ("N:D,...", values.models),
     "tuple[Quantity, Quantity]": ("N:D", values.model),
     "Pooling | Mapping[str, Pooling]": ("[PARAMETER=]KIND,...", values.pooling),
-    "Mapping[str, Prior]": ("PARAMETER=PRIOR", values.priors),
+    "Mapping[str, Prior | float]": ("PARAMETER=PRIOR", values.priors),
     "Client": ("ADDRESS", values.client),
 }
 """Annotation -> what the option is followed by, and how what is given is read; the option may be repeated."""

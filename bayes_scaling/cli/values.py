@@ -71,9 +71,9 @@ def model(given: Sequence[str], option: str) -> tuple[str, str]:
 PRIORS = ("Normal", "LogNormal", "LogitNormal")
 
 
-def priors(given: Sequence[str], option: str) -> "dict[str, Prior]":
-    """Priors by parameter: ``alpha=LogNormal(0.35, 0.2)``, or a .toml file with a text such as this for each."""
-    found: dict[str, Prior] = {}
+def priors(given: Sequence[str], option: str) -> "dict[str, Prior | float]":
+    """Priors by parameter: ``alpha=LogNormal(0.35, 0.2)``, ``E=1.6``, or a .toml file with such a text for each."""
+    found: dict[str, Prior | float] = {}
     for text in given:
         if text.endswith(".toml"):
             found |= {name: _prior(str(value), f"{text}, {name}") for name, value in _toml(text).items()}
@@ -115,12 +115,14 @@ def _toml(path: str) -> dict[str, object]:
         raise InputError(f"{path} cannot be read as a TOML file: {error}") from None
 
 
-def _prior(text: str, where: str) -> "Prior":
+def _prior(text: str, where: str) -> "Prior | float":
     import ast
 
-    form = f"expected one of {', '.join(PRIORS)} with numbers, as in alpha=LogNormal(0.35, 0.2)"
+    form = f"expected one of {', '.join(PRIORS)} with numbers, as in alpha=LogNormal(0.35, 0.2), or a number to pin it"
     try:
         call = ast.parse(text.strip(), mode="eval").body
+        if isinstance(call, ast.Constant | ast.UnaryOp):
+            return float(ast.literal_eval(call))
         if not isinstance(call, ast.Call) or ast.unparse(call.func) not in PRIORS:
             raise ValueError
         numbers = [float(ast.literal_eval(value)) for value in call.args]

@@ -21,6 +21,7 @@ from bayes_scaling.inference.sample_posterior import sample_posterior
 from bayes_scaling.inference.spec import as_runs, make_spec
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.names import get_law
+from bayes_scaling.laws.pinned import with_pins
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.structure import NoiseModel, Pooling
 from bayes_scaling.sampling.progress import Report
@@ -140,7 +141,7 @@ def compare_pooling(
     *,
     group: str | None = None,
     noise: str | NoiseModel | None = None,
-    priors: Mapping[str, Prior] | None = None,
+    priors: Mapping[str, Prior | float] | None = None,
     refit: bool = True,
     progress: bool | Report = False,
     **settings: Unpack[SamplerSettings],
@@ -166,7 +167,7 @@ def compare_pooling(
     InputError
         For a table of one group.
     """
-    family = get_law(law)
+    family, priors = with_pins(get_law(law), priors or {})
     table = as_runs(runs, family, group)
     if len(table.groups) < 2:
         raise InputError(f"{table.name} has one group; differences between groups need two or more")

@@ -22,6 +22,7 @@ from bayes_scaling.inference.sample_posterior import posterior_of
 from bayes_scaling.inference.spec import ModelSettings, Spec, make_spec
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.names import DEFAULT, get_law
+from bayes_scaling.laws.pinned import with_pins
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import NoiseModel, as_noise
@@ -78,7 +79,7 @@ def sample_many(
     group: str | None = None,
     pooling: Pooling | Mapping[str, Pooling] | None = None,
     noise: str | NoiseModel | None = None,
-    priors: Mapping[str, Prior] | None = None,
+    priors: Mapping[str, Prior | float] | None = None,
     folder: str | Path | None = None,
     client: "Client | None" = None,
     at_once: int | None = None,
@@ -128,7 +129,8 @@ def sample_many(
         At the end, naming the fits that failed their diagnosis.
     """
     named: Mapping[str, Table] = tables if isinstance(tables, Mapping) else by_stem(tables)
-    get_law(law).with_priors(priors or {})
+    family, own_priors = with_pins(get_law(law), priors or {})
+    family.with_priors(own_priors)
     as_noise(noise or "constant")  # refused now if it is unknown
     home = Path(folder) if folder is not None else None
     if home is not None:

@@ -16,6 +16,7 @@ from bayes_scaling.errors import InputError
 from bayes_scaling.inference.provenance import FORMAT, Description, Provenance, RunsDescription
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.names import DEFAULT, get_law
+from bayes_scaling.laws.pinned import with_pins
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.laws.rescaled import rescaled
 from bayes_scaling.model.build import Model, build_model
@@ -38,7 +39,7 @@ class ModelSettings(TypedDict, total=False):
 
     pooling: Pooling | Mapping[str, Pooling] | None
     noise: str | NoiseModel | None
-    priors: Mapping[str, Prior] | None
+    priors: Mapping[str, Prior | float] | None
 
 
 @dataclass(frozen=True)
@@ -134,11 +135,11 @@ def make_spec(
     group: str | None = None,
     pooling: Pooling | Mapping[str, Pooling] | None = None,
     noise: str | NoiseModel | None = None,
-    priors: Mapping[str, Prior] | None = None,
+    priors: Mapping[str, Prior | float] | None = None,
     sampler: Sampler | None = None,
 ) -> Spec:
     """The checked specification; arguments and errors as for `bayes_scaling.api.fit`."""
-    chosen = get_law(law)
+    chosen, own_priors = with_pins(get_law(law), priors or {})
     runs = as_runs(runs, chosen, group).with_inputs(chosen.columns)
     if NEW_GROUP in runs.groups:
         raise InputError(
@@ -154,7 +155,7 @@ def make_spec(
     span = float(runs.loss.min()), float(runs.loss.max())
     if chosen.response == "loss" and (units := loss_units(runs)) != (1.0, 1.0):
         chosen = rescaled(chosen, *units)
-    chosen = chosen.with_priors(priors or {})
+    chosen = chosen.with_priors(own_priors)
     chosen = chosen.with_priors({name: prior.within(*span) for name, prior in chosen.priors.items()})
     if any(prior.of for prior in chosen.priors.values()):
         chosen = chosen.in_units(loss_scales(runs))

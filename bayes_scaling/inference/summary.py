@@ -6,6 +6,7 @@ import numpy as np
 
 from bayes_scaling.inference.convergence import by_label, convergence
 from bayes_scaling.inference.intervals import quantiles, tails
+from bayes_scaling.laws.pinned import pins
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,10 @@ def summary(fit: "Posterior", prob: float = 0.9) -> "pd.DataFrame":
     lower, median, upper = quantiles(stacked, tails(prob)).to_numpy()
     bounds = {"median": median, f"{100 * prob:g}% lower": lower, f"{100 * prob:g}% upper": upper}
     table = pd.DataFrame(bounds, index=list(draws)).join(convergence(posterior))
-    return table.assign(meaning=[meaning(fit, label.partition("[")[0]) for label in draws])
+    table = table.assign(meaning=[meaning(fit, label.partition("[")[0]) for label in draws])
+    for name, value in pins(law).items():
+        table.loc[name] = {**dict.fromkeys(bounds, value), "meaning": "pinned: known, and not sampled"}
+    return table
 
 
 def meaning(fit: "Posterior", name: str) -> str:

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import LAWS, Law, names
 from bayes_scaling.laws.ceiling import NAME, with_ceiling
+from bayes_scaling.laws.pinned import SIGN, pinned, read_pins
 
 DEFAULT = "chinchilla"
 """The law where none is named: the discrepancy around it learns what it misses (benchmarks/results/discrepancy.md)."""
@@ -13,7 +14,8 @@ DEFAULT = "chinchilla"
 def get_law(law: str | Law) -> Law:
     """The law of that name; ``"name:column+column"`` reads its inputs from other columns.
 
-    ``"name+ceiling"`` is that law below the loss of random guessing, `bayes_scaling.laws.ceiling`.
+    ``"name+ceiling"`` is that law below the loss of random guessing, `bayes_scaling.laws.ceiling`; ``"name@E=1.6"`` has
+    its floor pinned, `bayes_scaling.laws.pinned`.
 
     Raises
     ------
@@ -22,6 +24,9 @@ def get_law(law: str | Law) -> Law:
     """
     if isinstance(law, Law):
         return law
+    law, pin, known_values = law.partition(SIGN)
+    if pin:
+        return pinned(get_law(law), read_pins(known_values))
     name, colon, columns = (part.strip() for part in law.partition(":"))
     name, plus, further = (part.strip() for part in name.partition("+"))
     known = names()

@@ -26,7 +26,12 @@ def rescaled(law: Law, of_floor: float, above: float) -> Law:
     moved: dict[str, Prior] = {}
     for name in law.with_kind(*_LOSSES):
         prior = law.priors[name]
-        if isinstance(prior, LogNormal) and prior == own[name] and not (prior.of or prior.above):
+        # How groups differ is no matter of units.
+        if (
+            isinstance(prior, LogNormal)
+            and replace(prior, between=own[name].between) == own[name]
+            and not (prior.of or prior.above)
+        ):
             floor = law.roles[name].kind is Kind.IRREDUCIBLE
             unit = of_floor if floor else above
             moved[name] = replace(prior, unit=unit, spread=max(prior.spread, _VAGUE if floor else 0.0))

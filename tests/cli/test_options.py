@@ -17,6 +17,7 @@ from bayes_scaling.inference.sample_many import sample_many
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.contrast import contrast
 from bayes_scaling.planning.exponents import exponents
+from bayes_scaling.planning.gate import gate
 from bayes_scaling.planning.plan import plan
 from bayes_scaling.planning.risk import risk
 from bayes_scaling.planning.serving import serve
@@ -68,6 +69,8 @@ def arguments_of(*functions):
         ("exponents f.nc", [exponents, bs.Exponents.table], {"self"}, PICTURE | {"input", "json"}),
         ("transfer f.nc", [transfer, bs.Transfer.table], {"self"}, PICTURE | {"json"}),
         ("design f.nc --budget 1", [bs.design], set(), PICTURE | {"law", "json"}),
+        ("gate r.csv --law gpt4 --baseline b", [gate, bs.fit, bs.Gate.table], {"fit", "self", "progress", "runs"},
+            COLUMNS | PICTURE | {"source", "save", "json"}),
         ("register f.nc c.json", [bs.Fit.register, predict, bs.Card.table], {"path", "self"},
             {"card", "input", "json"}),
         ("score c.json --loss 1", [bs.score, bs.Outcome.table], {"self"}, {"json"}),

@@ -1,5 +1,7 @@
 """Priors for losses that are no nats per token of a language model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import simulated_runs
@@ -38,6 +40,14 @@ def test_a_floor_near_zero_is_as_possible_as_one_near_the_lowest_loss():
     lowest = times(0.02).loss.min()
     low, high = (prior.forward(prior.location + x * prior.spread) for x in (-1.64, 1.64))
     assert low < 0.2 * lowest < lowest < high
+
+
+def test_how_groups_differ_is_no_matter_of_units():
+    law = bs.LAWS["chinchilla"]
+    near = replace(law.priors["A"], between=0.04)
+    found = make_spec(times(0.02), law.with_priors({"A": near})).law.priors["A"]
+    assert found == replace(make_spec(times(0.02), law).law.priors["A"], between=0.04)
+    assert found.unit < 0.1
 
 
 def test_priors_of_one_s_own_stay():

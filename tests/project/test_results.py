@@ -82,6 +82,17 @@ def curve(groups=("a",)):
     return instant_fit(bs.load_runs(rows, inputs=law.columns), law)
 
 
+def variants(groups=("base", "a")):
+    """A fit of variants of a recipe at three rungs."""
+    rows = [
+        {"flops": c, "loss": 1.6 + 0.8 * (c / 1e20) ** -0.15, "group": name}
+        for name in groups
+        for c in (1e19, 1e20, 1e21)
+    ]
+    runs = bs.load_runs(pd.DataFrame(rows), inputs=("flops",))
+    return instant_fit(runs, "gpt4", **bs.for_variants("gpt4"))
+
+
 def collection():
     """Of a run that is taken, and of one that is left out."""
     with TemporaryDirectory() as folder:
@@ -107,6 +118,11 @@ EXAMPLES = {
     "Risk": lambda one, many: [one.risk("1e24", target=2.0), many.risk("1e23")],
     "Serving": lambda one, many: [one.serve("10T", target=2.1), many.serve(["1T", "10T"], flops="1e24")],
     "Contrast": lambda one, many: [many.contrast(["1e22", "1e24"])],
+    "Gate": lambda one, many: [
+        variants().gate("base"),
+        variants(["base", "a", "b", "c"]).gate("base", at="1e24"),
+        many.gate("pythia"),
+    ],
     "Exponents": lambda one, many: [one.exponents(), many.exponents()],
     "Design": lambda one, many: [one.design("1e21", optimum_at="1e23")],
     "Comparison": lambda one, many: [bs.compare({"a": one, "b": one}, refit=False, ahead=False)],

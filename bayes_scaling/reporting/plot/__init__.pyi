@@ -28,6 +28,7 @@ from .results.contrasts import doublings as doublings
 from .results.designs import design as design
 from .results.diagnoses import diagnosis as diagnosis
 from .results.forecasts import forecast as forecast
+from .results.gates import gate as gate
 from .results.needs import needed as needed
 from .results.plans import plan as plan
 from .results.plans import serving as serving

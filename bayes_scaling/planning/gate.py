@@ -1,0 +1,182 @@
+"""Is a change of the recipe worth a larger rung? Effective speedups of variants over a baseline, from small rungs.
+
+Runs are grouped by variant, and `bayes_scaling.planning.variants.for_variants` pools them: floor and exponents are
+shared, and amplitudes are drawn from one population whose spread is learnt. So three rungs with one seed each give an
+interval, and the best-looking of forty variants is drawn towards the others by as much as chance made it look better.
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_scaling.data.cost import cost_of
+from bayes_scaling.data.units import Quantities, Quantity, parse_quantities, parse_quantity
+from bayes_scaling.errors import InputError
+from bayes_scaling.forecast.forecast import Forecast
+from bayes_scaling.forecast.new_run import new_run_scale
+from bayes_scaling.forecast.points import decades_beyond
+from bayes_scaling.forecast.predict import predict
+from bayes_scaling.laws.elementwise import log
+from bayes_scaling.planning.results.gate import PROMOTE, Gate
+from bayes_scaling.planning.speedups import needed, settled
+from bayes_scaling.planning.variants import USUAL, questions
+from bayes_scaling.planning.variants import rungs as rungs_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayes_scaling.inference.posterior import Posterior
+
+FAR = 0.5
+"""Decades beyond the runs from which on a target is far."""
+
+
+def gate(
+    fit: "Posterior",
+    baseline: str,
+    *,
+    at: Quantity | None = None,
+    rungs: Quantities | None = None,
+    threshold: float = 1.05,
+    tokens_per_param: Quantity | None = None,
+) -> Gate:
+    """Effective speedups of all groups over a baseline: the compute that it needs for their loss, over theirs.
+
+    Under a law of N and D both grow together at fixed tokens per parameter, as the rungs of a ladder do: what the best
+    split of a budget would be, such rungs do not show. Under a law of one input, budgets are in that input. Losses are
+    the law's, with the discrepancy of the noise where it has one.
+
+    Parameters
+    ----------
+    fit : Posterior
+        Of runs grouped by variant, best with the settings of `for_variants`.
+    baseline : str
+        The group that others are compared with.
+    at : number or str, optional
+        The budget that the decision is for, in FLOPs (or the law's only input). Default: the largest rung.
+    rungs : number, str or sequence of them, optional
+        Budgets of the ladder. Default: those of the baseline's runs.
+    threshold : float
+        The speedup that is worth a change.
+    tokens_per_param : number or str, optional
+        For a law of N and D. Default: the geometric mean of the table.
+
+    Raises
+    ------
+    InputError
+        For a baseline that is no group, groups that share the whole law, or a law of other inputs or of no loss.
+    """
+    import xarray as xr  # loads when there are draws, and not on import
+
+    variants = _variants(fit, baseline)
+    column = "flops" if fit.law.allocates else fit.law.columns[0]
+    own = fit.runs.column(column)[fit.runs.group_index == fit.groups.index(baseline)]
+    ladder = rungs_of(own if rungs is None else np.atleast_1d(parse_quantities(rungs, "rungs")))
+    if not threshold > 0:
+        raise InputError(f"threshold is {threshold!r}; expected a speedup, as 1.05")
+    budgets = np.array([*ladder, *([] if at is None else [parse_quantity(at, "at")])])
+    along = partial(_along, fit, _ratio(fit, tokens_per_param))
+
+    points = xr.DataArray(budgets, dims="point", name=column)
+    loss = along(budgets, drift=False).drifted.sel(group=variants)
+    loss = loss.transpose("chain", "draw", "group", "point")
+
+    def curve(at: np.ndarray) -> "xr.DataArray":
+        return along(at, group=baseline, drift=False).drifted
+
+    speedup = needed(fit, baseline, curve, budgets, loss) / points
+    further = np.array([*ladder, ladder[-1] * (ladder[-1] / ladder[-2] if len(ladder) > 1 else 4.0)])
+    runs = along(further)
+    new = runs.new_run.isel(point=-1)
+    return Gate(
+        baseline=baseline,
+        column=column,
+        budgets=points,
+        speedup=speedup.rename("speedup"),
+        threshold=float(threshold),
+        rungs=xr.DataArray(further, dims="rung", name=column),
+        settles=_settles(fit, baseline, runs, speedup.isel(point=-1), threshold),
+        confirmed=(new.sel(group=variants) < new.sel(group=baseline, drop=True)).mean(("chain", "draw")),
+        warnings=[*questions(fit, baseline, column), *_far(fit, column, budgets)],
+    )
+
+
+def _variants(fit: "Posterior", baseline: str) -> list[str]:
+    """All groups but the baseline, of a fit that can be asked."""
+    law = fit.law
+    if len(fit.groups) < 2 or all(fit.pooling[name] == "complete" for name in law.parameters):
+        raise InputError(
+            "the runs of this fit share one law: there are no variants to compare; fit a table grouped by variant "
+            '(group="variant", command line: --group variant) whose amplitudes differ, as for_variants has it'
+        )
+    if baseline not in fit.groups:
+        raise InputError(
+            f"no group {baseline!r} to be the baseline; the groups of this fit are {', '.join(fit.groups)}"
+        )
+    of_split = law.allocates and set(law.columns) == {"params", "tokens"}
+    if law.response != "loss" or law.rises or not (of_split or len(law.columns) == 1):
+        raise InputError(
+            f"law {law.name!r} takes {', '.join(law.columns)} and gives a {law.response}; a gate compares losses that "
+            f"fall, under a law of N and D or of one input: {USUAL} is E + A C^-alpha"
+        )
+    return [name for name in fit.groups if name != baseline]
+
+
+def _ratio(fit: "Posterior", given: Quantity | None) -> float:
+    """Tokens per parameter of the ladder; NaN where the law does not take both."""
+    if not fit.law.allocates:
+        if given is not None:
+            raise InputError(
+                f"law {fit.law.name!r} takes {fit.law.columns[0]} alone, and no tokens_per_param"
+            )
+        return np.nan
+    if given is not None:
+        return parse_quantity(given, "tokens_per_param")
+    return float(np.exp(np.log(fit.runs.tokens / fit.runs.params).mean()))
+
+
+def _along(
+    fit: "Posterior", ratio: float, budgets: np.ndarray, group: str | None = None, drift: bool | None = None
+) -> Forecast:
+    """The losses along the ladder."""
+    if not fit.law.allocates:
+        return predict(fit, group=group, drift=drift, **{fit.law.columns[0]: budgets})
+    params = cost_of(fit.runs).at_ratio(budgets, ratio)
+    return predict(fit, params, params * ratio, group=group, drift=drift)
+
+
+def _settles(
+    fit: "Posterior", baseline: str, runs: Forecast, speedup: "xr.DataArray", threshold: float
+) -> "xr.DataArray":
+    """The chance that a run of variant and baseline at each rung settles the verdict, dims (group, rung).
+
+    The noise's variance is that of a normal with the information of the Student-t about its centre.
+    """
+    import xarray as xr
+
+    draws, variants = fit.draws(), speedup["group"].to_numpy()
+    nu = fit.noise.degrees_of_freedom(draws)
+    variance = new_run_scale(fit, draws, runs.inputs) ** 2 * (nu + 3) / (nu + 1)
+    spread = (variance + 0 * runs.mean).mean(("chain", "draw"))
+    shown = log(runs.drifted)
+    shown = shown.sel(group=variants) - shown.sel(group=baseline, drop=True)
+    noise = (spread.sel(group=variants) + spread.sel(group=baseline, drop=True)).transpose("group", "point")
+    chance = settled(
+        speedup.transpose("chain", "draw", "group").to_numpy().reshape(-1, len(variants)),
+        shown.transpose("chain", "draw", "group", "point").to_numpy().reshape(-1, *noise.shape),
+        noise.to_numpy(),
+        threshold,
+        PROMOTE,
+    )
+    return xr.DataArray(chance, {"group": variants}, ("group", "rung"))
+
+
+def _far(fit: "Posterior", column: str, budgets: np.ndarray) -> list[str]:
+    """A target far beyond the runs."""
+    if (far := float(decades_beyond(fit.runs, column, budgets).max())) <= FAR:
+        return []
+    return [
+        f"the decision is for {far:.1f} decades beyond the runs; how far variants drift apart there is not in these "
+        "numbers"
+    ]
