@@ -11,6 +11,7 @@ import bayes_scaling as bs
 from bayes_scaling.cli.answer import Answer, answer
 from bayes_scaling.cli.options import COLUMNS, FILE, FIT, JSON, PROB, RUNS, output, verb
 from bayes_scaling.cli.values import Table, at_a_terminal
+from bayes_scaling.laws.pinned import pins
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,8 +110,6 @@ def _figures(diagnosis: "Diagnosis") -> dict[str, object]:
 
 def brief_summary(fit: "Fit", table: "pd.DataFrame") -> "pd.DataFrame":
     """Of a summary the law's parameters and the noise, without their convergence."""
-    from bayes_scaling.laws.pinned import pins
-
     names = (*fit.law.parameters, *pins(fit.law), "sigma", *fit.structure.global_priors)
     wanted = table["quantity"].str.partition("[")[0].isin(names)
     return table[wanted].drop(columns=["r_hat", "ess_bulk", "ess_tail"])

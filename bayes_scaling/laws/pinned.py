@@ -4,8 +4,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import Law, Named, Terms
 from bayes_scaling.laws.elementwise import Array, Computed
@@ -108,6 +106,8 @@ def with_pins(law: Law, priors: Mapping[str, Prior | float]) -> tuple[Law, dict[
 
 
 def _check(law: Law, name: str, value: float) -> None:
+    import numpy as np  # loads when a parameter is pinned, and not on import
+
     with np.errstate(all="ignore"):
         free = law.priors[name].inverse(np.float64(value))
     if not np.isfinite(free):
