@@ -5,6 +5,7 @@ all of them as it stands; functions are looked up here in the library that the a
 """
 
 import importlib
+from functools import cache
 from types import ModuleType
 
 from bayes_scaling.data.arrays import Array, Computed
@@ -33,9 +34,15 @@ def _library(*arguments: Array) -> ModuleType:
     """The library of these arguments; NumPy for those that are plain numbers."""
     for x in arguments:
         if found := _NAMESPACES.get(type(x).__module__.partition(".")[0]):
-            return importlib.import_module(found)
+            return _module(found)
     # NumPy's own functions serve floats, NumPy arrays and (through __array_ufunc__) xarray.
-    return importlib.import_module("numpy")
+    return _module("numpy")
+
+
+@cache
+def _module(name: str) -> ModuleType:
+    """Loaded when a law is called, and not on import; looked up once."""
+    return importlib.import_module(name)
 
 
 def _call(function: str, *arguments: Array) -> Computed:
@@ -76,7 +83,7 @@ def softplus[A: Array](x: A) -> A:
 def gammaln[A: Array](x: A) -> A:
     """Logarithm of the gamma function of x."""
     library = _library(x).__name__
-    found: A = importlib.import_module(_SPECIAL.get(library, library)).gammaln(x)
+    found: A = _module(_SPECIAL.get(library, library)).gammaln(x)
     return found
 
 
@@ -91,9 +98,9 @@ def stop_gradient[A: Array](x: A) -> A:
     found: A
     match type(x).__module__.partition(".")[0]:
         case "pytensor":
-            found = importlib.import_module("pytensor.gradient").disconnected_grad(x)
+            found = _module("pytensor.gradient").disconnected_grad(x)
         case "jax" | "jaxlib":
-            found = importlib.import_module("jax").lax.stop_gradient(x)
+            found = _module("jax").lax.stop_gradient(x)
         case _:
             found = x
     return found

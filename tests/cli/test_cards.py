@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 import bayes_scaling as bs
 from bayes_scaling.inference.result import as_json
 
 
+@pytest.mark.sampling  # of nothing, but it takes long
 def test_register_score_and_ledger_go_together(answers, run, single, single_fit, tmp_path):
     point = ("--params", "1B", "--tokens", "20B")
     found = answers("register", single, "hero.json", *point, "--note", "C4")

@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 import bayes_scaling as bs
 
 
+@pytest.mark.sampling  # of nothing, but it takes long
 def test_plot_writes_a_picture(run, single, pile):
     code, out, err = run("plot", single, "--kind", "residuals", "-o", "residuals.png")
     assert (code, out, err) == (0, f"Wrote residuals.png.\n\nNext: bayes-scaling report {single}\n", "")

@@ -103,6 +103,7 @@ class TestHostileFiles:
         assert "arrays of 8.8e+12 bytes" in self.opened(fit, tmp_path / "fit.nc", alter)
 
 
+@pytest.mark.sampling  # of nothing, but it takes long
 def test_altered_copies(fit, tmp_path):
     """One of each of the mutations that `benchmarks/mutations.py` makes a thousand of."""
     original = fit.save(tmp_path / "fit.nc")

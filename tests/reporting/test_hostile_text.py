@@ -61,6 +61,7 @@ class Tags(HTMLParser):
         self.found |= {tag, *(name for name, _ in attrs)}
 
 
+@pytest.mark.sampling  # of nothing, but it takes long
 def test_the_report(fit):
     page = bs.report(fit, targets=[("100B", "2T")], budgets=[], group=HOSTILE[0])
     assert not Tags(page).found & {"script", "onerror", "b"}
