@@ -25,6 +25,7 @@ from bayes_scaling.laws.elementwise import Computed
 from bayes_scaling.laws.priors import LogNormal, Prior
 from bayes_scaling.model.likelihood import curve_log_likelihood
 from bayes_scaling.model.structure import Density, Design, ModelData, NoiseModel, Rows, Structure
+from bayes_scaling.model.student import QUIETEST
 
 _SMOOTHNESS: dict[float, Callable[[np.ndarray], np.ndarray]] = {
     0.5: lambda d: np.exp(-d),
@@ -54,7 +55,7 @@ class Discrepancy(NoiseModel):
     amplitude: Prior = LogNormal(0.02, 1.0)
     lengths: tuple[float, ...] = (0.75, 1.5, 3.0)
     smoothness: float = 2.5
-    sigma: Prior = LogNormal(0.01, 1.2, between=0.7)
+    sigma: Prior = LogNormal(0.01, 1.2, between=0.7, above=QUIETEST)
 
     by_group = True
     funnel = True

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 SLOPES = ("flops", "params", "tokens")
 """Columns along which sigma may change."""
 
+QUIETEST = 1e-4
+"""The least sd of a run's noise on log loss: evaluations alone differ by as much. Without it a table that a law meets
+to its last digit, simulated or of few runs a group, has a posterior without a width."""
+
 FIRST = 1e4
 """E-folds since the checkpoint before, where there is none."""
 
@@ -61,7 +65,7 @@ class StudentT(NoiseModel):
     """
 
     slope_in: Literal["flops", "params", "tokens"] | None = None
-    sigma: Prior = LogNormal(0.01, 1.2, between=0.7)
+    sigma: Prior = LogNormal(0.01, 1.2, between=0.7, above=QUIETEST)
     nu: Prior = LogNormal(7.0, 0.8, above=1.0)
     slope: Prior = Normal(0.0, 0.2)
 

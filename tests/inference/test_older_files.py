@@ -1,6 +1,7 @@
 """Files that earlier versions wrote."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,9 @@ def version_2():
 
 
 def test_what_was_fitted_is_read_from_the_old_words(groups, curve):
-    assert groups.noise == as_noise("undertuned")
-    assert curve.noise == as_noise("curve")
+    sigma = bs.LogNormal(0.01, 1.2, between=0.7)  # which reached 0 then
+    assert groups.noise == replace(as_noise("undertuned"), sigma=sigma)
+    assert curve.noise == replace(as_noise("curve"), sigma=sigma)
     assert (groups.law.name, curve.law.name) == ("chinchilla", "power_floor:flops")
     assert groups.runs.warnings == ("two rows are equal",)
     assert groups.drift == bs.Drift(0.02, 0.25)
@@ -71,7 +73,7 @@ def test_a_file_written_anew_has_the_present_words(groups, tmp_path):
 
 def test_a_batch_goes_on_with_an_old_file(groups, tmp_path):
     shutil.copy(GOLDEN / "version_1_groups.nc", tmp_path / "one.nc")
-    spec = make_spec(groups.runs, "chinchilla", noise="undertuned", sampler=groups.sampler)
+    spec = make_spec(groups.runs, "chinchilla", noise=groups.noise, sampler=groups.sampler)
     assert _resumed(tmp_path, "one", spec).provenance == groups.provenance
     with pytest.raises(bs.InputError, match="its noise differs"):
         _resumed(tmp_path, "one", make_spec(groups.runs, "chinchilla", sampler=groups.sampler))

@@ -44,7 +44,8 @@ def test_the_likelihood_is_that_of_dense_normals_summed_over_lengths():
     shape = structure(runs, law, noise)
     wide = padded_structure(shape, shape)
     assert (wide.n_rows, wide.n_clusters) == (24, 2)
-    theta = np.log([[0.2, 0.3, 0.4, 0.004], [0.1, 0.5, 0.3, 0.02]])
+    natural = np.array([[0.2, 0.3, 0.4, 0.004], [0.1, 0.5, 0.3, 0.02]])
+    theta = np.hstack([np.log(natural[:, :3]), noise.sigma.inverse(natural[:, 3:])])
     amplitude = 0.05
     shared = [(np.log(amplitude) - noise.amplitude.location) / noise.amplitude.spread]
     found = program(wide).log_likelihood(
@@ -53,7 +54,7 @@ def test_the_likelihood_is_that_of_dense_normals_summed_over_lengths():
     for g in range(2):
         own = runs.group_index == g
         x = runs.column("tokens")[own] / runs.reference["tokens"]
-        E, A, alpha, sigma = np.exp(theta[g])
+        E, A, alpha, sigma = natural[g]
         residual = runs.log_loss[own] - np.log(law(x, E=E, A=A, alpha=alpha))
         dense = [
             multivariate_normal.logpdf(
