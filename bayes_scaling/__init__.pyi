@@ -8,6 +8,7 @@ from .api import compare_pooling as compare_pooling
 from .api import design as design
 from .api import fit as fit
 from .api import fit_many as fit_many
+from .api import follow as follow
 from .api import for_variants as for_variants
 from .api import gate as gate
 from .api import isoflop_grid as isoflop_grid
@@ -34,6 +35,7 @@ from .evaluation.compare_pooling import PoolingComparison as PoolingComparison
 from .evaluation.ledger import Ledger as Ledger
 from .evaluation.outcome import Outcome as Outcome
 from .forecast.card import Card as Card
+from .forecast.following import Following as Following
 from .forecast.forecast import Forecast as Forecast
 from .inference.collection import Collection as Collection
 from .inference.diagnostics import Diagnosis as Diagnosis

@@ -13,6 +13,7 @@ from bayes_scaling.evaluation.ledger import ledger
 from bayes_scaling.evaluation.outcome import score
 from bayes_scaling.evaluation.simulate import simulate
 from bayes_scaling.forecast.card import open_card
+from bayes_scaling.forecast.follow import follow
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.forecast.two_step import two_step
 from bayes_scaling.inference.arviz import to_arviz
@@ -53,8 +54,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Fit", "approaches", "backtest", "build_model", "collect", "compare", "compare_pooling", "design", "fit",
-    "fit_many", "for_variants", "gate", "isoflop_grid", "ledger", "open_card", "open_fit", "prior_sensitivity",
-    "score", "simulate", "two_step",
+    "fit_many", "follow", "for_variants", "gate", "isoflop_grid", "ledger", "open_card", "open_fit",
+    "prior_sensitivity", "score", "simulate", "two_step",
 ]  # fmt: skip
 
 plot.register()

@@ -1,4 +1,4 @@
-"""Verbs that write forecasts down and look at what came of them: register, score, ledger."""
+"""Verbs that write forecasts down and look at what came of them: register, follow, score, ledger."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,28 @@ def register(fit: str, card: str, prob: float, **asked: Any) -> Answer:
     return replace(
         said, text=f"{said.text}\n\nRegistered as {card}, with {Path(card).with_suffix('.md')} to read."
     )
+
+
+@verb(
+    CARD,
+    click.Option(
+        ["--log", "curve"], type=FILE, required=True,
+        help="The run so far: a log, a folder of event files, or a table with loss and progress, tokens or step.",
+    ),
+    "forecast.follow.follow", PROB, JSON, *PICTURE,
+)  # fmt: skip
+def follow(card: str, curve: str, prob: float, **asked: Any) -> Answer:
+    """Where a run that goes on will end, and whether it has left the band of its card: then the exit code is 1."""
+    found = bs.follow(card, curve, **asked)
+    below, above = found.outside(prob)
+    about = {
+        "left": found.left,
+        "progress": found.now,
+        "below": below,
+        "above": above,
+        "quantile": found.quantile,
+    }
+    return answer(found, {}, prob, picture="following", failed=found.left, about=about)
 
 
 @verb(

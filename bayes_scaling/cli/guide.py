@@ -26,6 +26,7 @@ NEXT = {
     "transfer": "plot {fit} --kind residuals",
     "design": "fit TABLE.csv",
     "register": "score {card} --loss LOSS",
+    "follow": "score {card} --loss LOSS",
     "score": "ledger .",
     "ledger": "register FIT CARD.json",
     "compare": "backtest TABLE.csv --law NAME",

@@ -31,7 +31,7 @@ VERBS = {
         ("allocate", "plan", "risk", "serve", "contrast", "exponents", "transfer", "design"),
     ),
     "Gate a change of the recipe": ("gate", ("gate",)),
-    "Register and score forecasts": ("cards", ("register", "score", "ledger")),
+    "Register, follow and score forecasts": ("cards", ("register", "follow", "score", "ledger")),
     "Compare laws and back-test": ("evaluation", ("compare", "compare-pooling", "backtest", "approaches")),
     "Show": ("reporting", ("report", "plot", "planner", "laws", "demo")),
 }

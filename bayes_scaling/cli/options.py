@@ -121,6 +121,8 @@ _SEVERAL: "dict[str, tuple[str, Callable[[Sequence[str], str], object]]]" = {
     "tuple[Quantity, Quantity]": ("N:D", values.model),
     "Pooling | Mapping[str, Pooling]": ("[PARAMETER=]KIND,...", values.pooling),
     "Mapping[str, Prior | float]": ("PARAMETER=PRIOR", values.priors),
+    "HistoryLike": ("PATH,...", values.listed),
+    "HistoryLike | Collection": ("PATH,...", values.listed),
     "Client": ("ADDRESS", values.client),
 }
 """Annotation -> what the option is followed by, and how what is given is read; the option may be repeated."""

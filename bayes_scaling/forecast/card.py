@@ -11,11 +11,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from bayes_scaling.data.files import replacing
 from bayes_scaling.data.loss_unit import Unit
 from bayes_scaling.data.response import Response
 from bayes_scaling.errors import InputError
+from bayes_scaling.forecast.course import SHOWN_AT, Course
 from bayes_scaling.forecast.forecast import distance_words, new_run_words
+from bayes_scaling.forecast.on_the_way import on_the_way
 from bayes_scaling.inference.checksum import checksum_of_json
 from bayes_scaling.inference.intervals import columns, long_table, quantiles, tails
 from bayes_scaling.inference.provenance import Provenance
@@ -68,6 +72,8 @@ class Card(Result):
         SHA-256 of the table of runs.
     fit : Provenance
         How the posterior was made: law, priors, noise, seed, versions; with its drift.
+    course : Course, optional
+        How the loss will lie above its end along the way, where curves of small runs were given.
     """
 
     name: str
@@ -84,6 +90,7 @@ class Card(Result):
     note: str
     data: str
     fit: Provenance
+    course: Course | None = None
 
     quantities: ClassVar = ("new_run",)
 
@@ -103,6 +110,19 @@ class Card(Result):
     def checksum(self) -> str:
         """SHA-256 of all that it says."""
         return checksum_of_json(self.document())
+
+    def on_the_way(self) -> dict[float, dict[str, list[float]]]:
+        """The intervals of the loss at 10, 25, 50 and 75% of training; empty where no curves were given."""
+        if self.course is None:
+            return {}
+        found = {}
+        for at in (p for p in SHOWN_AT if p >= self.course.start):
+            losses = np.exp(on_the_way(np.log(self.values), self.course, at))
+            found[at] = {
+                f"{100 * prob:g}%": [float(f"{x:.6g}") for x in np.quantile(losses, tails(prob)[::2])]
+                for prob in SHOWN
+            }
+        return found
 
     def said(self, prob: float = 0.9) -> str:
         """What the run will reach."""
@@ -130,6 +150,10 @@ class Card(Result):
         """All that it says, as JSON values; intervals too, for those who read the file."""
         shown = {f"{100 * prob:g}%": [float(bound) for bound in self.interval(prob)] for prob in SHOWN}
         kept = {"schema": SCHEMA, **asdict(self), "median": float(self.median()), "intervals": shown}
+        if self.course is None:
+            del kept["course"]
+        else:
+            kept["on_the_way"] = {f"{at:.0%}": bands for at, bands in self.on_the_way().items()}
         plain: Document = json.loads(json.dumps(kept, allow_nan=False))
         return plain
 
@@ -159,6 +183,8 @@ def open_card(path: str | Path) -> Card:
         names = Card.__dataclass_fields__
         known: Document = {n: tuple(x) if isinstance(x, list) else x for n, x in found.items() if n in names}
         known["unit"] = Unit(**found["unit"])
+        if "course" in found:
+            known["course"] = Course.from_dict(found["course"])
         card = Card(**known)
     except (KeyError, TypeError) as error:
         raise InputError(f"{path} is no forecast card: {error}") from error

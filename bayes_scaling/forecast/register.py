@@ -9,12 +9,16 @@ from bayes_scaling.data.response import Response
 from bayes_scaling.data.units import Quantities
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.card import Card, equally_likely
+from bayes_scaling.forecast.course import Course
 from bayes_scaling.forecast.predict import predict
+from bayes_scaling.forecast.ratios import course_of, history_of
 from bayes_scaling.inference.checksum import checksum_of_runs
 from bayes_scaling.inference.diagnostics import diagnose
 from bayes_scaling.model.drift import Drift, as_drift, distance
 
 if TYPE_CHECKING:
+    from bayes_scaling.data.trajectories import HistoryLike
+    from bayes_scaling.inference.collection import Collection
     from bayes_scaling.inference.posterior import Posterior
 
 _DRIFTS: dict[Response, str] = {"loss": "log loss", "share": "the log odds", "score": "the score"}
@@ -30,9 +34,10 @@ def make_card(
     group: str | None = None,
     drift: Drift | float | bool | None = None,
     note: str = "",
+    history: "HistoryLike | Collection | None" = None,
     **inputs: Quantities,
 ) -> Card:
-    """The card of one run; arguments as for `predict`, with a name and a note.
+    """The card of one run; arguments as for `predict`, with a name, a note and a history.
 
     Raises
     ------
@@ -52,23 +57,57 @@ def make_card(
             f"{lost:.1%} of the draws have no finite {forecast.response} there: there is nothing to register; "
             "ask for a run nearer to the data"
         )
+    at = {str(column): float(values[0]) for column, values in forecast.inputs.items()}
+    course = None if history is None else _course(fit, history, at, group)
     used, diagnosis = as_drift(drift, fit.drift), diagnose(fit)
     run = forecast.points()[0]
     return Card(
         name=name,
         registered=datetime.now(UTC).isoformat(timespec="seconds"),
         run=run if group is None else f"{group}, {run}",
-        inputs={str(column): float(values[0]) for column, values in forecast.inputs.items()},
+        inputs=at,
         group=group,
         response=forecast.response,
         unit=forecast.unit,
         values=equally_likely(new_run),
         beyond=float(distance(forecast.decades_beyond)[0]),
-        assumptions=(*_assumptions(fit, used), diagnosis.sentences()[0]),
-        warnings=tuple(dict.fromkeys((*diagnosis.problems, *forecast.warnings, *diagnosis.warnings))),
+        assumptions=(
+            *_assumptions(fit, used),
+            diagnosis.sentences()[0],
+            *([_schedule(course)] if course else []),
+        ),
+        warnings=tuple(
+            dict.fromkeys(
+                (
+                    *diagnosis.problems,
+                    *forecast.warnings,
+                    *diagnosis.warnings,
+                    *(course.warnings if course else ()),
+                )
+            )
+        ),
         note=note,
         data=checksum_of_runs(fit.tree, fit.provenance["runs"]["columns"]),
         fit={**fit.provenance, "drift": used.to_dict()},
+        course=course,
+    )
+
+
+def _course(
+    fit: "Posterior", history: "HistoryLike | Collection", inputs: dict[str, float], group: str | None
+) -> Course:
+    """How the run will lie above its end; `InputError` for a law of anything but losses."""
+    if fit.law.response != "loss":
+        raise InputError(
+            f"law {fit.law.name} is of a {fit.law.response}: leave out history=..., which is of losses"
+        )
+    return course_of(history_of(history), inputs, group)
+
+
+def _schedule(course: Course) -> str:
+    return (
+        f"Losses on the way lie above their end as those of {course.runs} runs of {course.history} did: the learning "
+        "rate falls as theirs"
     )
 
 

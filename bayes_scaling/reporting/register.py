@@ -16,6 +16,8 @@ from bayes_scaling.reporting.provenance import priors_in_words
 from bayes_scaling.reporting.tables import markdown
 
 if TYPE_CHECKING:
+    from bayes_scaling.data.trajectories import HistoryLike
+    from bayes_scaling.inference.collection import Collection
     from bayes_scaling.inference.posterior import Posterior
 
 
@@ -28,6 +30,7 @@ def register(
     group: str | None = None,
     drift: Drift | float | bool | None = None,
     note: str = "",
+    history: "HistoryLike | Collection | None" = None,
     **inputs: Quantities,
 ) -> Card:
     """Write down what one run should reach, before it starts: a forecast card, and its page of Markdown.
@@ -45,6 +48,9 @@ def register(
         As for `predict`.
     note : str
         Anything to remember, as which evaluation the loss is of.
+    history : table of checkpoints, or logs of small runs, optional
+        As for `follow`: curves of small runs of the same schedule. Then the card has intervals at 10, 25, 50 and 75% of
+        training too, and `follow` needs no more than the card.
     **inputs
         Further inputs of the law, by column name.
 
@@ -64,7 +70,15 @@ def register(
             )
         check_writable(file, force=False)
     card = make_card(
-        fit, path.name.removesuffix(".json"), params, tokens, group=group, drift=drift, note=note, **inputs
+        fit,
+        path.name.removesuffix(".json"),
+        params,
+        tokens,
+        group=group,
+        drift=drift,
+        note=note,
+        history=history,
+        **inputs,
     )
     write_card(card, path)
     with replacing(page, force=False) as aside:
@@ -94,6 +108,12 @@ def _lines(card: Card) -> Iterator[str]:
         f"{name} {(format_flops if name == 'flops' else format_quantity)(value)}"
         for name, value in card.inputs.items()
     )
+    if way := card.on_the_way():
+        rows = [
+            (f"{at:.0%}", *(f"{low:.4f} to {high:.4f}" for low, high in bands.values()))
+            for at, bands in way.items()
+        ]
+        yield from (markdown(("of training", *(f"{100 * p:g}%" for p in SHOWN)), rows), "")
     yield from (f"Registered {card.registered}, before the run; {asked}; median {row['new_run']:.4f}.", "")
     yield from ("## What it assumes", "", *(f"- {said}." for said in card.assumptions), "")
     if card.warnings:
@@ -107,4 +127,6 @@ def _lines(card: Card) -> Iterator[str]:
         ("card (SHA-256)", card.checksum),
     ]
     yield from ("## How it was made", "", markdown(("what", "how"), facts), "")
+    if card.course:
+        yield f"Follow it with `bayes-scaling follow {card.name}.json --log ...`."
     yield f"Score it with `bayes-scaling score {card.name}.json --loss ...`."

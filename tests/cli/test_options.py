@@ -73,6 +73,7 @@ def arguments_of(*functions):
             COLUMNS | PICTURE | {"source", "save", "json"}),
         ("register f.nc c.json", [bs.Fit.register, predict, bs.Card.table], {"path", "self"},
             {"card", "input", "json"}),
+        ("follow c.json --log l.jsonl", [bs.follow, bs.Following.table], {"self"}, PICTURE | {"json"}),
         ("score c.json --loss 1", [bs.score, bs.Outcome.table], {"self"}, {"json"}),
         ("ledger", [bs.ledger, bs.Ledger.table], {"self"}, PICTURE | {"json"}),
         ("compare r.csv", [bs.compare, bs.fit], {"fits", "law", "progress", "runs"},

@@ -18,6 +18,7 @@ import pytest
 from helpers import instant_fit, simulated_runs, table_of
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from training_curves import card, hero
 from training_logs import lines, write_run
 
 import bayes_scaling as bs
@@ -132,6 +133,7 @@ EXAMPLES = {
     "Transfer": lambda one, many: [recipe().transfer(), recipe(["a", "b"]).transfer()],
     "Card": lambda one, many: [registered(one), registered(many, group="new")],
     "Outcome": lambda one, many: [outcome(one), outcome(many, group="pythia")],
+    "Following": lambda one, many: [bs.follow(card(), hero(0.5)), bs.follow(card(), hero(0.5, off=0.1))],
     "Ledger": lambda one, many: [
         Ledger((Entry(registered(one), None), Entry(outcome(one).card, outcome(one))))
     ],

@@ -27,7 +27,7 @@ NAMES = {
         "room",
         "rooms",
     ),
-    *("straight", "road", "follow", "follows", "hold", "holds"),
+    *("straight", "road", "follows", "hold", "holds"),
 }
 """In no identifier."""
 

@@ -27,6 +27,7 @@ from .results.contrasts import contrast as contrast
 from .results.contrasts import doublings as doublings
 from .results.designs import design as design
 from .results.diagnoses import diagnosis as diagnosis
+from .results.followings import following as following
 from .results.forecasts import forecast as forecast
 from .results.gates import gate as gate
 from .results.needs import needed as needed
