@@ -76,8 +76,9 @@ def envelope(runs: "Runs", sigma: "xr.DataArray", window: float, seed: int) -> L
         if "trajectory" in runs.table
         else np.full(len(size), -1)
     )
-    windows, cut_off = np.arange(len(centres)), 0
+    windows = np.arange(len(centres))
     for i, scale in enumerate(flat):
+        worst = (0, 0)  # curves cut off, of those at the envelope, in one try
         for _ in range(TRIES):
             winner = np.argmin(loss + scale * rng.standard_normal(len(size)), axis=1)
             best = size[winner]
@@ -88,11 +89,11 @@ def envelope(runs: "Runs", sigma: "xr.DataArray", window: float, seed: int) -> L
             sizes, of = np.unique(chosen[i, inside], return_inverse=True)
             if len(sizes) >= FEWEST:
                 break
-            cut_off = max(cut_off, known - len(sizes))
+            worst = max(worst, (known - len(sizes), known))
         else:
-            if cut_off:
+            if worst[0]:
                 raise InputError(
-                    f"{cut_off} of {known} training curves of the envelope end while they are the best at their "
+                    f"{worst[0]} of {worst[1]} training curves of the envelope end while they are the best at their "
                     "compute, so that a line through them would be biased: train small models for longer, or use "
                     "isoFLOP profiles"
                 )

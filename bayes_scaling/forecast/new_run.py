@@ -1,6 +1,8 @@
 """What stands between the law and one more run: the drift beyond the data, the discrepancy of a curve, the noise."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 
@@ -35,6 +37,7 @@ def curve_ahead(fit: "Posterior", group: str | None, points: "xr.Dataset") -> li
     (column,) = law.columns
     log_new = np.log(points[column].to_numpy() / fit.reference[column])
     for name in fit.groups if group is None else [group]:
+        number = fit.groups.index(name) if name in fit.groups else len(fit.groups)
         posterior = fit.draws(name).stack(draws=("chain", "draw"))
         own = np.isin(np.array(runs.groups)[runs.group_index], [name])
         at = runs.column(column)[own] / fit.reference[column]
@@ -42,7 +45,7 @@ def curve_ahead(fit: "Posterior", group: str | None, points: "xr.Dataset") -> li
         answers.append(
             ahead(
                 fit.noise,
-                np.random.default_rng([fit.seed, 606, len(answers)]),
+                np.random.default_rng([fit.seed, 606, number]),
                 np.log(at),
                 runs.log_loss[own] - np.log(law_at),
                 log_new,
@@ -98,9 +101,45 @@ def new_run_scale(fit: "Posterior", posterior: "xr.Dataset", points: "xr.Dataset
     return fit.noise.new_run_scale(posterior, covariates)
 
 
-def standard_noise(fit: "Posterior", posterior: "xr.Dataset", like: "xr.DataArray") -> "xr.DataArray":
-    """Noise of new runs in units of its scale, each point's its own, dims as ``like``."""
-    return fit.noise.standard(np.random.default_rng([fit.seed, 202]), posterior, like)
+def standard_noise(
+    fit: "Posterior",
+    posterior: "xr.Dataset",
+    like: "xr.DataArray",
+    at: "Mapping[str, xr.DataArray]",
+    group: str | None = None,
+) -> "xr.DataArray":
+    """Noise of new runs in units of its scale, dims as ``like``.
+
+    Each group and point has its own, the same in every verb and beside any others. Points whose inputs agree within
+    two percent share it, so that a rounded optimum is forecast as the optimum is.
+
+    Parameters
+    ----------
+    fit : Posterior
+    posterior : xarray.Dataset
+        Its draws, of one group or of all.
+    like : xarray.DataArray
+        Dims chain, draw and those of the points and groups.
+    at : mapping of str to xarray.DataArray
+        The law's inputs at the points, by column.
+    group : str, optional
+        Whose ``posterior`` is; where all groups are, their labels are a coordinate of ``like``.
+    """
+    one = like.isel(chain=0, draw=0, drop=True)
+    # Where an input differs between draws, the point is that of their median.
+    known = (at[c].median(("chain", "draw")) if "chain" in at[c].dims else at[c] for c in fit.law.columns)
+    places = [np.log10(x.broadcast_like(one).transpose(*one.dims).to_numpy()) for x in known]
+    bins = np.nan_to_num(np.round(100 * np.array(places)))
+    labels = one["group"].broadcast_like(one).to_numpy() if "group" in one.dims else None
+    noise = like.copy(deep=True)
+    for i in np.ndindex(one.shape):
+        label = labels[i] if labels is not None else group if fit.hierarchical and group else fit.groups[0]
+        key = crc32(repr((str(label), *bins[:, *i].astype(int).tolist())).encode())
+        here = dict(zip(one.dims, i, strict=True))
+        own = posterior.isel({dim: place for dim, place in here.items() if dim in posterior.dims})
+        rng = np.random.default_rng([fit.seed, 202, key])
+        noise[here] = fit.noise.standard(rng, own, like.isel(here, drop=True))
+    return noise
 
 
 def share_of_items(

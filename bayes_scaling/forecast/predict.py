@@ -71,7 +71,7 @@ def predict(
         rng = np.random.default_rng([fit.seed, 202])
         new_run = share_of_items(fit, rng, drifted(mean, drift_there, "share").transpose(*dims), scale)
     else:
-        noise = scale * standard_noise(fit, posterior, mean)
+        noise = scale * standard_noise(fit, posterior, mean, {c: points[c] for c in law.columns}, group)
         new_run = drifted(mean, drift_there + noise, law.response).transpose(*dims)
     at_points = {name: points[name].to_numpy() for name in law.columns}
     questions = (s.removesuffix(".") for s in fit.runs.warnings if "loss_unit=" in s)

@@ -139,6 +139,16 @@ class LossSurface:
         given = given or self.given
         return self._departed(params, tokens, given, 0.0)
 
+    def at_budget(self, params: "xr.DataArray", tokens: "xr.DataArray", fallen: Array) -> "xr.DataArray":
+        """The loss, with what log reducible loss falls by beyond the data: the same for all choices of a budget."""
+        loss: xr.DataArray = self._departed(params, tokens, self.given, fallen)
+        return loss
+
+    def fallen(self, params: Array, tokens: Array, *given: Array) -> Computed:
+        """What log reducible loss falls by beyond the data, where the noise has a discrepancy."""
+        given = given or self.given
+        return 0.0 if self._away is None else given[2] * self._away.beyond(params, tokens, given[1])
+
     def _departed(self, params: Array, tokens: Array, given: tuple[Array, ...], beyond: Array) -> Computed:
         law = self.law(params, tokens, *given)
         if self._away is None:
@@ -165,9 +175,8 @@ class LossSurface:
     def drifted(self, params: Array, tokens: Array, *given: Array) -> Computed:
         """The loss with its drift, and with what the discrepancy falls by beyond the data."""
         given = given or self.given
-        beyond = 0.0 if self._away is None else given[2] * self._away.beyond(params, tokens, given[1])
         drift = exp(given[0] * self.beyond(params, tokens, *given))
-        return self._departed(params, tokens, given, beyond) * drift
+        return self._departed(params, tokens, given, self.fallen(params, tokens, *given)) * drift
 
     def drift_at(self, flops: "xr.DataArray") -> "xr.DataArray":
         """The drift of log loss by the distance in compute alone: the same for all N and D of a budget."""
@@ -190,25 +199,19 @@ class LossSurface:
         import xarray as xr
 
         middle, scale = xr.broadcast(self.drifted(params, tokens), self.scale(params, tokens))
-        noise = (scale * standard_noise(self.fit, self.posterior, middle)).clip(-MOST, MOST)
+        at = {name: xr.DataArray(x) for name, x in self.inputs(params, tokens).items()}
+        standard = standard_noise(self.fit, self.posterior, middle, at, self.group)
+        noise = (scale * standard).clip(-MOST, MOST)
         reached: xr.DataArray = middle * exp(noise)
         return reached
 
     def prob_below(
-        self,
-        target: float,
-        params: "xr.DataArray",
-        tokens: "xr.DataArray",
-        drift: "xr.DataArray | None" = None,
+        self, target: float, loss: "xr.DataArray", params: "xr.DataArray", tokens: "xr.DataArray"
     ) -> "xr.DataArray":
-        """Probability that a new run reaches a loss: each draw's Student-t probability, averaged.
-
-        The drift of log loss is that of the point, unless another is given.
-        """
+        """Probability that a new run around a loss reaches a target: each draw's Student-t probability, averaged."""
         import xarray as xr
         from scipy.special import stdtr
 
-        loss = self.drifted(params, tokens) if drift is None else self.loss(params, tokens) * exp(drift)
         z = (np.log(target) - log(loss)) / self.scale(params, tokens)
         nu, z = xr.broadcast(self.fit.noise.degrees_of_freedom(self.posterior), z)
         chance: xr.DataArray = z.copy(data=stdtr(nu.to_numpy(), z.to_numpy())).mean(("chain", "draw"))

@@ -4,7 +4,8 @@ Regret is the law's loss at (N, D) less that of each draw's own optimum for the 
 bends the truth away from the law beyond the data bends both alike.
 
 Expected losses, quantiles and probabilities do have drift, and choices of one budget are compared by them. There the
-drift is a function of compute alone: it widens what is known of a budget, and moves all its choices together. With a
+drift, and what a discrepancy falls by beyond the data, are functions of compute alone: they widen what is known of a
+budget, and move all its choices together. With a
 distance in N or D as well, a drift that is expected below the law would reward leaving the data. `predict` gives the
 forecast of one choice with the whole of its distance.
 """
@@ -89,18 +90,22 @@ def risk(
     wanted = None if target is None else parse_quantity(target, "target")
     own, _ = split(surface, budget)
     least, own = xr.broadcast(surface.loss(own, tokens_for(budget, own)), own)
-    drifting = surface.drift_at(budget)
+    drifting, middle = surface.drift_at(budget), median(own)
+    fallen = surface.fallen(middle, tokens_for(budget, middle))
 
     def law(n: "xr.DataArray") -> "xr.DataArray":
         loss: xr.DataArray = surface.loss(n, tokens_for(budget, n)).where(own.notnull())
         return loss
 
+    def beyond(n: "xr.DataArray") -> "xr.DataArray":
+        return surface.at_budget(n, tokens_for(budget, n), fallen).where(own.notnull())
+
     def expected(n: "xr.DataArray") -> "xr.DataArray":
         # The drift is drawn apart from the law: the mean of the product is the product of the means.
-        return law(n).mean(DRAWS) * exp(drifting).mean(DRAWS)
+        return beyond(n).mean(DRAWS) * exp(drifting).mean(DRAWS)
 
     def quantile(n: "xr.DataArray") -> "xr.DataArray":
-        return quantiles(law(n) * exp(drifting), [level])[0]
+        return quantiles(beyond(n) * exp(drifting), [level])[0]
 
     rules = {
         "20 tokens per parameter": surface.cost.at_ratio(budget, 20.0),
@@ -109,14 +114,14 @@ def risk(
     n = _candidates(own, *rules.values())
     along = expected(n)
     picks = {
-        "median N_opt": median(own),
+        "median N_opt": middle,
         "least expected loss": _lowest(expected, n),
         f"least {100 * level:g}% quantile": _lowest(quantile, n),
         **rules,
         **({} if given is None else {"as given": given}),
     }
     names = xr.DataArray(list(picks), dims="choice", name="choice")
-    chosen = xr.concat([x.broadcast_like(median(own)) for x in picks.values()], dim=names)
+    chosen = xr.concat([x.broadcast_like(middle) for x in picks.values()], dim=names)
     data = tokens_for(budget, chosen)
     floor = n.where(along <= (1 + WITHIN) * along.min("candidate"))
     return Risk(
@@ -138,9 +143,11 @@ def risk(
         safe=xr.Dataset({"lower": floor.min("candidate"), "upper": floor.max("candidate")}),
         level=level,
         target=wanted,
-        prob_target=None if wanted is None else surface.prob_below(wanted, chosen, data, drifting),
+        prob_target=None
+        if wanted is None
+        else surface.prob_below(wanted, beyond(chosen) * exp(drifting), chosen, data),
         warnings=[
-            *about(surface, median(own), tokens_for(budget, median(own))),
+            *about(surface, middle, tokens_for(budget, middle)),
             *([without_optimum(none)] if (none := float(own.isnull().mean())) else []),
         ],
     )
@@ -165,7 +172,8 @@ def chances(
     surface = LossSurface(fit, group, drift, inputs)
     budget = over_points(flops, "flops")
     n = median(split(surface, budget)[0])
-    found = surface.prob_below(parse_quantity(target, "target"), n, surface.cost.tokens(budget, n))
+    d = surface.cost.tokens(budget, n)
+    found = surface.prob_below(parse_quantity(target, "target"), surface.drifted(n, d), n, d)
     return found.assign_coords(flops=budget).transpose(..., "point").rename("probability")
 
 

@@ -53,15 +53,15 @@ def test_the_draws_are_those_that_were_saved(groups, curve):
 @pytest.mark.parametrize(
     ("name", "inputs", "bounds"),
     [
-        ("groups", LARGER, (1.3069500026348517, 1.5224300530610149)),
-        ("curve", {"flops": "1e24"}, (1.2688133775617467, 1.483120676212416)),
-        ("version_2", LARGER, (1.3616977959998928, 1.5130385632698597)),
+        ("groups", LARGER, (1.3032207166111873, 1.5380430161341176)),
+        ("curve", {"flops": "1e24"}, (1.275698778322385, 1.4832021109983733)),
+        ("version_2", LARGER, (1.3593229960669, 1.505729101725886)),
     ],
 )  # fmt: skip
 def test_forecasts_are_those_of_the_version_that_wrote_the_file(request, name, inputs, bounds):
     fit = request.getfixturevalue(name)
-    new_run = fit.predict(**inputs).draws("new_run")
-    np.testing.assert_allclose(np.quantile(new_run, tails(0.9)[::2]), bounds, rtol=1e-12)
+    drifted = fit.predict(**inputs).drifted  # noise of a new run is drawn otherwise since
+    np.testing.assert_allclose(np.quantile(drifted, tails(0.9)[::2]), bounds, rtol=1e-12)
 
 
 def test_a_file_written_anew_has_the_present_words(groups, tmp_path):
