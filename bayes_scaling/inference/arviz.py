@@ -28,8 +28,9 @@ def to_arviz(fit: Posterior, rename: Mapping[str, str] = MappingProxyType({})) -
     Parameters
     ----------
     fit : Posterior
-    rename : mapping of parameter to the name that ArviZ is given, optional
-        Its plots of prior sensitivity take the name ``alpha`` for themselves: ``{"alpha": "exponent of N"}``.
+    rename : mapping of parameter or dim to the name that ArviZ is given, optional
+        Its plots of prior sensitivity take the name ``alpha`` for themselves, that of priors beside posteriors takes
+        ``group``: ``{"alpha": "exponent of N", "group": "corpus"}``.
 
     Returns
     -------
@@ -38,7 +39,9 @@ def to_arviz(fit: Posterior, rename: Mapping[str, str] = MappingProxyType({})) -
         run), and log_prior, one variable for each parameter. The observed variable (``log_loss`` or ``share``) has
         one name in all groups. Its log_likelihood has dims (chain, draw, run); where runs err together (replicates,
         checkpoints, a curve) it is (chain, draw, cluster), and functions that pair it with rows do not apply.
-        Posterior draws are thinned to those whose log likelihood was kept.
+        Posterior draws are thinned to those whose log likelihood was kept. Posterior and prior have the free variables
+        of `fit.model` too (mean, tau_offset, offset, shared): what PyMC does not find of them it draws from the prior,
+        in silence. A noise that mixes has further ones, which are not kept.
     """
     import xarray as xr
 
@@ -52,9 +55,42 @@ def to_arviz(fit: Posterior, rename: Mapping[str, str] = MappingProxyType({})) -
     tree["prior_predictive"] = xr.Dataset({name: predictive(fit, fit.prior, 919)})
     priors = fit.structure.priors | fit.structure.global_priors
     log_priors = xr.Dataset({key: log_prior(posterior, key, prior) for key, prior in priors.items()})
-    for group, draws in {"posterior": posterior, "prior": fit.prior, "log_prior": log_priors}.items():
-        tree[group] = draws.rename({key: new for key, new in rename.items() if key in draws})
+    with_free = {
+        name: free_variables(fit, draws) for name, draws in (("posterior", posterior), ("prior", fit.prior))
+    }
+    for group, draws in {**with_free, "log_prior": log_priors}.items():
+        tree[group] = draws.rename(
+            {key: new for key, new in rename.items() if key in draws or key in draws.dims}
+        )
     return tree
+
+
+def free_variables(fit: Posterior, draws: "xr.Dataset") -> "xr.Dataset":
+    """Draws with the free variables of the model that they are of; see `bayes_scaling.model.build`."""
+    import xarray as xr
+
+    s = fit.structure
+    normals: dict[str, dict[str, xr.DataArray]] = {"mean": {}, "tau_offset": {}, "offset": {}, "shared": {}}
+    for name, pooling in s.pooling:
+        prior, middle = s.priors[name], 0.0
+        if pooling != "none":
+            middle = prior.inverse(draws[name if pooling == "complete" else f"{name}_population"])
+            normals["mean"][name] = (middle - prior.location) / prior.spread
+        if pooling == "partial":
+            normals["tau_offset"][name] = prior.tau_offset(draws[f"{name}_tau"])
+            normals["offset"][name] = (prior.inverse(draws[name]) - middle) / draws[f"{name}_tau"]
+        if pooling == "none":
+            normals["offset"][name] = (prior.inverse(draws[name]) - prior.location) / prior.spread
+    for name, prior in s.global_priors.items():
+        normals["shared"][name] = (prior.inverse(draws[name]) - prior.location) / prior.spread
+    found = {
+        variable: xr.Dataset(values)
+        .to_dataarray(f"{variable.removesuffix('_offset')}_parameter")
+        .transpose("chain", "draw", "group", ..., missing_dims="ignore")
+        for variable, values in normals.items()
+        if values
+    }
+    return draws.assign(found)
 
 
 def predictive(

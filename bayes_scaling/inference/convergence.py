@@ -22,13 +22,15 @@ def convergence(posterior: "xr.Dataset") -> "pd.DataFrame":
     Returns
     -------
     DataFrame
-        Columns r_hat, ess_bulk and ess_tail; a row for each label of `by_label`.
+        Columns r_hat, ess_bulk and ess_tail; a row for each label of `by_label`. A quantity that is held fixed while
+        others are drawn has none.
     """
     # pandas and ArviZ load when there are draws, and not on import.
     import pandas as pd
     from arviz_stats.base.array import array_stats
 
-    draws = by_label(posterior)
+    labelled = by_label(posterior)
+    draws = {label: values for label, values in labelled.items() if np.ptp(values) != 0} or labelled
     stacked = np.stack(list(draws.values()))
     with np.errstate(divide="ignore", invalid="ignore"):  # of a quantity that never moves
         columns = {

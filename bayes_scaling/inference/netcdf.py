@@ -14,7 +14,14 @@ from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.checksum import checksum, refuse_strange_hdf5
 from bayes_scaling.inference.posterior import Posterior
-from bayes_scaling.inference.provenance import FORMAT, WITH_CHECKSUM, Provenance, RunsDescription, upgraded
+from bayes_scaling.inference.provenance import (
+    FORMAT,
+    WITH_CHECKSUM,
+    Provenance,
+    RunsDescription,
+    upgraded,
+    values_of,
+)
 from bayes_scaling.inference.spec import Spec
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.names import get_law
@@ -103,7 +110,20 @@ def open_posterior(path: str | Path) -> Posterior:
         raise InputError(
             f"{path} is not as bayes_scaling wrote it ({what}); take another copy, or fit again"
         ) from error
+    _check_formula(fit, path)
     return fit
+
+
+def _check_formula(fit: Posterior, path: Path) -> None:
+    """`InputError` where the law of that name is another one by now: draws mean nothing under it."""
+    then = fit.provenance.get("law_values")
+    if then is None or np.allclose(now := values_of(fit.law, fit.runs), then, rtol=1e-6, equal_nan=True):
+        return
+    name = fit.law.name
+    raise InputError(
+        f"{path} has draws of another formula than today's law {name!r}, which gives {now[0]:.4g} where it gave "
+        f"{then[0]:.4g}; open it with the law as it was, or fit again"
+    )
 
 
 def _family(found: Mapping[str, Any], path: Path) -> Law:

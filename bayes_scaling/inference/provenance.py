@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict, cast
 
+import numpy as np
+
 from bayes_scaling.data.response import Response
+from bayes_scaling.data.runs import Runs
 from bayes_scaling.laws.base import Law
 from bayes_scaling.model.drift import DriftValues
 from bayes_scaling.model.noise import noise_from_dict
@@ -57,7 +60,18 @@ class Provenance(Description):
     made: str
     versions: dict[str, str]
     law_file: str | None  # of a law that is not this package's
+    law_values: NotRequired[list[float]]  # see `values_of`; older files have none
     drift: DriftValues | None  # None: the default of the law
+
+
+def values_of(law: Law, runs: Runs) -> list[float]:
+    """The law at the first, the middle and the last run and the middles of its priors: another formula has others."""
+    rows = [0, len(runs) // 2, len(runs) - 1]
+    at = (runs.column(c)[rows] / runs.reference[c] for c in law.columns)
+    with np.errstate(all="ignore"):
+        found = law(*at, **{name: prior.forward(prior.location) for name, prior in law.priors.items()})
+    values: list[float] = np.broadcast_to(found, len(rows)).astype(float).tolist()
+    return values
 
 
 def upgraded(found: dict[str, Any], law: Law) -> Provenance:

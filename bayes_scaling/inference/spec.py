@@ -13,7 +13,7 @@ from bayes_scaling.data.response import SEVERAL, WORDS
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.data.scales import loss_scales, loss_units
 from bayes_scaling.errors import InputError
-from bayes_scaling.inference.provenance import FORMAT, Description, Provenance, RunsDescription
+from bayes_scaling.inference.provenance import FORMAT, Description, Provenance, RunsDescription, values_of
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.names import DEFAULT, get_law
 from bayes_scaling.laws.pinned import with_pins
@@ -110,6 +110,7 @@ class Spec:
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": dict(_versions()),
             "law_file": self.law.file,
+            "law_values": values_of(self.law, self.runs),
             "drift": None,
         }
 

@@ -5,6 +5,7 @@ import warnings
 import arviz_stats
 import matplotlib.pyplot as plt
 import numpy as np
+import pymc as pm
 import pytest
 from helpers import quiet_fit, small_table
 
@@ -53,6 +54,28 @@ def test_runs_that_err_together_have_one_log_likelihood():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # 60 draws are few
         assert arviz_stats.loo(tree).n_data_points == 12
+
+
+def test_pymc_finds_every_free_variable_of_the_model(pile_fit):
+    """Those that it does not find it draws from the prior, and says nothing."""
+    tree = pile_fit.to_arviz()
+    for group in ("posterior", "prior"):
+        assert {variable.name for variable in pile_fit.model.free_RVs} < set(tree[group].data_vars)
+    with pile_fit.model:
+        again = pm.stats.compute_log_likelihood(tree.copy(), extend_inferencedata=False, progressbar=False)
+        drawn = pm.sample_posterior_predictive(tree, progressbar=False, random_seed=1)
+    np.testing.assert_allclose(again["log_loss"], tree["log_likelihood"]["log_loss"], rtol=1e-9)
+    theirs, ours = (t["posterior_predictive"]["log_loss"].std(("chain", "draw")) for t in (drawn, tree))
+    assert float(theirs.mean()) == pytest.approx(float(ours.mean()), rel=0.1)
+
+
+def test_a_dim_is_renamed_for_plots_that_take_its_name(pile_fit):
+    import arviz_plots
+
+    tree = pile_fit.to_arviz(rename={"group": "corpus"})
+    assert "corpus" in tree["posterior"].dims
+    arviz_plots.plot_prior_posterior(tree, var_names=["E"], backend="matplotlib")
+    plt.close("all")
 
 
 NAMES = ["E", "alpha"]
