@@ -72,15 +72,15 @@ def free_variables(fit: Posterior, draws: "xr.Dataset") -> "xr.Dataset":
     s = fit.structure
     normals: dict[str, dict[str, xr.DataArray]] = {"mean": {}, "tau_offset": {}, "offset": {}, "shared": {}}
     for name, pooling in s.pooling:
-        prior, middle = s.priors[name], 0.0
-        if pooling != "none":
-            middle = prior.inverse(draws[name if pooling == "complete" else f"{name}_population"])
-            normals["mean"][name] = (middle - prior.location) / prior.spread
+        prior = s.priors[name]
+        if pooling == "none":
+            normals["offset"][name] = (prior.inverse(draws[name]) - prior.location) / prior.spread
+            continue
+        middle = prior.inverse(draws[name if pooling == "complete" else f"{name}_population"])
+        normals["mean"][name] = (middle - prior.location) / prior.spread
         if pooling == "partial":
             normals["tau_offset"][name] = prior.tau_offset(draws[f"{name}_tau"])
             normals["offset"][name] = (prior.inverse(draws[name]) - middle) / draws[f"{name}_tau"]
-        if pooling == "none":
-            normals["offset"][name] = (prior.inverse(draws[name]) - prior.location) / prior.spread
     for name, prior in s.global_priors.items():
         normals["shared"][name] = (prior.inverse(draws[name]) - prior.location) / prior.spread
     found = {

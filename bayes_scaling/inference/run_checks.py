@@ -139,7 +139,7 @@ def _ceiling(fit: "Posterior") -> str | None:
 
 def _bent(fit: "Posterior", found: Residuals) -> Iterator[str]:
     """Checkpoints in the middle of a schedule, and the answer from finished runs alone."""
-    if (bent := bend(fit, found.of_loss)) is None:
+    if (bent := bend(fit, found.of_loss, found.far)) is None:
         return
     of = "trajectories" if bent.named else "runs of one size (one trajectory each?)"
     finished = int(bent.last.sum())

@@ -35,8 +35,11 @@ class Bend(NamedTuple):
     last: np.ndarray
 
 
-def bend(fit: "Posterior", of_loss: np.ndarray) -> Bend | None:
-    """What residuals of log loss, shape (runs,), say of the trajectories of a fit; None where they do not bend down."""
+def bend(fit: "Posterior", of_loss: np.ndarray, far: np.ndarray) -> Bend | None:
+    """What residuals of log loss, shape (runs,), say of the trajectories of a fit; None where they do not bend down.
+
+    Rows that lie ``far`` from the law are named by themselves, and bend nothing.
+    """
     from scipy.stats import ttest_1samp  # loads when a fit is diagnosed, and not on import
 
     runs = fit.runs
@@ -50,7 +53,10 @@ def bend(fit: "Posterior", of_loss: np.ndarray) -> Bend | None:
         last[rows] = x == x.max()
         if len(np.unique(x)) < POINTS:
             continue
-        y = of_loss[rows]
+        near = ~np.isin(rows, far)
+        x, y = x[near], of_loss[rows[near]]
+        if len(np.unique(x)) < POINTS - 1:
+            continue
         bends.append(np.polyfit((x - x.mean()) / x.std(), y, 2)[0])
         ends.append(y[x.argmax()] - np.median(y))
     if len(bends) < TRAJECTORIES or np.mean(ends) > 0:

@@ -24,8 +24,7 @@ from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.elementwise import Computed
 from bayes_scaling.laws.priors import LogNormal, Prior
 from bayes_scaling.model.likelihood import curve_log_likelihood
-from bayes_scaling.model.structure import Density, Design, ModelData, NoiseModel, Rows, Structure
-from bayes_scaling.model.student import QUIETEST
+from bayes_scaling.model.structure import QUIETEST, Density, Design, ModelData, NoiseModel, Rows, Structure
 
 _SMOOTHNESS: dict[float, Callable[[np.ndarray], np.ndarray]] = {
     0.5: lambda d: np.exp(-d),

@@ -23,6 +23,10 @@ from bayes_scaling.model.recorded import Recorded
 if TYPE_CHECKING:
     import xarray as xr
 
+QUIETEST = 1e-4
+"""The least sd of a run's noise on log loss: evaluations alone differ by as much. Without it a table that a law meets
+to its last digit, simulated or of few runs a group, has a posterior without a width."""
+
 
 class Rows(NamedTuple):
     """What a density is made of, as PyTensor variables.

@@ -31,17 +31,13 @@ from bayes_scaling.model.likelihood import (
     run_scale,
     single_log_likelihood,
 )
-from bayes_scaling.model.structure import Density, Design, ModelData, NoiseModel, Rows, Structure
+from bayes_scaling.model.structure import QUIETEST, Density, Design, ModelData, NoiseModel, Rows, Structure
 
 if TYPE_CHECKING:
     import xarray as xr
 
 SLOPES = ("flops", "params", "tokens")
 """Columns along which sigma may change."""
-
-QUIETEST = 1e-4
-"""The least sd of a run's noise on log loss: evaluations alone differ by as much. Without it a table that a law meets
-to its last digit, simulated or of few runs a group, has a posterior without a width."""
 
 FIRST = 1e4
 """E-folds since the checkpoint before, where there is none."""

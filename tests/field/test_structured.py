@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import with_posterior
 
 import bayes_scaling as bs
 from bayes_scaling.inference.run_checks import run_checks
@@ -82,6 +83,21 @@ def test_checkpoints_in_the_middle_of_a_schedule_are_named(at_the_mode, named, s
 def test_finished_trajectories_are_not(at_the_mode):
     table = checkpoints(np.geomspace(5e7, 1e9, 6), 0.0, 3)
     assert not [s for s in run_checks(at_the_mode(bs.load_runs(table))) if "below their own trend" in s]
+
+
+def test_outliers_at_one_place_of_each_size_are_no_schedule(at_the_mode):
+    sizes = np.geomspace(1e7, 3e9, 6)
+    n, ratio = (x.ravel() for x in np.meshgrid(sizes, [3, 10, 30, 100, 300], indexing="ij"))
+    table = pd.DataFrame({"params": n, "tokens": ratio * n})
+    reference = [table[c] / np.exp(np.log(table[c]).mean()) for c in ("params", "tokens")]
+    scatter = np.exp(0.003 * np.random.default_rng(1).normal(size=30))
+    table["loss"] = bs.LAWS["chinchilla"](*reference, **LAW) * scatter
+    table.loc[3:24:5, "loss"] *= 1.37
+    fit = at_the_mode(bs.load_runs(table))
+    heavy = {name: np.full((1, 2), value) for name, value in (LAW | {"sigma": 0.003, "nu": 1.3}).items()}
+    said = list(run_checks(with_posterior(fit, **heavy)))
+    assert said[0].startswith("rows 4, 9, 14, 19, 24 of the table lie far from the law")
+    assert not [s for s in said if "below their own trend" in s]
 
 
 def test_the_case_of_checkpoints_says_what_the_finished_runs_give(at_the_mode, read, case):

@@ -61,7 +61,8 @@ def test_pymc_finds_every_free_variable_of_the_model(pile_fit):
     tree = pile_fit.to_arviz()
     for group in ("posterior", "prior"):
         assert {variable.name for variable in pile_fit.model.free_RVs} < set(tree[group].data_vars)
-    with pile_fit.model:
+    with pile_fit.model, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # Numba's, of how it runs the noise
         again = pm.stats.compute_log_likelihood(tree.copy(), extend_inferencedata=False, progressbar=False)
         drawn = pm.sample_posterior_predictive(tree, progressbar=False, random_seed=1)
     np.testing.assert_allclose(again["log_loss"], tree["log_likelihood"]["log_loss"], rtol=1e-9)

@@ -39,3 +39,8 @@ def test_the_figures_are_those_of_arviz():
 
 def test_a_quantity_that_never_moves_has_no_r_hat():
     assert np.isnan(convergence(xr.Dataset({"k": (("chain", "draw"), np.ones((4, 100)))})).loc["k", "r_hat"])
+
+
+def test_a_quantity_that_is_held_fixed_has_none_beside_others():
+    data = posterior().assign(nu=(("chain", "draw"), np.full((4, 200), 1000.0)))
+    assert list(convergence(data).index) == ["E", "A[pile]", "A[web]"]

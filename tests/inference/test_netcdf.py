@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import quiet_fit, refuses, table
+from helpers import instant_fit, quiet_fit, refuses, table
 
 import bayes_scaling as bs
 from bayes_scaling import InputError, LogNormal, Noise, Normal
@@ -204,4 +204,34 @@ class TestOpening:
         with refuses(
             f"{path}: unknown law 'my_law': the laws are {laws}; define it with @law before opening the file"
         ):
+            bs.open_fit(path)
+
+
+class TestFormula:
+    """A law of one's own that another says otherwise by the time the file is opened."""
+
+    def declared(self, exponent):
+        def mine(N, *, E, A):
+            return E + A * N**exponent
+
+        mine.__module__ = "__main__"  # where a cell that is run again replaces the law
+        return bs.law(formula="E + A / N^a", cite="nobody", E=LogNormal(1.7, 0.3), A=LogNormal(0.3, 1.0))(
+            mine
+        )
+
+    @pytest.fixture
+    def path(self, tmp_path):
+        before = dict(bs.LAWS)
+        runs = pd.DataFrame({"params": np.geomspace(1e7, 1e9, 8), "loss": np.linspace(3.0, 2.5, 8)})
+        yield instant_fit(runs, self.declared(-0.3)).save(tmp_path / "fit.nc")
+        bs.LAWS.clear()
+        bs.LAWS.update(before)
+
+    def test_the_same_formula_opens(self, path):
+        self.declared(-0.3)
+        assert bs.open_fit(path).law.name == "mine"
+
+    def test_another_one_is_refused(self, path):
+        self.declared(-0.5)
+        with pytest.raises(InputError, match="draws of another formula than today's law 'mine', which gives"):
             bs.open_fit(path)
