@@ -57,7 +57,8 @@ def needed(
             slope = (x[edge] - x[inner]) / (one[edge] - one[inner]) if one[edge] != one[inner] else -np.inf
             out[outside] = x[edge] + slope * (goal[outside] - one[edge])
     found[np.isnan(goals)] = np.inf
-    return loss.copy(data=np.exp(found.reshape(wanted.shape)))
+    with np.errstate(over="ignore"):  # a floor that is nearly reached; infinite, then
+        return loss.copy(data=np.exp(found.reshape(wanted.shape)))
 
 
 def settled(

@@ -23,7 +23,7 @@ def blocks(language, page=README):
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
-PAGES = ("tutorial", "collect", "command_line", "gallery", "register", "follow")
+PAGES = ("tutorial", "collect", "command_line", "gallery", "gate", "register", "follow")
 
 COMMANDS = [
     words
@@ -55,7 +55,8 @@ def test_the_ci_runs_the_command_for_the_tests():
 @pytest.mark.sampling  # no, but the baselines of its back-test are bootstrapped
 @pytest.mark.filterwarnings("ignore::bayes_scaling.DoubtfulFitWarning")
 @pytest.mark.parametrize(
-    "page", ["README.md", *(f"docs/{name}.md" for name in ("which_law", "tutorial", "register", "follow"))]
+    "page",
+    ["README.md", *(f"docs/{name}.md" for name in ("which_law", "tutorial", "gate", "register", "follow"))],
 )
 def test_the_python_runs(page, monkeypatch, tmp_path):
     """From top to bottom, all of it but the sampling."""

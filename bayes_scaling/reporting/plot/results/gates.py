@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+WIDE = 5.0
+"""Speedups that differ by a larger factor have a logarithmic axis."""
+
+
 @plot_of(Gate)
 @style.styled
 def gate(gate: Gate, *, prob: float = 0.9, ax: "Axes | None" = None) -> "Axes":
@@ -34,9 +38,11 @@ def gate(gate: Gate, *, prob: float = 0.9, ax: "Axes | None" = None) -> "Axes":
     )
     finite = found[np.isfinite(found)]
     low, high = (finite.min(), finite.max()) if finite.size else (1.0, 1.0)
-    style.log_axis(
-        ax, "x", "effective speedup", min(low, 0.98) / 1.02, max(high, gate.threshold, 1.02) * 1.02
-    )
+    low, high = min(low, 0.98) / 1.02, max(high, gate.threshold, 1.02) * 1.02
+    if high / low > WIDE:
+        style.log_axis(ax, "x", "effective speedup", low, high)
+    else:
+        ax.set(xlim=(low, high), xlabel="effective speedup")
     ax.axvline(1, color=style.GREY, lw=1)
     ax.axvline(gate.threshold, color=style.COLOURS[1], lw=1.2, ls=":")
     marks.bars(ax, y, found, np.isfinite(found[1]), np.zeros(len(table), bool))
