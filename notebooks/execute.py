@@ -8,7 +8,7 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
-NOTEBOOKS = ("first_posterior", "extrapolation_risk", "law_families", "plan_a_run", "change_the_model")
+NOTEBOOKS = ("first_posterior", "extrapolation_risk", "law_families", "plan_a_run", "change_the_model", "tracker_to_forecast")
 FOLDER = Path(__file__).parent
 
 

@@ -10,7 +10,14 @@ import pytest
 import bayes_scaling as bs
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-NAMES = ("first_posterior", "extrapolation_risk", "law_families", "plan_a_run", "change_the_model")
+NAMES = (
+    "first_posterior",
+    "extrapolation_risk",
+    "law_families",
+    "plan_a_run",
+    "change_the_model",
+    "tracker_to_forecast",
+)
 
 
 @pytest.fixture
