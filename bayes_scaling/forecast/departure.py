@@ -11,6 +11,8 @@ from bayes_scaling.model.paths import Paths, draw_paths, joined
 from bayes_scaling.model.surface import AMPLITUDES, Surface
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from bayes_scaling.inference.posterior import Posterior
 
 
@@ -50,6 +52,11 @@ class Departure:
 
     def delta(self, params: Array, tokens: Array, draw: Array) -> Computed:
         """Log reducible loss beside the law's, without its slope beyond; arrays of any library that broadcast."""
+        if draw is self.draw and not {"chain", "draw"} & {
+            *getattr(params, "dims", ()),
+            *getattr(tokens, "dims", ()),
+        }:
+            return self._at_all(params, tokens)
         return _elementwise(self._delta, params, tokens, draw)
 
     def beyond(self, params: Array, tokens: Array, draw: Array) -> Computed:
@@ -62,6 +69,27 @@ class Departure:
             n, d, draw = np.log10(params), np.log10(tokens), draw.astype(int)
         middle = self._middle[draw]
         return self._paths.at(draw, n + d - middle[..., 0], d - n - middle[..., 1], n, d)
+
+    def _at_all(self, params: Array, tokens: Array) -> "xr.DataArray":
+        """Delta of all draws at places that they share, which takes a tenth of the time."""
+        import xarray as xr
+
+        places = xr.broadcast(xr.DataArray(params), xr.DataArray(tokens))
+        labels = self.draw["group"].to_numpy() if "group" in self.draw.dims else [None]
+        one = self.draw if labels[0] is None else self.draw.isel(group=0, drop=True)
+        found = []
+        for g, label in enumerate(labels):
+            n, d = (
+                x if label is None or "group" not in x.dims else x.sel(group=label, drop=True) for x in places
+            )
+            rows, middle = slice(g * one.size, (g + 1) * one.size), self._middle[g * one.size]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                log_n, log_d = np.log10(n.to_numpy().ravel()), np.log10(d.to_numpy().ravel())
+            delta = self._paths.at_all(
+                rows, log_n + log_d - middle[0], log_d - log_n - middle[1], log_n, log_d
+            )
+            found.append((one + 0.0 * n).copy(data=delta.reshape(*one.shape, *n.shape)))
+        return found[0] if labels[0] is None else xr.concat(found, dim=self.draw["group"])
 
     def _beyond(self, params: np.ndarray, tokens: np.ndarray, draw: np.ndarray) -> np.ndarray:
         beyond: np.ndarray = np.maximum(

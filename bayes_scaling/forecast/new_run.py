@@ -1,6 +1,6 @@
 """What stands between the law and one more run: the drift beyond the data, the discrepancy of a curve, the noise."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -101,43 +101,56 @@ def new_run_scale(fit: "Posterior", posterior: "xr.Dataset", points: "xr.Dataset
     return fit.noise.new_run_scale(posterior, covariates)
 
 
+def streams(
+    fit: "Posterior",
+    like: "xr.DataArray",
+    at: "Mapping[str, xr.DataArray]",
+    group: str | None = None,
+    *,
+    alike: bool = False,
+) -> "Iterator[tuple[dict[Hashable, int], np.random.Generator]]":
+    """Random numbers of the noise of new runs: for each place of an array, its index and a generator of its own.
+
+    A group and a point have the same in every verb and beside any others. Points whose inputs agree within two percent
+    share it, so that a rounded optimum is forecast as the optimum is.
+
+    Parameters
+    ----------
+    fit : Posterior
+    like : xarray.DataArray
+        Dims chain, draw and those of the points and groups.
+    at : mapping of str to xarray.DataArray
+        The law's inputs at the points, by column.
+    group : str, optional
+        Whose draws ``like`` has; where all groups are there, their labels are a coordinate.
+    alike : bool
+        One noise for all points, so that a band does not jitter along an axis.
+    """
+    one = like.isel(chain=0, draw=0, drop=True)
+    # Where an input differs between draws, the point is that of their median.
+    known = (at[c].median(("chain", "draw")) if "chain" in at[c].dims else at[c] for c in fit.law.columns)
+    places = [np.log10(x.broadcast_like(one).transpose(*one.dims).to_numpy()) for x in known]
+    bins = np.nan_to_num(np.round((0 if alike else 100) * np.array(places))).astype(int)
+    labels = one["group"].broadcast_like(one).to_numpy() if "group" in one.dims else None
+    for i in np.ndindex(one.shape):
+        label = labels[i] if labels is not None else group if fit.hierarchical and group else fit.groups[0]
+        key = crc32(repr((str(label), *bins[:, *i].tolist())).encode())
+        yield dict(zip(one.dims, i, strict=True)), np.random.default_rng([fit.seed, 202, key])
+
+
 def standard_noise(
     fit: "Posterior",
     posterior: "xr.Dataset",
     like: "xr.DataArray",
     at: "Mapping[str, xr.DataArray]",
     group: str | None = None,
+    *,
+    alike: bool = False,
 ) -> "xr.DataArray":
-    """Noise of new runs in units of its scale, dims as ``like``.
-
-    Each group and point has its own, the same in every verb and beside any others. Points whose inputs agree within
-    two percent share it, so that a rounded optimum is forecast as the optimum is.
-
-    Parameters
-    ----------
-    fit : Posterior
-    posterior : xarray.Dataset
-        Its draws, of one group or of all.
-    like : xarray.DataArray
-        Dims chain, draw and those of the points and groups.
-    at : mapping of str to xarray.DataArray
-        The law's inputs at the points, by column.
-    group : str, optional
-        Whose ``posterior`` is; where all groups are, their labels are a coordinate of ``like``.
-    """
-    one = like.isel(chain=0, draw=0, drop=True)
-    # Where an input differs between draws, the point is that of their median.
-    known = (at[c].median(("chain", "draw")) if "chain" in at[c].dims else at[c] for c in fit.law.columns)
-    places = [np.log10(x.broadcast_like(one).transpose(*one.dims).to_numpy()) for x in known]
-    bins = np.nan_to_num(np.round(100 * np.array(places)))
-    labels = one["group"].broadcast_like(one).to_numpy() if "group" in one.dims else None
+    """Noise of new runs in units of its scale, dims as ``like``; ``posterior`` has the draws, the rest as `streams`."""
     noise = like.copy(deep=True)
-    for i in np.ndindex(one.shape):
-        label = labels[i] if labels is not None else group if fit.hierarchical and group else fit.groups[0]
-        key = crc32(repr((str(label), *bins[:, *i].astype(int).tolist())).encode())
-        here = dict(zip(one.dims, i, strict=True))
+    for here, rng in streams(fit, like, at, group, alike=alike):
         own = posterior.isel({dim: place for dim, place in here.items() if dim in posterior.dims})
-        rng = np.random.default_rng([fit.seed, 202, key])
         noise[here] = fit.noise.standard(rng, own, like.isel(here, drop=True))
     return noise
 

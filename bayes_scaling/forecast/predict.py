@@ -1,8 +1,7 @@
 """The loss at inputs that nobody has trained yet: the law, its drift beyond the data, and one more run."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from bayes_scaling.data.units import Quantities
 from bayes_scaling.forecast.forecast import Forecast, drifted
@@ -13,6 +12,7 @@ from bayes_scaling.forecast.new_run import (
     new_run_scale,
     share_of_items,
     standard_noise,
+    streams,
 )
 from bayes_scaling.forecast.points import all_decades_beyond, read_points
 from bayes_scaling.model.drift import Drift, distance
@@ -50,10 +50,22 @@ def predict(
     InputError
         If an input of the law is missing, or one is given that it does not have.
     """
+    return forecast(fit, {"params": params, "tokens": tokens, **inputs}, group=group, drift=drift)
+
+
+def forecast(
+    fit: "Posterior",
+    inputs: Mapping[str, Quantities | None],
+    *,
+    group: str | None = None,
+    drift: Drift | float | bool | None = None,
+    alike: bool = False,
+) -> Forecast:
+    """As `predict`, of inputs by column name; ``alike`` gives all points one noise, for a band along an axis."""
     # xarray loads when a forecast is asked for, and not on import.
     import xarray as xr
 
-    law, points = fit.law, read_points(fit, {"params": params, "tokens": tokens, **inputs})
+    law, points = fit.law, read_points(fit, inputs)
     posterior = fit.draws(group)
     at = [points[column] / fit.reference[column] for column in law.columns]
     # Where groups share the law, they may still differ in noise: one group dim for both.
@@ -67,11 +79,13 @@ def predict(
     beyond = all_decades_beyond(fit.runs, points)
     drift_there = drift_slopes(fit, drift) * distance(beyond)
     drift_there = (drift_there + paths).rename("drift")
+    noise_at = {c: points[c] for c in law.columns}
     if law.response == "share":
-        rng = np.random.default_rng([fit.seed, 202])
-        new_run = share_of_items(fit, rng, drifted(mean, drift_there, "share").transpose(*dims), scale)
+        new_run = drifted(mean, drift_there, "share").transpose(*dims)
+        for here, rng in streams(fit, mean, noise_at, group, alike=alike):
+            new_run[here] = share_of_items(fit, rng, new_run[here], scale[here])
     else:
-        noise = scale * standard_noise(fit, posterior, mean, {c: points[c] for c in law.columns}, group)
+        noise = scale * standard_noise(fit, posterior, mean, noise_at, group, alike=alike)
         new_run = drifted(mean, drift_there + noise, law.response).transpose(*dims)
     at_points = {name: points[name].to_numpy() for name in law.columns}
     questions = (s.removesuffix(".") for s in fit.runs.warnings if "loss_unit=" in s)

@@ -6,7 +6,6 @@ their basis; what they leave open is a path of the prior, less what its own weig
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -41,14 +40,34 @@ class Paths:
         self, draw: np.ndarray, compute: np.ndarray, ratio: np.ndarray, n: np.ndarray, d: np.ndarray
     ) -> np.ndarray:
         """Delta of some draws at some places, one each: arrays of one shape; the last two are log10 N and D."""
-        found = _along(self.compute, draw, (compute + BEFORE) / STEP)
-        found += _along(self.ratio, draw, (ratio + BEFORE) / STEP)
-        rows, first = _weights((n - self.low[0]) / self.step, self.local.shape[1])
-        columns, other = _weights((d - self.low[1]) / self.step, self.local.shape[2])
-        for i, of_n in enumerate(rows):
-            for j, of_d in enumerate(columns):
-                found += of_n * of_d * self.local[draw, first + i, other + j]
+        found = np.zeros(np.shape(draw))
+        for table, known in self._read(compute, ratio, n, d):
+            flat, row = table.ravel(), draw * table.shape[1]
+            for weight, column in known:
+                found += weight * flat.take(row + column)
         return found
+
+    def at_all(
+        self, rows: slice, compute: np.ndarray, ratio: np.ndarray, n: np.ndarray, d: np.ndarray
+    ) -> np.ndarray:
+        """Delta of each of some rows at places that all share, (rows, places)."""
+        each = [_interpolated(table[rows], known) for table, known in self._read(compute, ratio, n, d)]
+        return np.sum(each, axis=0)
+
+    def _read(
+        self, compute: np.ndarray, ratio: np.ndarray, n: np.ndarray, d: np.ndarray
+    ) -> "list[tuple[np.ndarray, Known]]":
+        """The tables, (draws, grid), each with the columns that are known and what they weigh."""
+        flat = self.local.reshape(len(self.local), -1)
+        return [
+            (self.compute, _on_line(compute)),
+            (self.ratio, _on_line(ratio)),
+            (flat, _on_plane(n, d, self.low, self.step, self.local.shape[1:])),
+        ]
+
+
+type Known = list[tuple[np.ndarray, np.ndarray]]
+"""Weights of the columns of a table that interpolate it, and which they are: arrays of the shape of the places."""
 
 
 def draw_paths(
@@ -76,7 +95,7 @@ def draw_paths(
     of_part = np.split(weights, np.cumsum(basis.ranks)[:-1], axis=1)
     line = np.arange(-BEFORE, AFTER + STEP / 2, STEP)[:, None]
     compute, ratio = (
-        _moved(basis, k, of_part[k], before, line, partial(_on_line, before))
+        _moved(basis, k, of_part[k], before, line, lambda x: _on_line(x[:, 0]))
         for k, before in enumerate(_integrated(rng, draws) for _ in range(2))
     )
     low = seen.min(axis=0) - _AROUND
@@ -89,14 +108,8 @@ def draw_paths(
     )
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
 
-    def read(x: np.ndarray) -> np.ndarray:
-        rows, first = _weights((x[:, 0] - low[0]) / step, count[0])
-        columns, other = _weights((x[:, 1] - low[1]) / step, count[1])
-        found = np.zeros((draws, len(x)))
-        for i, of_n in enumerate(rows):
-            for j, of_d in enumerate(columns):
-                found += of_n * of_d * before[:, first + i, other + j]
-        return found
+    def read(x: np.ndarray) -> Known:
+        return _on_plane(x[:, 0], x[:, 1], low, step, tuple(count))
 
     local = _moved(basis, 2, of_part[2], before.reshape(draws, -1), grid, read).reshape(draws, *count)
     return Paths(
@@ -123,12 +136,12 @@ def _moved(
     weights: np.ndarray,
     before: np.ndarray,
     grid: np.ndarray,
-    read: Callable[[np.ndarray], np.ndarray],
+    read: Callable[[np.ndarray], Known],
 ) -> np.ndarray:
     """Paths of the prior on a grid, (draws, grid), moved to what the weights of the runs say."""
     if not basis.distinct[k].size:
         return before
-    own = read(basis.distinct[k]) @ basis.projection(k).T
+    own = _interpolated(before, read(basis.distinct[k])) @ basis.projection(k).T
     moved: np.ndarray = before + (weights - own) @ basis.of_process(k, grid).T
     return moved
 
@@ -149,24 +162,41 @@ def _integrated(rng: np.random.Generator, draws: int) -> np.ndarray:
 
 def _weights(at: np.ndarray, count: int) -> tuple[list[np.ndarray], np.ndarray]:
     """Catmull-Rom weights of four neighbours on a grid, kept at its ends, and the index of the first of them."""
-    at = np.clip(at, 1.0, count - 2.0)
-    first = np.clip(np.floor(np.nan_to_num(at)).astype(int), 1, count - 3)
+    at = np.nan_to_num(np.clip(at, 1.0, count - 2.0), nan=1.0)
+    first = np.minimum(at.astype(int), count - 3)
     u = at - first
+    uu = u * u
+    uuu = uu * u
     return [
-        0.5 * (-u + 2 * u**2 - u**3), 0.5 * (2 - 5 * u**2 + 3 * u**3), 0.5 * (u + 4 * u**2 - 3 * u**3),
-        0.5 * (u**3 - u**2),
-    ], first - 1  # fmt: skip
+        uu - 0.5 * (u + uuu),
+        1 - 2.5 * uu + 1.5 * uuu,
+        0.5 * u + 2 * uu - 1.5 * uuu,
+        0.5 * (uuu - uu),
+    ], first - 1
 
 
-def _along(table: np.ndarray, draw: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Rows of a table between its columns, one place for each row that is asked for."""
-    weights, first = _weights(at, table.shape[1])
-    found: np.ndarray = sum(w * table[draw, first + i] for i, w in enumerate(weights))
-    return found
+def _on_line(at: np.ndarray) -> Known:
+    """On the grid of compute or of D/N, decades from the middle."""
+    weights, first = _weights((at + BEFORE) / STEP, round((BEFORE + AFTER) / STEP) + 1)
+    return [(weight, first + i) for i, weight in enumerate(weights)]
 
 
-def _on_line(table: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """All rows of a table of the grid of compute or of D/N at some places, (rows, places)."""
-    weights, first = _weights((places[:, 0] + BEFORE) / STEP, table.shape[1])
-    found: np.ndarray = sum(w * table[:, first + i] for i, w in enumerate(weights))
+def _on_plane(n: np.ndarray, d: np.ndarray, low: np.ndarray, step: float, count: tuple[int, ...]) -> Known:
+    """On the grid of log10 N and D, row after row."""
+    rows, first = _weights((n - low[0]) / step, count[0])
+    columns, other = _weights((d - low[1]) / step, count[1])
+    return [
+        (of_n * of_d, (first + i) * count[1] + other + j)
+        for i, of_n in enumerate(rows)
+        for j, of_d in enumerate(columns)
+    ]
+
+
+def _interpolated(table: np.ndarray, known: Known) -> np.ndarray:
+    """All rows of a table at some places, (rows, places)."""
+    places = np.arange(len(known[0][0]))
+    matrix = np.zeros((table.shape[1], len(places)))
+    for weight, column in known:
+        matrix[column, places] += weight
+    found: np.ndarray = table @ matrix
     return found

@@ -101,10 +101,10 @@ class LossSurface:
         self.slope = drift_slopes(fit, drift)
         self._away = Departure(fit, group) if fit.noise.joint else None
         fixed = [xr.DataArray(x, dims="point") if x.size > 1 else xr.DataArray(x[0]) for x in values.values()]
-        away = (self._away.draw, self._away.slope) if self._away else (0, 0)
+        away = (self._away.draw, self._away.slope) if self._away else (xr.DataArray(0), xr.DataArray(0))
         self.given = (
             self.slope,
-            *map(xr.DataArray, away),
+            *away,
             *fixed,
             *(self.posterior[p] for p in law.parameters),
         )

@@ -12,7 +12,7 @@ import numpy as np
 from bayes_scaling.data.files import check_writable, replacing
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.new_run import drift_slopes
-from bayes_scaling.forecast.predict import predict
+from bayes_scaling.forecast.predict import forecast
 from bayes_scaling.laws.elementwise import log
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.compute.hardware import ACCELERATORS
@@ -140,7 +140,7 @@ def numbers_of(fit: "Posterior", group: str) -> dict[str, object]:
         "budgets": np.log10([first, end * 10**DECADES, 10 * end]).tolist(),
         "peak": ACCELERATORS[KIND].peak,
     }
-    here = predict(fit, float(fit.reference["params"]), float(fit.reference["tokens"]), group=group)
+    here = forecast(fit, dict(fit.reference.values), group=group, alike=True)
     slope = drift_slopes(fit, None)
     found["noise"] = _of_draws(log(here.new_run / here.drifted))
     found["slope"] = _of_draws(slope + 0 * here.mean)

@@ -55,7 +55,7 @@ def overview(
     panels[1].set_title("2  What would larger runs reach?")
     if splits:
         first, end = fit.runs.extent["flops"]
-        budgets = np.unique([*np.geomspace(first, max(style.horizon(end, to), end), 40), end])
+        budgets = np.unique([*np.geomspace(first, max(style.horizon(end, to), end), style.BUDGETS), end])
         draw_optimum(panels[2], allocate(fit, budgets, group=group), "params", group, prob, color)
         marks.mark_beyond(panels[2], end)
         panels[2].set_title("3  How large a model for a budget?")

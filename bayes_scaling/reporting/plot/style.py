@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, without yellow: distinct for all kinds of colour vision. The marker says it twice.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+BUDGETS = 17
+"""Whose best sizes a path is drawn through: it is smooth, and each takes a search for every draw."""
 INK, GREY, FAINT, BEYOND = "#222222", "#6b6b6b", "#8f8f8f", "#f1f1ef"
 
 STYLE: Any = {

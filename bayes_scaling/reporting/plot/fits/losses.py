@@ -7,7 +7,7 @@ import numpy as np
 
 from bayes_scaling.data.units import Quantity, format_quantity, parse_quantity
 from bayes_scaling.errors import InputError
-from bayes_scaling.forecast.predict import predict
+from bayes_scaling.forecast.predict import forecast
 from bayes_scaling.inference.intervals import median
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.reporting.plot import marks, style
@@ -62,7 +62,9 @@ def extrapolation(
     paths = {}
     for name in chosen:
         if optimal:
-            n = median(allocate(fit, x, group=name).params).to_numpy()
+            few = np.geomspace(x[0], x[-1], style.BUDGETS)
+            best = median(allocate(fit, few, group=name).params).to_numpy()
+            n = np.exp(np.interp(np.log(x), np.log(few), np.log(best)))
             paths[name] = {"params": n, "tokens": x / (6 * n)}
         else:
             paths[name] = {c: np.full_like(x, fit.reference[c]) for c in columns} | {column: x}
@@ -200,12 +202,8 @@ def _law_along(
     bands: bool,
 ) -> None:
     """The law's median and the band of a new run; if wanted, those of the law and of the law with its drift."""
-    # One forecast per point: each draws the same noise, so that the band does not jitter along the axis.
-    forecasts = [predict(fit, group=group, **{k: v[i] for k, v in path.items()}) for i in range(len(x))]
-    run, law, drifted = (
-        np.array([bounds(f.draws(kind), prob).ravel() for f in forecasts]).T
-        for kind in ("new_run", "mean", "drifted")
-    )
+    found = forecast(fit, path, group=group, alike=True)
+    run, law, drifted = (bounds(found.draws(kind), prob) for kind in ("new_run", "mean", "drifted"))
     color = look(fit, group)["color"]
     marks.band(ax, x, run[0], run[2], beyond, color, marks.RUN_ALPHA)
     if bands:

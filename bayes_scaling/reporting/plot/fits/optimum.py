@@ -47,7 +47,7 @@ def allocation(
     _needs_plane(fit, "allocation")
     group = group or largest_group(fit)
     first, end = fit.runs.extent["flops"]
-    budgets = np.unique([*np.geomspace(first, max(style.horizon(end, to), end), 50), end])
+    budgets = np.unique([*np.geomspace(first, max(style.horizon(end, to), end), style.BUDGETS), end])
     found = allocate(fit, budgets, group=group)
     ax = drawn_split(found, group, prob, look(fit, group)["color"], of_group(fit, group), ax)
     for panel in style.panels(ax):
@@ -85,7 +85,7 @@ def isoloss(
     color = look(fit, group)["color"]
     (n_first, n_end), (d_first, d_end) = fit.runs.extent["params"], fit.runs.extent["tokens"]
     c_first, c_end = fit.runs.extent["flops"]
-    budgets = np.geomspace(c_first, max(style.horizon(c_end, to), c_end), 80)
+    budgets = np.geomspace(c_first, max(style.horizon(c_end, to), c_end), style.BUDGETS)
     low, middle, high = bounds(allocate(fit, budgets, group=group).params, prob)
     data = budgets / (6 * middle)
     style.log_axis(ax, "x", "params", min(n_first, middle[0]) / 2, max(n_end, middle[-1]) * 4)
