@@ -140,7 +140,7 @@ def numbers_of(fit: "Posterior", group: str) -> dict[str, object]:
         "budgets": np.log10([first, end * 10**DECADES, 10 * end]).tolist(),
         "peak": ACCELERATORS[KIND].peak,
     }
-    here = forecast(fit, dict(fit.reference.values), group=group, alike=True)
+    here = forecast(fit, {c: fit.reference[c] for c in fit.law.columns}, group=group, alike=True)
     slope = drift_slopes(fit, None)
     found["noise"] = _of_draws(log(here.new_run / here.drifted))
     found["slope"] = _of_draws(slope + 0 * here.mean)
