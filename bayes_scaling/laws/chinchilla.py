@@ -66,7 +66,7 @@ def _coupled_power_terms(*, A: Array, B: Array, alpha: Array, beta: Array, k: Ar
 
 @law(
     formula="E + ((A N^-alpha)^(1/k) + (B D^-beta)^(1/k))^k",
-    cite="coupled power terms ('Skaling'); Chinchilla at k = 1",
+    cite="Videau et al. 2026 (Skaling), arXiv:2608.07222; Chinchilla at k = 1",
     roles=ROLES | {"k": coupling("outer exponent", "N", "D")},
     power_terms=_coupled_power_terms,
     constants=_constants,
@@ -166,7 +166,7 @@ def _stretched(N: Array, slope: Array, power: Array) -> Computed:
 
 @law(
     formula="E s(N; e, p) + B s(N; b, q) D^-(beta s(N; h, r)), s(N; c, p) = exp(c (N^p - 1) / p)",
-    cite="the form of Farseer, Li et al. 2025, arXiv:2506.10972: exp(a3 N^g + b3) + exp(a2 N^b + b2) "
+    cite="the form of Farseer, Li et al. 2025, arXiv:2506.10972, equation 3: exp(a3 N^g + b3) + exp(a2 N^b + b2) "
     "D^-exp(a1 N^a + b1), with D in multiples of the reference",
     roles={
         "E": amplitude("N", words="loss left by endless D at the reference N"),

@@ -105,7 +105,7 @@ def sparsity(N, D, active_share, *, E, A, B, alpha, beta, F, phi, G, delta, gamm
 
 @law(
     formula="E + A (N (1 - exp(-P / gamma)))^-alpha + B D^-beta, P = bits",
-    cite="Kumar et al. 2024, arXiv:2411.04330: effective parameters in weights of P bits",
+    cite="Kumar et al. 2024, arXiv:2411.04330, finding 2: effective parameters in weights of P bits",
     roles=ROLES
     | {"gamma": location("bits at which 1 - 1/e of the parameters count, over the reference", "bits")},
     E=FLOOR,

@@ -191,7 +191,7 @@ HALLEY_STEPS = 4
 
 @law(
     formula="the y with (y - E) / (1 - (y - E) / G)^delta = A D^-alpha",
-    cite="M4 of Alabdulmohsin et al. 2022, arXiv:2209.06640, equation 3; their beta is A / G^delta",
+    cite="M4 of Alabdulmohsin et al. 2022, arXiv:2209.06640, their equation M4; their beta is A / G^delta",
     roles=_GUESSING_ROLES | {"delta": sharpness("how fast the curve leaves guessing", "D")},
     reparametrise=_reparametrise_m4,
     E=FLOOR,
