@@ -60,6 +60,11 @@ class Unit:
             return f"Losses are in nats per token; in the table's {self.other} they are {times}"
         return "Losses are in nats per token"
 
+    def target(self, nats: float) -> list[str]:
+        """How a loss that is asked for was taken, where the table has another unit."""
+        there = f"{nats:.4g} nats per token, {float(self.given(nats)):.4g} in the table's {self.other}"
+        return [f"the target is {there}"] if self.other else []
+
     def given[A: Array](self, nats: A) -> A:
         """Nats per token as the table would give them; anything with arithmetic and `numpy.exp`."""
         if self.name == "perplexity":

@@ -9,6 +9,7 @@ from bayes_scaling.data.units import (
     Quantities,
     Quantity,
     format_flops,
+    parse_quantities,
     parse_quantity,
 )  # fmt: skip
 from bayes_scaling.errors import InputError
@@ -101,6 +102,9 @@ def plan(
             f"law {fit.law.name!r} does not know what repeated tokens are worth, so each is used once at most; "
             f"fit a law that takes {FRESH} to runs with repeated data for more"
         )
+    if target is not None:
+        for asked in np.atleast_1d(parse_quantities(target, "target")):
+            warnings += fit.runs.unit.target(float(asked))
     surface = LossSurface(fit, group, drift, inputs)
     if surface.fresh:
         warnings.append(f"no token is taken to be repeated; give {FRESH}=... where they are limited")

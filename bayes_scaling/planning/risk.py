@@ -148,6 +148,7 @@ def risk(
         else surface.prob_below(wanted, beyond(chosen) * exp(drifting), chosen, data),
         warnings=[
             *about(surface, middle, tokens_for(budget, middle)),
+            *(fit.runs.unit.target(wanted) if wanted is not None else []),
             *([without_optimum(none)] if (none := float(own.isnull().mean())) else []),
         ],
     )

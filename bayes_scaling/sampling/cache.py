@@ -1,6 +1,7 @@
 """JAX's persistent compilation cache, in the user's cache folder unless the user chose another."""
 
 import os
+import warnings
 from pathlib import Path
 
 import jax
@@ -23,3 +24,5 @@ def use_compilation_cache() -> None:
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_compilation_cache_max_size", MAX_BYTES)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    # An entry that is damaged, or that another process keeps locked, is compiled anew: nothing that a user can mend.
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache", UserWarning)

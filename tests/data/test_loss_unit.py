@@ -63,6 +63,14 @@ def test_answers_are_the_same_in_nats_and_said_in_the_tables_unit_too(case, in_n
     assert float(said.partition(f"in {label} ")[2].split(" ")[0]) == pytest.approx(middle, rel=0.01)
 
 
+def test_a_target_is_in_nats_and_says_so(case, in_nats):
+    fit, _, given, label = case
+    said = f"the target is 2 nats per token, {given(2.0):.4g} in the table's {label}"
+    assert said in fit.plan(target=2.0).warnings
+    assert said in fit.risk("1e22", target=2.0).warnings
+    assert not [s for s in in_nats.plan(target=2.0).warnings if "nats" in s]
+
+
 def test_nats_are_not_said_twice(in_nats):
     forecast = in_nats.predict("100B", "2T")
     assert "nats" not in forecast.sentences()[0]

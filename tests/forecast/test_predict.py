@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from helpers import quiet_fit, simulated_runs
+from helpers import instant_fit, quiet_fit, simulated_runs
 
 import bayes_scaling as bs
 from bayes_scaling import InputError
@@ -290,3 +290,46 @@ class TestWarnings:
         lost = dataclasses.replace(forecast, new_run=forecast.new_run.where(forecast.new_run > 1.9))
         share = float((forecast.new_run <= 1.9).mean())
         assert lost.warnings[-1] == f"{share:.1%} of the draws have no finite loss"
+
+
+@pytest.fixture(scope="module", params=["constant", "discrepancy"])
+def groups(request):
+    return instant_fit(bs.datasets.load("pile"), "chinchilla", draws=200, noise=request.param)
+
+
+@pytest.fixture(scope="module")
+def alone(groups):
+    return groups.predict("100B", "2T", group="pythia").new_run
+
+
+class TestOneRunOneNumber:
+    """A run's noise is the same in every verb, whatever else is asked for."""
+
+    def test_beside_other_groups(self, groups, alone):
+        beside = groups.predict("100B", "2T").new_run.sel(group="pythia")
+        np.testing.assert_allclose(beside, alone, rtol=1e-12)
+
+    def test_beside_other_points(self, groups, alone):
+        beside = groups.predict(["1B", "100B"], ["1T", "2T"], group="pythia").new_run
+        np.testing.assert_allclose(beside.isel(point=[1]), alone, rtol=1e-12)
+
+    def test_in_a_plan(self, groups, alone):
+        plan = groups.plan(params="100B", tokens="2T", group="pythia")
+        there = plan.forecast["new_run"]
+        np.testing.assert_allclose(np.sort(there, None), np.sort(alone, None), rtol=1e-9)
+
+    def test_two_runs_scatter_apart(self, groups):
+        two = groups.predict(["100B", "200B"], "2T", group="pythia")
+        noise = (
+            np.log(two.new_run / two.drifted).transpose("point", "chain", "draw").to_numpy().reshape(2, -1)
+        )
+        assert abs(np.corrcoef(noise)[0, 1]) < 0.3
+
+    def test_chances_of_a_target(self, groups):
+        """Of the median plan: each draw's Student-t averaged in `risk`, counted in `predict`."""
+        n = float(groups.allocate("1e24", group="pythia").params.median())
+        target = float(groups.predict(n, 1e24 / 6 / n, group="pythia").median())
+        risk = groups.risk("1e24", target=target, group="pythia", drift=False)
+        counted = groups.predict(n, 1e24 / 6 / n, group="pythia", drift=False).prob_below(target)
+        chance = float(risk.prob_target.sel(choice="median N_opt").squeeze())
+        assert chance == pytest.approx(float(counted.squeeze()), abs=0.05)
