@@ -70,12 +70,27 @@ with pm.Model(coords={"group": runs.groups, "run": range(len(runs))}) as own:
 shape = bs.build_model(runs, law, noise="constant", pooling=dict.fromkeys((*of, "sigma"), "complete"))
 other = bs.Fit.from_draws(shape, changed)
 print(other.diagnose())
-print(other.predict("30B", "600B"))
 print(other.allocate("1e23", group="new"))
 
 # %% [markdown]
-# The forecast is that of the law at the reference of the covariate. Whether the change earned its keep is a question for
-# leave-one-out, on the densities that each model gave to the same runs.
+# A forecast of one run has its covariate: E is moved to where the run lies. (A plan tries many N and D; for one, write the
+# covariate into a law of your own, with `@bs.law`.)
+
+# %%
+def at_ratio(params, tokens):
+    """The fit with E as runs of so many tokens per parameter have it."""
+    there = np.log(tokens / runs.reference["tokens"]) - np.log(params / runs.reference["params"])
+    drawn, moved = changed["posterior"].to_dataset(), changed.copy()
+    factor = np.exp(drawn["over_trained"] * there)
+    moved["posterior"] = drawn.assign({name: drawn[name] * factor for name in ("E", "E_population")})
+    return bs.Fit.from_draws(shape, moved)
+
+
+print(at_ratio(30e9, 600e9).predict("30B", "600B"))
+print(other.predict("30B", "600B"), "without its covariate")
+
+# %% [markdown]
+# Whether the change earned its keep is a question for leave-one-out, on the densities that each model gave to the same runs.
 
 # %%
 print(az.compare({name: az.loo(f.to_arviz()) for name, f in {"built": fit, "changed": other}.items()}))
