@@ -17,7 +17,7 @@ from bayes_scaling.data.collect.read import read_sources
 from bayes_scaling.data.collect.settle import Request, settle
 from bayes_scaling.data.loss_unit import Unit
 from bayes_scaling.data.read_file import read_file
-from bayes_scaling.data.trajectories import PROGRESS, CurveLike, Trajectory, column_of, is_table
+from bayes_scaling.data.trajectories import PROGRESS, CurveLike, Trajectory, column_of, is_table, schedule_of
 from bayes_scaling.data.units import Quantity, format_quantity
 from bayes_scaling.errors import InputError
 
@@ -116,7 +116,10 @@ def read_curve(
     if (low := np.flatnonzero(~(loss > 0))).size:
         raise InputError(f"{history.name} has a loss of {loss[low[0]]:g}, and losses are more than 0")
     noisy = keys.kind_of(read.metric) == keys.TRAINING
-    trajectory = Trajectory(history.name, progress[kept], loss, noisy=noisy)
+    schedule = schedule_of(
+        history, _progress(history, np.array([history.end]), tokens, tokens_per_step)[0][0]
+    )
+    trajectory = Trajectory(history.name, progress[kept], loss, noisy=noisy, schedule=schedule)
     return CurveSoFar(trajectory, "" if history.reader == _TABLE else read.metric, diverged, tuple(said))
 
 

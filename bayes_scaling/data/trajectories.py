@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from bayes_scaling.data.aliases import ALIASES
 from bayes_scaling.data.collect import keys
-from bayes_scaling.data.collect.endings import finite
+from bayes_scaling.data.collect.endings import finite, learning_rate
 from bayes_scaling.data.collect.history import History
 from bayes_scaling.data.collect.read import read_sources
 from bayes_scaling.data.collect.settle import FEWEST, Request, Settled, settle
@@ -49,6 +49,37 @@ PROGRESS = ("progress", "share")
 _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".feather", ".xlsx")
 
 
+def tokens_seen(history: History, steps: np.ndarray) -> np.ndarray:
+    """Tokens at some steps as they were logged, or else the steps, of which each has as many."""
+    seen = keys.find(history.curves, keys.TOKENS)
+    if seen is None:
+        return steps.astype(float)
+    curve = history.curves[seen]
+    return np.asarray(
+        np.interp(steps, np.concatenate([[0.0], curve.steps]), np.concatenate([[0.0], curve.values]))
+    )
+
+
+class Schedule(NamedTuple):
+    """The learning rate as a share of its peak, at rising progress; both of shape (n,)."""
+
+    progress: np.ndarray
+    share: np.ndarray
+
+    def at(self, progress: np.ndarray) -> np.ndarray:
+        """The share at some progress, shape (points,); NaN after the last one that was logged."""
+        return np.asarray(np.interp(progress, self.progress, self.share, right=np.nan))
+
+
+def schedule_of(history: History, seen: float) -> Schedule | None:
+    """The schedule of a run that has seen so much of its training at its last step; None where no rate is logged."""
+    rate = learning_rate(history)
+    if rate is None or not history.end:
+        return None
+    along = tokens_seen(history, rate.steps) / tokens_seen(history, np.array([history.end])) * seen
+    return Schedule(along, rate.values / rate.values.max())
+
+
 @dataclass(frozen=True, eq=False)
 class Trajectory:
     """The loss of one run along its training.
@@ -67,6 +98,8 @@ class Trajectory:
     inputs : mapping of str to float
         Of the whole run, where known: params, tokens, flops.
     group : str, optional
+    schedule : Schedule, optional
+        Where the learning rate is logged.
     """
 
     name: str
@@ -76,6 +109,7 @@ class Trajectory:
     noisy: bool = False
     inputs: Mapping[str, float] = field(default_factory=dict)
     group: str | None = None
+    schedule: Schedule | None = None
 
     def log_loss(self, at: np.ndarray) -> np.ndarray:
         """The log loss at some progress, shape (points,); NaN before the first value and after the last.
@@ -197,7 +231,7 @@ def trajectories_of_logs(settled: Iterable[Settled], name: str) -> Trajectories:
 
 def _of_log(one: Settled) -> Trajectory | None:
     curve, row = finite(one.history.curves[one.metric]), one.row or {}
-    progress = _seen(one.history, curve.steps) / _seen(one.history, np.array([one.step]))
+    progress = tokens_seen(one.history, curve.steps) / tokens_seen(one.history, np.array([one.step]))
     before = (progress > 0) & (progress < AT_END)
     if not before.any():
         return None
@@ -205,18 +239,14 @@ def _of_log(one: Settled) -> Trajectory | None:
     group = str(row["group"]) if "group" in row else None
     noisy = keys.kind_of(one.metric) == keys.TRAINING
     return Trajectory(
-        one.history.name, progress[before], curve.values[before], one.value, noisy, inputs, group
-    )
-
-
-def _seen(history: History, steps: np.ndarray) -> np.ndarray:
-    """Tokens at some steps as they were logged, or else the steps, of which each has as many."""
-    seen = keys.find(history.curves, keys.TOKENS)
-    if seen is None:
-        return steps.astype(float)
-    curve = history.curves[seen]
-    return np.asarray(
-        np.interp(steps, np.concatenate([[0.0], curve.steps]), np.concatenate([[0.0], curve.values]))
+        one.history.name,
+        progress[before],
+        curve.values[before],
+        one.value,
+        noisy,
+        inputs,
+        group,
+        schedule_of(one.history, 1.0),
     )
 
 

@@ -76,10 +76,12 @@ def follow(
             "both have with metric='...'"
         )
     at, values = points_read(read, course), np.array(opened.values)
-    said = [*read.warnings, *course.warnings]
+    other = course.other_schedule(read.trajectory.schedule, read.now)
+    said = [*([other] if other else []), *read.warnings, *course.warnings]
     if len(at):
-        estimate = course.end(at, read.trajectory.log_loss(at))
-        values = np.exp(posterior(prior(np.log(values)), *estimate).equally_likely(len(values)))
+        before = prior(np.log(values))
+        estimate = course.end(at, read.trajectory.log_loss(at), before.middle, before.variance)
+        values = np.exp(posterior(before, *estimate).equally_likely(len(values)))
     else:
         said.append(
             f"the curve is at {read.now:.1%} of training, and the history begins at {course.start:.1%}: nothing is "

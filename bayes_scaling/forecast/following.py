@@ -107,7 +107,7 @@ class Following(Result):
         if not len(self.read):
             return self.band(progress)
         losses = self.curve.trajectory.log_loss(self.read)
-        return np.exp(ahead(np.log(self.values), self.course, self.read, losses, progress))
+        return np.exp(ahead(np.log(self.values), self.before, self.course, self.read, losses, progress))
 
     def sentences(self, prob: float = 0.9) -> list[str]:
         """Whether it has left its band, where it will end, how its loss lies there, and what that rests on."""

@@ -24,6 +24,17 @@ class Weighted(NamedTuple):
     values: np.ndarray
     weights: np.ndarray
 
+    @property
+    def middle(self) -> float:
+        """The mean."""
+        return float(self.weights @ self.values)
+
+    @property
+    def variance(self) -> float:
+        """Of a normal distribution with these quantiles of 5 and 95%, whatever the tails."""
+        low, high = np.interp([0.05, 0.95], np.cumsum(self.weights), self.values)
+        return float(high - low) ** 2 / 10.82
+
     def equally_likely(self, count: int) -> np.ndarray:
         """So many quantiles."""
         level = np.cumsum(self.weights) - self.weights / 2
@@ -58,20 +69,28 @@ def posterior(before: Weighted, mean: float, sd: float) -> Weighted:
 
 def on_the_way(log_values: np.ndarray, course: Course, progress: float) -> np.ndarray:
     """Equally likely log losses at some progress, shape (n,), of a run that ends at these log losses."""
-    mean, variance = course.at(np.array([progress]))
-    return np.sort((log_values[:, None] + mean[0] + np.sqrt(variance[0, 0]) * _normal()).ravel())
+    before = prior(log_values)
+    offset, slope, covariance = course.given_end(np.array([progress]), before.middle, before.variance)
+    return np.sort((slope * log_values[:, None] + offset + np.sqrt(covariance[0, 0]) * _normal()).ravel())
 
 
 def quantile_there(before: Weighted, course: Course, progress: float, log_loss: float) -> float:
     """The probability of less than a log loss at some progress."""
     from scipy.special import ndtr  # slow to load
 
-    mean, variance = course.at(np.array([progress]))
-    return float(before.weights @ ndtr((log_loss - before.values - mean[0]) / np.sqrt(variance[0, 0])))
+    offset, slope, covariance = course.given_end(np.array([progress]), before.middle, before.variance)
+    return float(
+        before.weights @ ndtr((log_loss - slope * before.values - offset) / np.sqrt(covariance[0, 0]))
+    )
 
 
 def ahead(
-    log_values: np.ndarray, course: Course, read: np.ndarray, log_loss: np.ndarray, progress: float
+    log_values: np.ndarray,
+    before: Weighted,
+    course: Course,
+    read: np.ndarray,
+    log_loss: np.ndarray,
+    progress: float,
 ) -> np.ndarray:
     """Equally likely log losses at a later progress, shape (n,), given the curve that was read and where it may end.
 
@@ -79,16 +98,18 @@ def ahead(
     ----------
     log_values : ndarray, shape (values,)
         Equally likely ends, given the curve.
+    before : Weighted
+        Ends as they were forecast.
     course : Course
     read, log_loss : ndarray, shape (points,)
     progress : float
     """
     n = len(read)
-    mean, covariance = course.at(np.append(read, progress))
+    offset, slope, covariance = course.given_end(np.append(read, progress), before.middle, before.variance)
     gain = np.linalg.solve(covariance[:n, :n], covariance[:n, n])
     left = max(float(covariance[n, n] - gain @ covariance[:n, n]), 0.0)
-    off = log_loss[None] - log_values[:, None] - mean[:n]
-    middle = log_values + mean[n] + off @ gain
+    line = slope * log_values[:, None] + offset
+    middle = line[:, n] + (log_loss - line[:, :n]) @ gain
     return np.sort((middle[:, None] + np.sqrt(left) * _normal()).ravel())
 
 

@@ -43,6 +43,9 @@ FEW = 8
 MOST = 150
 """Runs of a history that are used: those nearest to the run."""
 
+PRIOR_RUNS = 5
+"""Runs that the guess counts for of when a curve shows how its end scatters."""
+
 KNOTS = 12
 """Points at which curves are read, at most."""
 
@@ -102,6 +105,7 @@ def course_of(history: Trajectories, inputs: Mapping[str, float], group: str | N
     scales = _fit(data)
     shown = np.unique(np.concatenate([knots, SHOWN_AT, np.geomspace(knots[0], 1.0, KNOTS), [0.875, 1.0]]))
     shown = shown[shown >= knots[0]]
+    variance, hidden = _of_end(data, scales, np.log([run.end for run in runs]))
     mean, covariance = _at(data, scales, here - centre, group if known else None, -np.log(shown))
     flops = [run.inputs["flops"] for run in runs if "flops" in run.inputs]
     beyond = max(0.0, np.log10(inputs["flops"] / max(flops))) if flops and "flops" in inputs else 0.0
@@ -119,6 +123,11 @@ def course_of(history: Trajectories, inputs: Mapping[str, float], group: str | N
         ),
         beyond=float(beyond),
         warnings=tuple(_warnings(runs, columns, group, known)),
+        schedule=_schedule(runs, shown),
+        end_variance=float(f"{variance:.6g}"),
+        of_end=tuple(
+            float(f"{share:.4g}") for share in np.interp(np.log(shown), np.log([*knots, 1.0]), [*hidden, 0.0])
+        ),
     )
 
 
@@ -137,6 +146,14 @@ def _warnings(runs: list[Trajectory], columns: list[str], group: str | None, kno
             f"the history has no run of group {group!r}: its curve is taken to be like those of others"
         )
     return said
+
+
+def _schedule(runs: list[Trajectory], at: np.ndarray) -> tuple[float, ...]:
+    """The usual learning rate as a share of its peak, or nothing where fewer than half of the runs logged theirs."""
+    found = [run.schedule.at(at) for run in runs if run.schedule is not None]
+    if 2 * len(found) < len(runs):
+        return ()
+    return tuple(float(f"{share:.4g}") for share in np.median(found, axis=0))
 
 
 def _columns(history: Trajectories, inputs: Mapping[str, float]) -> list[str]:
@@ -267,6 +284,37 @@ def _fit(data: _Data) -> Scales:
     return np.asarray(
         minimize(surprise, middle, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-7}).x
     )
+
+
+def _of_end(data: _Data, s: Scales, ends: np.ndarray) -> tuple[float, np.ndarray]:
+    """How ends of like runs scatter, as a variance of log losses; and the share of it that each point does not show.
+
+    The ends are a process over runs as the curves are. What it leaves of each end is compared with what is left of its
+    curve: where a run ends low by chance, a curve that did not show it yet lies higher above its end.
+    """
+    alone = _Data(np.ones(1), (ends - ends.mean())[:, None], data.x, data.group)
+    of_ends = _fit(alone)
+    off, variance = _own(alone, of_ends)
+    on_the_way, _ = _own(data, s)
+    guess = np.minimum(data.t / 2, 1.0)
+    squares = float((off[:, 0] ** 2).sum())
+    weight = PRIOR_RUNS * float(variance[0, 0])
+    hidden = (weight * guess - off[:, 0] @ on_the_way) / (weight + squares)
+    rising = np.maximum.accumulate(np.clip(hidden[::-1], 0.0, 1.0))[::-1]  # the earlier, the more
+    scatter = float(variance[0, 0])
+    own = _of_time(s, data.t, data.t)[1] + np.diag(np.exp(2 * s[3]) * data.t**2 + 1e-9)
+    most = 0.9 / max(scatter * float(rising @ np.linalg.solve(own, rising)), 1e-12)
+    return scatter, rising * min(1.0, most**0.5)
+
+
+def _own(data: _Data, s: Scales) -> tuple[np.ndarray, np.ndarray]:
+    """What is left of each run's y as its own, shape (runs, points), and its covariance, (points, points)."""
+    same = (data.group[:, None] == data.group[None]).astype(float)
+    apart = _apart(s, data.t)
+    values, vectors = np.linalg.eigh(_of_runs(s, data.x, data.x, same)[0])
+    _, z, variance = _density(apart, np.maximum(values, 0.0), vectors.T @ data.y)
+    own = _of_time(s, data.t, data.t)[1] + np.diag(np.exp(2 * s[3]) * data.t**2 + 1e-9)
+    return (vectors @ (z / variance)) @ apart.turn.T @ own, own
 
 
 def _at(

@@ -109,6 +109,20 @@ class TestCourse:
         )
         np.testing.assert_allclose(one.mean, other.mean, rtol=1e-4)
 
+    def test_scatter_of_ends_that_no_curve_shows_is_not_counted_as_news(self):
+        """Runs whose ends alone are off by 1%: a curve says little of that, however well it is known."""
+        rows, rng = small_runs(40, sd=0.002), np.random.default_rng(4)
+        ends = rows.tokens == rows.groupby("trajectory").tokens.transform("max")
+        rows.loc[ends, "loss"] *= np.exp(0.01 * rng.standard_normal(ends.sum()))
+        course = ratios.course_of(read_history(rows), INPUTS)
+        assert course.end_variance**0.5 == pytest.approx(0.01, rel=0.3)
+        at = np.array([0.1, 0.2, 0.4])
+        _, slope, _ = course.given_end(at, 0.7, 0.01**2)
+        assert (slope < 0.5).all()
+        assert course.end(at, course.at(at)[0] + 0.7, 0.7, 0.01**2)[1] > 1.5 * 0.01
+        wide = course.end(at, course.at(at)[0] + 0.7, 0.7, 0.1**2)
+        assert wide == pytest.approx(course.end(at, course.at(at)[0] + 0.7), abs=0.002)
+
     def test_a_group_has_its_own_curves(self):
         rows = pd.concat(
             [small_runs(10, 1).assign(group="a"), small_runs(10, 2).assign(group="b")], ignore_index=True
@@ -354,6 +368,17 @@ class TestLogs:
         ):
             bs.follow(of_log, log, history=runs)
 
+    def test_another_schedule_is_said(self, runs, log, of_log):
+        assert not any("schedule" in said for said in bs.follow(of_log, log, history=runs).warnings)
+        constant = [json.loads(line) for line in log.read_text().splitlines()]
+        log.write_text(
+            "".join(json.dumps(line | ({"lr": 1e-3} if "lr" in line else {})) + "\n" for line in constant)
+        )
+        assert bs.follow(of_log, log, history=runs).warnings[0] == (
+            "the learning rate is at 100% of its peak at 50% of training, and in the history at 55%: the schedule is "
+            "another one, and what is said here rests on that of the history"
+        )
+
     def test_a_folder_of_several_runs_is_not_one(self, runs, of_log):
         with pytest.raises(bs.InputError, match=r"has 5 runs \('r0', 'r1', .* name the log of that one"):
             bs.follow(of_log, runs, history=runs)
@@ -363,8 +388,9 @@ class TestLogs:
 
         longer = dataclasses.replace(of_log, inputs={**of_log.inputs, "tokens": 2000 * 2048})
         found = bs.follow(longer, log, history=runs)
-        assert found.warnings[0] == (
+        assert (
             "the run plans 1k steps, 2.05M tokens, and 4.1M were registered: it ends elsewhere"
+            in found.warnings
         )
 
     def test_runs_of_a_history_that_did_not_end_are_named(self, tmp_path, of_log, log):

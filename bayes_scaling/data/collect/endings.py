@@ -92,7 +92,7 @@ def _unfinished(history: History) -> Iterator[Problem]:
 
 
 def _decaying(history: History, step: float) -> Iterator[Problem]:
-    rate, end = _rate(history), history.end
+    rate, end = learning_rate(history), history.end
     early = step < (1 - LATE) * end
     if rate is None:
         if early:
@@ -117,7 +117,7 @@ def _decaying(history: History, step: float) -> Iterator[Problem]:
             )
 
 
-def _rate(history: History) -> Curve | None:
+def learning_rate(history: History) -> Curve | None:
     """The learning rate over the run, where it is logged more than once."""
     found = [finite(curve) for name, curve in history.curves.items() if _RATE.search(keys.plain(name))]
     found = [curve for curve in found if len(curve.steps) > 1 and curve.values.max() > 0]
