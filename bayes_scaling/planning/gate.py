@@ -13,9 +13,9 @@ import numpy as np
 from bayes_scaling.data.cost import cost_of
 from bayes_scaling.data.units import Quantities, Quantity, parse_quantities, parse_quantity
 from bayes_scaling.errors import InputError
-from bayes_scaling.forecast.forecast import Forecast
-from bayes_scaling.forecast.new_run import new_run_scale
-from bayes_scaling.forecast.points import decades_beyond
+from bayes_scaling.forecast.forecast import drifted
+from bayes_scaling.forecast.new_run import discrepancy_paths, new_run_scale
+from bayes_scaling.forecast.points import decades_beyond, read_points
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.laws.elementwise import log
 from bayes_scaling.planning.results.gate import PROMOTE, Gate
@@ -76,19 +76,19 @@ def gate(
     if not threshold > 0:
         raise InputError(f"threshold is {threshold!r}; expected a speedup, as 1.05")
     budgets = np.array([*ladder, *([] if at is None else [parse_quantity(at, "at")])])
-    along = partial(_along, fit, _ratio(fit, tokens_per_param))
+    along = partial(_points, fit, _ratio(fit, tokens_per_param))
 
     points = xr.DataArray(budgets, dims="point", name=column)
-    loss = along(budgets, drift=False).drifted.sel(group=variants)
-    loss = loss.transpose("chain", "draw", "group", "point")
+    loss = _losses(fit, along(budgets)).sel(group=variants).transpose("chain", "draw", "group", "point")
 
     def curve(at: np.ndarray) -> "xr.DataArray":
-        return along(at, group=baseline, drift=False).drifted
+        return _losses(fit, along(at), baseline)
 
     speedup = needed(fit, baseline, curve, budgets, loss) / points
     further = np.array([*ladder, ladder[-1] * (ladder[-1] / ladder[-2] if len(ladder) > 1 else 4.0)])
-    runs = along(further)
-    new = runs.new_run.isel(point=-1)
+    last = along(further[-1:])
+    runs = predict(fit, group=None, drift=False, **{name: last[name].to_numpy() for name in fit.law.columns})
+    new = runs.new_run.isel(point=0)
     return Gate(
         baseline=baseline,
         column=column,
@@ -96,7 +96,7 @@ def gate(
         speedup=speedup.rename("speedup"),
         threshold=float(threshold),
         rungs=xr.DataArray(further, dims="rung", name=column),
-        settles=_settles(fit, baseline, runs, speedup.isel(point=-1), threshold),
+        settles=_settles(fit, baseline, along(further), speedup.isel(point=-1), threshold),
         confirmed=(new.sel(group=variants) < new.sel(group=baseline, drop=True)).mean(("chain", "draw")),
         warnings=[*questions(fit, baseline, column), *_far(fit, column, budgets)],
     )
@@ -136,18 +136,24 @@ def _ratio(fit: "Posterior", given: Quantity | None) -> float:
     return float(np.exp(np.log(fit.runs.tokens / fit.runs.params).mean()))
 
 
-def _along(
-    fit: "Posterior", ratio: float, budgets: np.ndarray, group: str | None = None, drift: bool | None = None
-) -> Forecast:
-    """The losses along the ladder."""
+def _points(fit: "Posterior", ratio: float, budgets: np.ndarray) -> "xr.Dataset":
+    """The law's inputs along the ladder."""
     if not fit.law.allocates:
-        return predict(fit, group=group, drift=drift, **{fit.law.columns[0]: budgets})
+        return read_points(fit, {fit.law.columns[0]: budgets})
     params = cost_of(fit.runs).at_ratio(budgets, ratio)
-    return predict(fit, params, params * ratio, group=group, drift=drift)
+    return read_points(fit, {"params": params, "tokens": params * ratio})
+
+
+def _losses(fit: "Posterior", points: "xr.Dataset", group: str | None = None) -> "xr.DataArray":
+    """The losses there, with a discrepancy and without drift, which is alike for all groups."""
+    draws = fit.draws(group)
+    at = [points[column] / fit.reference[column] for column in fit.law.columns]
+    law = fit.law(*at, **{name: draws[name] for name in fit.law.parameters}) + fit.one_per_draw
+    return drifted(law, discrepancy_paths(fit, group, points, law), "loss")
 
 
 def _settles(
-    fit: "Posterior", baseline: str, runs: Forecast, speedup: "xr.DataArray", threshold: float
+    fit: "Posterior", baseline: str, points: "xr.Dataset", speedup: "xr.DataArray", threshold: float
 ) -> "xr.DataArray":
     """The chance that a run of variant and baseline at each rung settles the verdict, dims (group, rung).
 
@@ -157,9 +163,9 @@ def _settles(
 
     draws, variants = fit.draws(), speedup["group"].to_numpy()
     nu = fit.noise.degrees_of_freedom(draws)
-    variance = new_run_scale(fit, draws, runs.inputs) ** 2 * (nu + 3) / (nu + 1)
-    spread = (variance + 0 * runs.mean).mean(("chain", "draw"))
-    shown = log(runs.drifted)
+    shown = log(_losses(fit, points))
+    variance = new_run_scale(fit, draws, points) ** 2 * (nu + 3) / (nu + 1)
+    spread = (variance + 0 * shown).mean(("chain", "draw"))
     shown = shown.sel(group=variants) - shown.sel(group=baseline, drop=True)
     noise = (spread.sel(group=variants) + spread.sel(group=baseline, drop=True)).transpose("group", "point")
     chance = settled(
