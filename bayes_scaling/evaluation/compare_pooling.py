@@ -89,14 +89,21 @@ class PoolingComparison(Result):
 
     def _gap(self, name: str, prob: float) -> str:
         """How far the groups are apart in a parameter, where all differ, beside the region of practical equivalence."""
-        found = self.gap(name)
-        if found is None:
+        values = self._by_group(name)
+        if values is None:
             return ""
-        low, middle, high = quantiles(found, tails(prob)).to_numpy()
-        inside = float((found < ROPE).mean())
+        if (found := self.gap(name)) is not None:
+            low, middle, high = (f"{x:.0%}" for x in quantiles(found, tails(prob)).to_numpy())
+            of, same = " of it", f"{ROPE:.0%}"
+        else:
+            found = (values.max("group") - values.min("group")) / self.comparison.fits[ALL].law.priors[
+                name
+            ].spread
+            low, middle, high = (f"{x:.2g}" for x in quantiles(found, tails(prob)).to_numpy())
+            of, same = " sd of its prior", f"{ROPE:g} sd"
         return (
-            f"; the farthest two groups are apart by {middle:.0%} of it ({100 * prob:g}%: {low:.0%} to {high:.0%}), "
-            f"and with a probability of {inside:.2f} by less than {ROPE:.0%}, which counts as the same"
+            f"; the farthest two groups are apart by {middle}{of} ({100 * prob:g}%: {low} to {high}), and with a "
+            f"probability of {float((found < ROPE).mean()):.2f} by less than {same}, which counts as the same"
         )
 
     def gap(self, name: str) -> "xr.DataArray | None":
@@ -104,13 +111,17 @@ class PoolingComparison(Result):
 
         Dims (chain, draw): largest over smallest group, less 1; None where there is no such fit or the sign changes.
         """
-        fit = self.comparison.fits.get(ALL)
-        if fit is None or "group" not in fit.posterior[name].dims:
+        values = self._by_group(name)
+        if values is None:
             return None
-        values = fit.posterior[name]
         low, high = abs(values).min("group"), abs(values).max("group")
         same_sign = bool(((values > 0).all("group") | (values < 0).all("group")).all())
         return high / low - 1 if same_sign else None
+
+    def _by_group(self, name: str) -> "xr.DataArray | None":
+        """Draws of a parameter where all differ; None without such a fit."""
+        fit = self.comparison.fits.get(ALL)
+        return None if fit is None or "group" not in fit.posterior[name].dims else fit.posterior[name]
 
     @property
     def warnings(self) -> list[str]:

@@ -99,3 +99,20 @@ def test_a_fit_asks_it_of_its_own_runs_and_law(pile_fit, monkeypatch):
 def test_one_group_is_refused(single_fit):
     with pytest.raises(InputError, match="has one group; differences between groups need two or more"):
         bs.compare_pooling(single_fit.runs)
+
+
+def test_a_difference_of_either_sign_is_in_units_of_the_prior():
+    """Of slopes of -.02 and .04 under a prior of sd .2: .3 sd apart."""
+    law = bs.LAWS["covariate"]
+    draws = np.tile([-0.02, 0.04], (1, 100, 1))
+    posterior = xr.Dataset({"alpha_x": (("chain", "draw", "group"), draws)})
+    names = list(structures(law))
+    one = SimpleNamespace(posterior=posterior, law=law)
+    columns = pd.DataFrame(np.zeros((5, len(names))), columns=names)
+    found = judged(SimpleNamespace(pointwise=columns, fits=dict.fromkeys(names) | {"all differ": one}), law)
+    apart = 0.06 / law.priors["alpha_x"].spread
+    assert found.gap("alpha_x") is None
+    assert f"are apart by {apart:.2g} sd of its prior (90%: {apart:.2g} to" in found._gap("alpha_x", 0.9)
+    assert "with a probability of 0.00 by less than 0.1 sd, which counts as the same" in found._gap(
+        "alpha_x", 0.9
+    )
