@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -148,6 +149,12 @@ class Trajectories:
     metric: str = ""
     left_out: tuple[str, ...] = ()
 
+    def without(self, one: Trajectory) -> Trajectories:
+        """The others, where a run is there under whatever name: it has the same losses."""
+        same = [len(np.intersect1d(run.loss, one.loss)) > len(one.loss) / 2 for run in self.runs]
+        others = tuple(run for run, is_it in zip(self.runs, same, strict=True) if not is_it)
+        return self if len(others) == len(self.runs) else dataclasses.replace(self, runs=others)
+
 
 def trajectories_of_table(source: Runs | pd.DataFrame | Location) -> Trajectories:
     """Runs of a table with a row for each checkpoint, a column ``trajectory`` (or ``run``), and tokens or progress.
@@ -168,6 +175,10 @@ def trajectories_of_table(source: Runs | pd.DataFrame | Location) -> Trajectorie
     found, out = [], []
     for label, rows in table[table["trajectory"].notna()].groupby(names):
         along = rows[own] if own else rows["tokens"] / rows["tokens"].max()
+        if not along.between(0, 1.01).all():
+            raise InputError(
+                f"{name} has {own!r} {along.max():g} for run {label[-1]!r}; expected shares of the run, from 0 to 1"
+            )
         progress, first = np.unique(along.to_numpy(float), return_index=True)
         loss = rows["loss"].to_numpy(float)[first]
         run = str(label[-1])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bayes_scaling.data.collect import keys
-from bayes_scaling.data.curve_so_far import read_curve
+from bayes_scaling.data.curve_so_far import CurveSoFar, read_curve
 from bayes_scaling.data.loss_unit import LOSS_UNITS, LossUnit, Unit
 from bayes_scaling.data.trajectories import AT_END, CurveLike, HistoryLike
 from bayes_scaling.data.units import Quantity
@@ -65,10 +65,10 @@ def follow(
             f"{opened.name} is a card of a {opened.response}; curves of losses alone can be followed"
         )
     unit = _unit(opened, loss_unit)
-    course = _course(opened, history, metric, loss_unit)
     read = read_curve(
         curve, opened.inputs.get("tokens"), metric=metric, tokens_per_step=tokens_per_step, unit=unit
     )
+    course = _course(opened, history, read, metric, loss_unit)
     kinds = [keys.kind_of(name) for name in (read.metric, course.metric) if name]
     if len(kinds) == 2 and kinds[0] != kinds[1]:
         raise InputError(
@@ -106,7 +106,11 @@ def _unit(card: Card, given: LossUnit | None) -> Unit | None:
 
 
 def _course(
-    card: Card, history: HistoryLike | Collection | None, metric: str | None, unit: LossUnit | None
+    card: Card,
+    history: HistoryLike | Collection | None,
+    curve: CurveSoFar,
+    metric: str | None,
+    unit: LossUnit | None,
 ) -> Course:
     if history is None:
         if card.course is None:
@@ -121,4 +125,4 @@ def _course(
         raise InputError(
             "logs of perplexities are no history; give a table, as bs.load_runs('curves.csv', loss_unit='perplexity')"
         )
-    return course_of(found, card.inputs, card.group)
+    return course_of(found.without(curve.trajectory), card.inputs, card.group)

@@ -11,7 +11,7 @@ from training_logs import lines, write_run
 
 import bayes_scaling as bs
 from bayes_scaling.data.trajectories import read_history
-from bayes_scaling.forecast import ratios
+from bayes_scaling.forecast import curve_process, ratios
 from bayes_scaling.forecast.card import open_card, write_card
 from bayes_scaling.forecast.on_the_way import posterior, prior
 
@@ -24,16 +24,16 @@ class TestCourse:
         rng = np.random.default_rng(2)
         t, x = np.array([0.3, 1.0, 2.5]), rng.normal(size=(7, 2))
         group = np.array([*"aabbbcc"])
-        data = ratios._Data(t, rng.normal(0, 0.05, (7, 3)), x, group)
-        s = ratios._fit(data) + rng.normal(0, 0.2, len(ratios._SCALES))
+        data = curve_process.Curves(t, rng.normal(0, 0.05, (7, 3)), x, group)
+        s = curve_process.fit_scales(data) + rng.normal(0, 0.2, len(curve_process.SCALES))
         here, u = np.array([0.5, -1.0]), np.array([0.1, 1.0, 3.0])
-        mean, covariance = ratios._at(data, s, here, "b", u)
+        mean, covariance = curve_process.of_new_run(data, s, here, "b", u)
 
         everyone = np.vstack([x, here])
         same = np.equal.outer([*group, "b"], [*group, "b"]).astype(float)
-        of_runs = ratios._of_runs(s, everyone, everyone, same)[0]
+        of_runs = curve_process.between_runs(s, everyone, everyone, same)[0]
         (shared, own), (to_new, _), (new, own_new) = (
-            ratios._of_time(s, *at) for at in ((t, t), (u, t), (u, u))
+            curve_process.of_time(s, *at) for at in ((t, t), (u, t), (u, u))
         )
         own = own + np.diag(np.exp(2 * s[3]) * t**2 + 1e-9)
         known = np.kron(of_runs[:7, :7], shared) + np.kron(np.eye(7), own)
@@ -46,25 +46,25 @@ class TestCourse:
 
     def test_the_scales_are_at_their_highest_density(self):
         rng = np.random.default_rng(3)
-        data = ratios._Data(
+        data = curve_process.Curves(
             np.array([0.3, 1.0, 2.5]),
             rng.normal(0, 0.05, (9, 3)),
             rng.normal(size=(9, 1)),
             np.array([*"aaabbbccc"]),
         )
-        best = ratios._fit(data)
+        best = curve_process.fit_scales(data)
 
         def density(s):
             same = np.equal.outer(data.group, data.group).astype(float)
             (shared, own), of_runs = (
-                ratios._of_time(s, data.t, data.t),
-                ratios._of_runs(s, data.x, data.x, same)[0],
+                curve_process.of_time(s, data.t, data.t),
+                curve_process.between_runs(s, data.x, data.x, same)[0],
             )
             own = own + np.diag(np.exp(2 * s[3]) * data.t**2 + 1e-9)
             all_ = np.kron(of_runs, shared) + np.kron(np.eye(9), own)
             middle, sd = (
-                np.log([m for m, _ in ratios._SCALES.values()]),
-                [sd for _, sd in ratios._SCALES.values()],
+                np.log([m for m, _ in curve_process.SCALES.values()]),
+                [sd for _, sd in curve_process.SCALES.values()],
             )
             y = data.y.ravel()
             of_data = -0.5 * y @ np.linalg.solve(all_, y) - 0.5 * np.linalg.slogdet(all_)[1]
@@ -220,6 +220,20 @@ class TestFollow:
         assert mine.values == later.values
         assert any("were registered for" in said for said in mine.sentences())
         assert not any("were registered for" in said for said in later.sentences())
+
+    def test_the_run_itself_is_no_history_of_it(self):
+        rows = pd.concat(
+            [small_runs(), hero(0.5).assign(trajectory="hero", params=HERO[0])], ignore_index=True
+        )
+        found = bs.follow(card(with_history=False), hero(0.5), history=rows)
+        assert found.course.runs == 20
+        assert found.values == bs.follow(card(with_history=False), hero(0.5), history=small_runs()).values
+
+    def test_progress_is_a_share(self):
+        rows = small_runs()
+        rows["progress"] = 100 * rows["tokens"] / rows.groupby("trajectory")["tokens"].transform("max")
+        with refuses("the history has 'progress' 100 for run 'r0'; expected shares of the run, from 0 to 1"):
+            bs.follow(card(with_history=False), hero(0.5), history=rows)
 
     def test_without_a_history_nothing_can_be_said(self):
         with refuses(
