@@ -33,7 +33,9 @@ def fit(runs: str, law: str, table: Table, output: str, force: bool, prob: float
     fitted = bs.fit(table.read(runs, law), law, progress=at_a_terminal(), **settings)
     fitted.save(output, force=force)
     found = _summarised(fitted, output, prob, brief=True)
-    return replace(found, text=f"{found.text}\n\nSaved as {output}.")
+    said = {sentence.removesuffix(".") for sentence in fitted.runs.warnings}  # when the table was read
+    new = [sentence for sentence in found.warnings if sentence not in said]
+    return replace(found, text=f"{found.text}\n\nSaved as {output}.", warnings=new)
 
 
 @verb(

@@ -99,6 +99,14 @@ def test_warnings_of_a_table_are_sentences_on_stderr(run, tmp_path, sampled):
     assert json.loads(out)["fit"] == "fit.nc"
 
 
+def test_what_was_said_when_a_table_was_read_is_not_said_again(run, tmp_path):
+    (tmp_path / "runs.csv").write_text(CSV + "1e8,2e9,3.4\n")
+    with instant_sampling():
+        _, out, err = run("fit", "runs.csv", "--noise", "constant", "-o", "fit.nc", "--json")
+    assert err.count("are the same in params, tokens, loss") == 1
+    assert any("are the same in params, tokens, loss" in said for said in json.loads(out)["warnings"])
+
+
 def test_a_failed_diagnosis_is_loud_and_exits_with_1(run, table, sampled, judged, pile):
     judged("the chains disagree", "too few draws")
     code, out, err = run("fit", table, "-o", "fit.nc", "--json")
