@@ -84,6 +84,12 @@ def kind_of(metric: str) -> int | None:
     return TRAINING if words <= _LOSS | _TRAINING else None
 
 
+def step_of(metrics: Mapping[str, object]) -> str | None:
+    """The metric that has steps of the optimiser; ``_step`` counts calls of ``wandb.log``, which may be others."""
+    others = {name: value for name, value in metrics.items() if name != "_step"}
+    return find(others, f"train_global_step trainer_global_step {STEP}")
+
+
 def find(settings: Mapping[str, object], names: str) -> str | None:
     """The key by one of these names, whole or behind its last slash or dot: the first name, and the shortest key."""
     known: dict[str, str] = {}

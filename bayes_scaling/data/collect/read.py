@@ -16,6 +16,7 @@ from bayes_scaling.data.collect.mlflow_store import is_store, read_store
 from bayes_scaling.data.collect.trainer import STATE, read_trainer_state
 from bayes_scaling.data.collect.wandb_csv import READER as WANDB
 from bayes_scaling.data.collect.wandb_csv import joined, read_wandb
+from bayes_scaling.data.collect.wandb_project import is_project, read_project
 from bayes_scaling.errors import InputError
 
 _LOGS = (".jsonl", ".ndjson")
@@ -30,7 +31,8 @@ _CHECKPOINT = re.compile(r"checkpoint-\d+")
 
 EXPECTED = (
     "expected a folder of runs (JSON lines, trainer_state.json, TensorBoard event files, results of the LM Evaluation "
-    "Harness), one of these files, a .csv export of Weights & Biases, or an MLflow store (mlflow.db, mlruns, http://...)"
+    "Harness), one of these files, a .csv export of Weights & Biases or wandb:ENTITY/PROJECT, or an MLflow store "
+    "(mlflow.db, mlruns, http://...)"
 )
 """What can be collected from."""
 
@@ -59,6 +61,8 @@ def read_sources(sources: Sequence[str]) -> list[History]:
 
 def _read(source: str) -> list[History]:
     """The runs of one source."""
+    if is_project(source):
+        return read_project(source)
     if is_store(source):
         return read_store(source)
     path = Path(source)

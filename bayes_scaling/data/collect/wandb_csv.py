@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,19 +50,13 @@ def read_wandb(path: Path) -> list[History]:
         column for column in header[1:] if " - " in column and not re.search("__(MIN|MAX)$", column)
     ]:
         return _chart(path, rows, header[0], charted)
-    if step := _step_of(dict.fromkeys(header, "1")) or ("_step" if "_step" in header else None):
+    if step := keys.step_of(dict.fromkeys(header, "1")) or ("_step" if "_step" in header else None):
         return [_history(path, rows, step)]
     raise InputError(
         f"'{path}' is no export of Weights & Biases that is known: they are its table of runs (columns Name, State, "
         "...), a chart (Step, 'NAME - METRIC', ...) and a history (_step, ...), and it has the columns "
         f"{keys.listed(header) or 'of none'}. A table with one row per run needs no collecting: bs.load_runs reads it"
     )
-
-
-def _step_of(cells: Mapping[str, str]) -> str | None:
-    """The metric that has steps of the optimiser; ``_step`` counts calls of ``wandb.log``, which may be others."""
-    others = {name: cell for name, cell in cells.items() if name != "_step"}
-    return keys.find(others, f"train_global_step trainer_global_step {keys.STEP}")
 
 
 def _table(path: Path, rows: Sequence[dict[str, str]]) -> list[History]:
@@ -72,7 +66,7 @@ def _table(path: Path, rows: Sequence[dict[str, str]]) -> list[History]:
     for number, row in enumerate(rows):
         cells = {key: value for key, value in row.items() if value and key and key.lower() not in _OWN}
         log_calls = _number(path, row.get("_step") or "0", "_step")
-        step_key = _step_of(cells)
+        step_key = keys.step_of(cells)
         step = _number(path, cells[step_key], step_key) if step_key else log_calls
         metrics = {k for k in cells if keys.kind_of(k) is not None or keys.find({k: 1}, keys.TOKENS)}
         ends = {k: Curve(np.array([step]), np.array([_number(path, cells[k], k)])) for k in metrics}
