@@ -21,10 +21,12 @@ from bayes_scaling.errors import InputError
 
 _LOGS = (".jsonl", ".ndjson")
 _CONFIGS = (
-    "config.json", "params.json", "hparams.json", "hyperparameters.json", "args.json", "training_args.json",
-    "trainer_args.json", "run_config.json",
+    "config", "params", "hparams", "hyperparameters", "args", "training_args", "trainer_args", "run_config",
+    "train_config", ".hydra/config",
 )  # fmt: skip
 """Files beside a log that have its config; of one key in several, the first counts."""
+
+_ENDINGS = (".json", ".yaml", ".yml")
 
 _CHECKPOINT = re.compile(r"checkpoint-\d+")
 """Folders in which a Trainer saves; the run is the folder around them."""
@@ -137,16 +139,26 @@ def _log(path: Path, name: str) -> History:
 
 def _config(log: Path) -> Mapping[str, object]:
     """What the config files beside a log say: those that bear its name, or else those of its folder."""
-    own = [log.with_name(f"{log.stem}.config.json"), log.with_suffix(".json")]
+    own = [*(log.with_name(f"{log.stem}.config{end}") for end in _ENDINGS), log.with_suffix(".json")]
     folders = [log.parent, *([log.parent.parent] if _CHECKPOINT.fullmatch(log.parent.name) else [])]
-    beside = [folder / name for folder in folders for name in _CONFIGS]
+    beside = [folder / f"{name}{end}" for folder in folders for name in _CONFIGS for end in _ENDINGS]
     found: dict[str, object] = {}
     for path in next(([path] for path in own if path.is_file() and path != log), beside):
-        if path.is_file():
-            try:
-                settings = json.loads(path.read_text("utf-8"))
-            except ValueError as error:
-                raise InputError(f"'{path}' is not JSON: {error}") from None
-            if isinstance(settings, dict):
-                found = flat(settings) | found
+        if path.is_file() and isinstance(settings := _settings(path), dict):
+            found = flat(settings) | found
     return found
+
+
+def _settings(path: Path) -> object:
+    if path.suffix == ".json":
+        try:
+            return json.loads(path.read_text("utf-8"))
+        except ValueError as error:
+            raise InputError(f"'{path}' is not JSON: {error}") from None
+    import yaml  # loads where there is a file of it
+
+    try:
+        # Numbers, texts, lists and mappings alone: what would make objects is an error.
+        return yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"'{path}' is not plain YAML: {' '.join(str(error).split())}") from None

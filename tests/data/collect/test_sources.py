@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import yaml
 from training_logs import CONFIG, lines, loss, rate
 
 import bayes_scaling as bs
@@ -53,6 +54,21 @@ def test_logs_of_one_folder_and_configs_by_their_names(tmp_path):
     rows = bs.collect(tmp_path).rows.set_index("run")
     assert {name.rpartition("/")[2] for name in rows.index} == {"small", "large"}
     assert sorted(rows["params"]) == [LAYERS + EMBEDDINGS, 4 * LAYERS + 2 * EMBEDDINGS]
+
+
+@pytest.mark.parametrize("name", ["a.config.yaml", "config.yml", "hparams.yaml", ".hydra/config.yaml"])
+def test_a_config_may_be_yaml(tmp_path, name):
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines())))
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(yaml.safe_dump({"model": CONFIG}))
+    agrees(only_row(bs.collect(tmp_path)))
+
+
+def test_a_config_makes_no_objects(tmp_path):
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines())))
+    (tmp_path / "config.yaml").write_text("n_embd: !!python/object/apply:os.getcwd []\n")
+    with pytest.raises(bs.InputError, match=r"config.yaml' is not plain YAML: could not determine"):
+        bs.collect(tmp_path / "a.jsonl")
 
 
 def trainer_state(steps, **more):
