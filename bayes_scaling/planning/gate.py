@@ -5,6 +5,7 @@ shared, and amplitudes are drawn from one population whose spread is learnt. So 
 interval, and the best-looking of forty variants is drawn towards the others by as much as chance made it look better.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,8 @@ from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.forecast import drifted
 from bayes_scaling.forecast.new_run import discrepancy_paths, new_run_scale
 from bayes_scaling.forecast.points import decades_beyond, read_points
-from bayes_scaling.forecast.predict import predict
+from bayes_scaling.forecast.predict import forecast
+from bayes_scaling.inference.intervals import median
 from bayes_scaling.laws.elementwise import log
 from bayes_scaling.planning.results.gate import PROMOTE, Gate
 from bayes_scaling.planning.speedups import needed, settled
@@ -84,11 +86,12 @@ def gate(
     def curve(at: np.ndarray) -> "xr.DataArray":
         return _losses(fit, along(at), baseline)
 
-    speedup = needed(fit, baseline, curve, budgets, loss) / points
+    budget = needed(fit, baseline, curve, budgets, loss)
+    speedup = budget / points
     further = np.array([*ladder, ladder[-1] * (ladder[-1] / ladder[-2] if len(ladder) > 1 else 4.0)])
     last = along(further[-1:])
-    runs = predict(fit, group=None, drift=False, **{name: last[name].to_numpy() for name in fit.law.columns})
-    new = runs.new_run.isel(point=0)
+    new = forecast(fit, {name: last[name].to_numpy() for name in fit.law.columns}, drift=False).new_run
+    new = new.isel(point=0)
     return Gate(
         baseline=baseline,
         column=column,
@@ -98,7 +101,11 @@ def gate(
         rungs=xr.DataArray(further, dims="rung", name=column),
         settles=_settles(fit, baseline, along(further), speedup.isel(point=-1), threshold),
         confirmed=(new.sel(group=variants) < new.sel(group=baseline, drop=True)).mean(("chain", "draw")),
-        warnings=[*questions(fit, baseline, column), *_far(fit, column, budgets)],
+        warnings=[
+            *questions(fit, baseline, column),
+            *_apart(fit, baseline, column, budget.isel(point=slice(len(ladder)))),
+            *_far(fit, column, budgets),
+        ],
     )
 
 
@@ -176,6 +183,18 @@ def _settles(
         PROMOTE,
     )
     return xr.DataArray(chance, {"group": variants}, ("group", "rung"))
+
+
+def _apart(fit: "Posterior", baseline: str, column: str, budget: "xr.DataArray") -> Iterator[str]:
+    """Variants whose losses at the rungs the baseline has far beyond the runs, where nobody has seen it."""
+    largest = median(budget).max("point")
+    for name, most in zip(largest["group"].to_numpy(), largest.to_numpy(), strict=True):
+        if (far := float(decades_beyond(fit.runs, column, most))) > FAR:
+            beyond = f"{far:.1f} decades beyond the runs" if np.isfinite(far) else "at no budget"
+            yield (
+                f"{baseline} has the losses of {name} {beyond}, by its law: that speedup rests on a curve that nobody "
+                "has seen there; a baseline that is nearer to it says more"
+            )
 
 
 def _far(fit: "Posterior", column: str, budgets: np.ndarray) -> list[str]:

@@ -63,6 +63,10 @@ class TestTheSpeedup:
         floors.loc[{"group": "base"}] = 3.0
         found = with_posterior(own, E=floors.to_numpy()).gate("base", at="1e30")
         assert np.isinf(found.speedup.sel(group="better").isel(point=-1)).all()
+        assert any(
+            said.startswith("base has the losses of better at no budget, by its law")
+            for said in found.warnings
+        )
 
 
 class TestTheDecision:
