@@ -128,6 +128,9 @@ class Following(Result):
             said = new_run_words(np.quantile(self.values, tails(prob)), prob, card.response, card.unit)
             width = f"the interval is {self.width(prob):.2f} times as wide as registered"
             yield f"Given its curve, {card.run} reaches {said}; {width}"
+            if len(self.read):
+                low, high = self.alone(prob)
+                yield f"The curve alone, whatever was registered, says {low:.4g} to {high:.4g} ({level})"
         if len(self.read):
             loss = self.loss(float(self.read[-1]))
             low, _, high = np.quantile(self.band(float(self.read[-1])), tails(prob))
@@ -145,6 +148,16 @@ class Following(Result):
         below_it = f", up to {far:.1f} powers of ten in compute below it" if far > 0.05 else ""
         source = f"{self.course.runs} runs of {self.course.history}{below_it}"
         yield f"How losses lie above their ends is learnt from {source}"
+
+    def alone(self, prob: float = 0.9) -> tuple[float, float]:
+        """The interval of the end that the curve gives without the card; NaN before it says anything."""
+        from scipy.special import ndtri  # slow to load
+
+        if not len(self.read):
+            return np.nan, np.nan
+        middle, sd = self.course.end(self.read, self.curve.trajectory.log_loss(self.read))
+        low, _, high = np.exp(middle + sd * ndtri(tails(prob)))
+        return float(low), float(high)
 
     def width(self, prob: float = 0.9) -> float:
         """The width of the interval of the end over that of the registered one."""

@@ -146,12 +146,16 @@ def evaluate(weights: Weights, windows: np.ndarray, shape: Architecture) -> np.n
     return np.concatenate([np.asarray(program(weights, part)) for part in parts]).astype(float)
 
 
-def train(run: Run) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def train(
+    run: Run, checkpoints: tuple[float, ...] = CHECKPOINTS
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Train one model and evaluate it.
 
     Parameters
     ----------
     run : Run
+    checkpoints : tuple of float
+        Shares of the run at which it is evaluated on the way.
 
     Returns
     -------
@@ -168,7 +172,7 @@ def train(run: Run) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     weights = initial(shape, jax.random.key(run.key))
     state = (weights, OPTIMISER.init(weights))
     few = data.windows[:: len(data.windows) // CHECKPOINT_WINDOWS]
-    marks = sorted({max(1, round(share * run.steps)) for share in CHECKPOINTS} | {run.steps})
+    marks = sorted({max(1, round(share * run.steps)) for share in checkpoints} | {run.steps})
     trajectory, done = [], 0
     for mark in marks:
         while done < mark:

@@ -180,6 +180,10 @@ class TestFollow:
         assert low < hero().loss.iloc[-1] < high
         assert found.width() < 0.5
         assert sum(found.outside()) < 0.1
+        alone = found.alone()
+        assert alone[0] < hero().loss.iloc[-1] < alone[1]
+        assert alone[1] - alone[0] > high - low
+        assert f"says {alone[0]:.4g} to {alone[1]:.4g} (90%)" in str(found)
         assert found.sentences()[0].startswith(
             "hero is within its band at 50% of training: it ends outside of the"
         )
