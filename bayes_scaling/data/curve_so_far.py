@@ -128,7 +128,7 @@ def _history(source: CurveLike) -> History:
     if not isinstance(source, str | os.PathLike):
         return _of_table(source, "the curve")
     path = os.fspath(source)
-    if is_table(path, "loss") and not is_table(path, "trajectory"):
+    if is_table(path, "loss"):
         return _of_table(read_file(path).table, os.path.basename(path))
     found = read_sources([path])
     if len(found) > 1:
@@ -141,7 +141,11 @@ def _history(source: CurveLike) -> History:
 
 def _of_table(frame: pd.DataFrame, name: str) -> History:
     """A table as the history of one run; its loss is one of evaluations."""
-    loss = column_of(frame, "loss")
+    loss, label = column_of(frame, "loss"), column_of(frame, "trajectory")
+    if label is not None and (count := frame[label].nunique()) > 1:
+        raise InputError(
+            f"{name} has {count} runs in its column {label!r}, and a card is of one; give the rows of that one"
+        )
     own = next((column for column in PROGRESS if column in frame), None)
     tokens = column_of(frame, "tokens")
     step = keys.find(dict.fromkeys(map(str, frame.columns), 1), keys.STEP)
@@ -186,7 +190,11 @@ def _progress(
             )
         except InputError as error:
             if planned is None:
-                raise InputError(f"{history.name} {error}") from None
+                why = str(error).partition("; give tokens_per_step")[0]
+                raise InputError(
+                    f"{history.name} {why}; give tokens_per_step=... (command line: --tokens-per-step), or a table with a "
+                    "column of tokens or of progress"
+                ) from None
         else:
             along = seen if len(seen) == len(steps) else steps * seen[-1] / steps[-1]
             return along / tokens, [*_other_plan(history, planned, steps, along, tokens)]

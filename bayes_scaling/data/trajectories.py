@@ -208,6 +208,11 @@ def _table(source: Runs | pd.DataFrame | Location) -> tuple[pd.DataFrame, str]:
     frame = read_file(source).table if isinstance(source, str | os.PathLike) else source
     name = os.path.basename(source) if isinstance(source, str | os.PathLike) else "the history"
     label = column_of(frame, "trajectory")
+    if label is None:
+        raise InputError(
+            f"{name} has no column 'trajectory' that says which run a checkpoint belongs to; its columns are "
+            f"{', '.join(map(repr, map(str, frame.columns)))}"
+        )
     counted = any(column in frame for column in ("tokens", *ALIASES["tokens"].split(), "D"))
     own = [column for column in PROGRESS if column in frame]
     inputs = () if counted else own[:1]
@@ -275,7 +280,11 @@ def read_history(source: HistoryLike, metric: str | None = None) -> Trajectories
                 settle(read_sources([os.fspath(path) for path in source]), Request(metric)), "the history"
             )
         source = source[0]
-    if not isinstance(source, str | os.PathLike) or is_table(source, "trajectory"):
+    if (
+        not isinstance(source, str | os.PathLike)
+        or is_table(source, "trajectory")
+        or is_table(source, "loss")
+    ):
         return trajectories_of_table(source)
     path = os.fspath(source)
     return trajectories_of_logs(settle(read_sources([path]), Request(metric)), path)

@@ -239,6 +239,17 @@ class TestFollow:
         with refuses("the history has 'progress' 100 for run 'r0'; expected shares of the run, from 0 to 1"):
             bs.follow(card(with_history=False), hero(0.5), history=rows)
 
+    def test_tables_of_one_run_and_of_several_are_told_apart(self, tmp_path):
+        small_runs().to_csv(tmp_path / "small.csv", index=False)
+        hero(0.5).to_csv(tmp_path / "now.csv", index=False)
+        with refuses("small.csv has 20 runs in its column 'trajectory', and a card is of one; give its rows"):
+            bs.follow(card(), tmp_path / "small.csv")
+        with refuses(
+            "now.csv has no column 'trajectory' that says which run a checkpoint belongs to; its columns are 'tokens', "
+            "'loss'"
+        ):
+            bs.follow(card(), tmp_path / "now.csv", history=tmp_path / "now.csv")
+
     def test_without_a_history_nothing_can_be_said(self):
         with refuses(
             "hero was registered without a history, and none is given: how a loss lies above its end is not known, "
@@ -287,7 +298,10 @@ class TestFollow:
             card(), rows.assign(progress=rows.tokens / HERO[1])[["progress", "loss"]]
         ).values == (pytest.approx(wanted))
         assert bs.follow(card(), steps, tokens_per_step="2M").values == pytest.approx(wanted)
-        with pytest.raises(bs.InputError, match="logs steps and no tokens"):
+        with pytest.raises(
+            bs.InputError,
+            match=r"no batch size and sequence length; give tokens_per_step=\.\.\. \(command line",
+        ):
             bs.follow(card(), steps)
 
     def test_a_resumed_run_counts_as_it_went_the_second_time(self):
