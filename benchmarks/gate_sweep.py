@@ -26,7 +26,7 @@ RATIO, SMALLEST, LADDER = 15.0, 3, 2e12
 FITS: dict[str, dict[str, Any]] = {
     "default: corpora pooled partially, discrepancy": {},
     "law alone: corpora pooled partially, constant noise": {"noise": "constant"},
-    "settings for variants of one recipe: floor and exponents shared": bs.for_variants("chinchilla"),
+    "settings for variants of one recipe: floor and exponents shared": dict(bs.for_variants("chinchilla")),
 }
 
 

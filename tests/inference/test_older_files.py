@@ -1,7 +1,6 @@
 """Files that earlier versions wrote."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import bayes_scaling as bs
 from bayes_scaling.inference.intervals import tails
 from bayes_scaling.inference.sample_many import _resumed
 from bayes_scaling.inference.spec import make_spec
-from bayes_scaling.model.noise import as_noise
+from bayes_scaling.model.undertuned import Undertuned
 
 GOLDEN = Path(__file__).parent / "golden"
 LARGER = {"params": "100B", "tokens": "2T", "group": "cerebras"}
@@ -37,8 +36,8 @@ def version_2():
 
 def test_what_was_fitted_is_read_from_the_old_words(groups, curve):
     sigma = bs.LogNormal(0.01, 1.2, between=0.7)  # which reached 0 then
-    assert groups.noise == replace(as_noise("undertuned"), sigma=sigma)
-    assert curve.noise == replace(as_noise("curve"), sigma=sigma)
+    assert groups.noise == Undertuned(sigma=sigma)
+    assert curve.noise == bs.Discrepancy(sigma=sigma)
     assert (groups.law.name, curve.law.name) == ("chinchilla", "power_floor:flops")
     assert groups.runs.warnings == ("two rows are equal",)
     assert groups.drift == bs.Drift(0.02, 0.25)
