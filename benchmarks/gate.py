@@ -192,11 +192,12 @@ def page(found: dict[str, Any]) -> str:
     lines = [
         "# Gate: simulated variants",
         "",
-        f"Made by `{COMMAND}`, and with `--exponents .03 [--pooling partial] --studies 40` for the last two rows of the first "
-        "table. A study is a baseline and 40 variants at 1e19, 1e20 and 1e21 FLOPs, one seed each, of E + A C^-alpha with "
+        f"Made by `{COMMAND}`, of which {first['studies']} are done: the command goes on where it stopped. "
+        + ("Rows of other exponents: `--exponents .03 [--pooling partial]`. " if len(found) > 1 else "")
+        + "A study is a baseline and 40 variants at 1e19, 1e20 and 1e21 FLOPs, one seed each, of E + A C^-alpha with "
         "E from 1.3 to 1.9, A at 1e20 from .6 to 1, alpha from .12 to .2; true speedups are log-normal (0, .1), seeds scatter by "
         ".3%. Each is fitted with `for_variants` and asked for 1e23 FLOPs by `gate`, as a user does. One fit takes about "
-        f"{first['seconds']:.0f} s on one busy core.",
+        f"{first['seconds']:.0f} s on two busy cores.",
         "",
         _table([_coverage(ARMS[arm], x) for arm, x in found.items()]),
         "",
