@@ -144,7 +144,7 @@ def _of_table(frame: pd.DataFrame, name: str) -> History:
     loss, label = column_of(frame, "loss"), column_of(frame, "trajectory")
     if label is not None and (count := frame[label].nunique()) > 1:
         raise InputError(
-            f"{name} has {count} runs in its column {label!r}, and a card is of one; give the rows of that one"
+            f"{name} has {count} runs in its column {label!r}, and a card is of one; give its rows"
         )
     own = next((column for column in PROGRESS if column in frame), None)
     tokens = column_of(frame, "tokens")
@@ -192,8 +192,8 @@ def _progress(
             if planned is None:
                 why = str(error).partition("; give tokens_per_step")[0]
                 raise InputError(
-                    f"{history.name} {why}; give tokens_per_step=... (command line: --tokens-per-step), or a table with a "
-                    "column of tokens or of progress"
+                    f"{history.name} {why}; give tokens_per_step=... (command line: --tokens-per-step), or a table with "
+                    "tokens or progress"
                 ) from None
         else:
             along = seen if len(seen) == len(steps) else steps * seen[-1] / steps[-1]
