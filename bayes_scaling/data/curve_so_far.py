@@ -192,8 +192,8 @@ def _progress(
             if planned is None:
                 why = str(error).partition("; give tokens_per_step")[0]
                 raise InputError(
-                    f"{history.name} {why}; give tokens_per_step=... (command line: --tokens-per-step), or a table with "
-                    "tokens or progress"
+                    f"{history.name} {why}; give tokens_per_step=... (command line: --tokens-per-step), or a table "
+                    "with tokens or progress"
                 ) from None
         else:
             along = seen if len(seen) == len(steps) else steps * seen[-1] / steps[-1]
