@@ -1,11 +1,11 @@
 """Whether `gate` is right about simulated variants: coverage, the winner's curse, and the regret of what it promotes.
 
-    uv run benchmarks/gate.py --work FOLDER [--studies 200] [--page]
+    uv run benchmarks/gate.py [--studies 200] [--page]
 
 A study is a baseline and 40 variants at three rungs, one seed each, whose true speedups are log-normal (0, .1). It is fitted
 with the settings of `for_variants` and asked by `gate`, as a user does; beside it stand point estimates of the same runs. A
-study that is done is a line in FOLDER and is not made again. benchmarks/results/gate.json and .md are written at the end;
---page makes them from what is there. `--exponents .03` lets variants differ in their exponents too, and `--pooling partial`
+study that is done is a line in benchmarks/results/gate/ and is not made again. benchmarks/results/gate.json and .md are written
+at the end; --page makes them from what is there. `--exponents .03` lets variants differ in their exponents too, and `--pooling partial`
 lets the fit know.
 """
 
@@ -22,7 +22,7 @@ import bayes_scaling as bs
 from bayes_scaling.reporting.tables import markdown
 
 RESULTS = Path(__file__).parent / "results"
-COMMAND = "uv run benchmarks/gate.py --work gate --studies 200"
+COMMAND = "uv run benchmarks/gate.py --studies 200"
 RUNGS, AT, NEXT, REFERENCE = (1e19, 1e20, 1e21), 1e23, 1e22, 1e20
 VARIANTS, SPREAD, NOISE, OFF = 40, 0.1, 0.003, 0.2
 LAW = "gpt4"
@@ -109,17 +109,21 @@ def asked(study: Study, pooling: str) -> dict[str, Any]:
     order = [list(found.speedup["group"].to_numpy()).index(name) for name in study.names[1:]]
     low, high = found.interval(0.9)
     middle = found.median().to_numpy()[order]
-    places = [*range(len(RUNGS)), -1]
+    places = [len(RUNGS) - 1, -1]  # the last rung, and the target
+
+    def kept(x: np.ndarray) -> list:
+        return np.round(x, 4).tolist()
+
     return {
         "seed": study.seed,
         "ok": fit.diagnose().ok,
         "seconds": fit.provenance["seconds"],
-        "true": np.array([study.speedup(c) for c in (*RUNGS, AT)]).T.tolist(),
-        "low": low.to_numpy()[order][:, places].tolist(),
-        "high": high.to_numpy()[order][:, places].tolist(),
-        "median": middle[:, places].tolist(),
-        "above": found.prob_above(found.threshold).to_numpy()[order][:, -1].tolist(),
-        "confirmed": found.confirmed.to_numpy()[order].tolist(),
+        "true": kept(np.array([study.speedup(c) for c in (RUNGS[-1], AT)]).T),
+        "low": kept(low.to_numpy()[order][:, places]),
+        "high": kept(high.to_numpy()[order][:, places]),
+        "median": kept(middle[:, places]),
+        "above": kept(found.prob_above(found.threshold).to_numpy()[order][:, -1]),
+        "confirmed": kept(found.confirmed.to_numpy()[order]),
         "better": (study.next[1:] < study.next[0]).tolist(),
         "verdicts": [found.verdicts[name] for name in study.names[1:]],
         "warnings": found.warnings,
@@ -148,7 +152,7 @@ def judged(studies: list[dict[str, Any]], exponents: float) -> dict[str, Any]:
         "studies": len(studies),
         "converged": int(sum(s["ok"] for s in studies)),
         "seconds": float(np.median([s["seconds"] for s in studies])),
-        "coverage": dict(zip([f"{c:g}" for c in (*RUNGS, AT)], inside.mean((0, 1)).tolist(), strict=True)),
+        "coverage": dict(zip([f"{c:g}" for c in (RUNGS[-1], AT)], inside.mean((0, 1)).tolist(), strict=True)),
         "coverage_sd": float(inside[..., -1].mean(1).std(ddof=1) / np.sqrt(len(studies))),
         "coverage_best": float(inside[each, best, -1].mean()),
         "below_best": float((at < low[..., -1])[each, best].mean()),
@@ -264,7 +268,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--work", type=Path, default=Path("gate"))
+    parser.add_argument("--work", type=Path, default=RESULTS / "gate")
     parser.add_argument("--studies", type=int, default=200)
     parser.add_argument("--exponents", type=float, default=0.0)
     parser.add_argument("--pooling", choices=["complete", "partial"], default="complete")

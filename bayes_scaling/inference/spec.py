@@ -15,10 +15,12 @@ from bayes_scaling.data.scales import loss_scales, loss_units
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.provenance import FORMAT, Description, Provenance, RunsDescription, values_of
 from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.derivatives import endless
 from bayes_scaling.laws.names import DEFAULT, get_law
-from bayes_scaling.laws.pinned import with_pins
+from bayes_scaling.laws.pinned import pins, with_pins
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.laws.rescaled import rescaled
+from bayes_scaling.laws.roles import Kind
 from bayes_scaling.model.build import Model, build_model
 from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import NoiseModel, noise_of, noise_within
@@ -160,7 +162,21 @@ def make_spec(
     chosen = chosen.with_priors({name: prior.within(*span) for name, prior in chosen.priors.items()})
     if any(prior.of for prior in chosen.priors.values()):
         chosen = chosen.in_units(loss_scales(runs))
+    _check_floor(chosen, runs)
     layer = noise_within(noise_of(chosen, noise), *span)
     spec = Spec(runs, chosen, layer, pooling, sampler or Sampler())
     spec.structure  # noqa: B018  (a pooling that cannot be is refused here, and not later)
     return spec
+
+
+def _check_floor(law: Law, runs: Runs) -> None:
+    """`InputError` for a floor that is pinned above a loss."""
+    if not pins(law) or law.response != "loss" or law.rises or law.with_kind(Kind.IRREDUCIBLE):
+        return
+    medians = {name: prior.forward(prior.location) for name, prior in law.priors.items()}
+    floor, row = float(endless(law, {}, medians)), int(runs.loss.argmin())
+    if floor >= runs.loss[row]:
+        raise InputError(
+            f"{runs.name}: the loss in row {row + 1}, {runs.loss[row]:.4g}, is not above the floor of law "
+            f"{law.name!r}, which is pinned to {floor:.4g}; pin a lower one, or give it a prior"
+        )

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import Law, Named, Terms
@@ -100,9 +101,17 @@ def read_pins(text: str) -> dict[str, float]:
 
 def with_pins(law: Law, priors: Mapping[str, Prior | float]) -> tuple[Law, dict[str, Prior]]:
     """A law and priors for it, from priors of which some are numbers: those are pinned."""
-    values = {name: float(prior) for name, prior in priors.items() if not isinstance(prior, Prior)}
+    values = {name: _number(name, prior) for name, prior in priors.items() if not isinstance(prior, Prior)}
     rest = {name: prior for name, prior in priors.items() if isinstance(prior, Prior)}
     return pinned(law, values) if values else law, rest
+
+
+def _number(name: str, given: object) -> float:
+    if not isinstance(given, Real):
+        raise InputError(
+            f"the prior of {name} is {given!r}; expected a prior, as LogNormal(1.6, 0.05), or a number that pins it"
+        )
+    return float(given)
 
 
 def _check(law: Law, name: str, value: float) -> None:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from helpers import instant_fit, simulated_runs
+from helpers import instant_fit, refuses, simulated_runs
 
 import bayes_scaling as bs
+from bayes_scaling.inference.spec import make_spec
 from bayes_scaling.laws import get_law
 from bayes_scaling.laws.pinned import pins
 
@@ -35,6 +36,22 @@ def test_a_number_in_place_of_a_prior_pins_and_the_file_and_the_summary_know(tmp
     assert (row["median"], row["meaning"]) == (1.8, "pinned: known, and not sampled")
     np.testing.assert_array_equal(again.predict("1B", "20B").mean, fit.predict("1B", "20B").mean)
     assert again.allocate("1e22").params.shape == fit.allocate("1e22").params.shape
+
+
+def test_a_floor_above_a_loss_and_what_is_no_number_are_refused():
+    runs = simulated_runs(TRUTH, n=12)
+    row = int(runs.loss.argmin())
+    with refuses(
+        f"simulated: the loss in row {row + 1}, {runs.loss[row]:.4g}, is not above the floor of law "
+        "'chinchilla@E=2.9', which is pinned to 2.9; pin a lower one, or give it a prior"
+    ):
+        make_spec(runs, "chinchilla", priors={"E": 2.9})
+    make_spec(runs, "chinchilla", priors={"E": 1.7, "alpha": 0.3})
+    make_spec(runs, "chinchilla@alpha=0.3")
+    with refuses(
+        "the prior of E is '1.6'; expected a prior, as LogNormal(1.6, 0.05), or a number that pins it"
+    ):
+        make_spec(runs, "chinchilla", priors={"E": "1.6"})
 
 
 @pytest.mark.parametrize(
