@@ -51,7 +51,7 @@ def test_a_floor_above_a_loss_and_what_is_no_number_are_refused():
     with refuses(
         "the prior of E is '1.6'; expected a prior, as LogNormal(1.6, 0.05), or a number that pins it"
     ):
-        make_spec(runs, "chinchilla", priors={"E": "1.6"})
+        make_spec(runs, "chinchilla", priors={"E": "1.6"})  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize(
