@@ -121,7 +121,8 @@ class TestATarget:
         chance = float((plan.forecast["new_run"] <= 1.95).mean())
         assert float(plan.prob_target[0]) == pytest.approx(chance)
         surface = LossSurface(single_fit)
-        smooth = surface.prob_below(1.95, plan.choice["params"], plan.choice["tokens"])
+        place = plan.choice["params"], plan.choice["tokens"]
+        smooth = surface.prob_below(1.95, surface.drifted(*place), *place)
         assert float(smooth[0]) == pytest.approx(chance, abs=0.04)
 
 
