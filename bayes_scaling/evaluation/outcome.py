@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from bayes_scaling.data.files import check_writable
-from bayes_scaling.data.loss_unit import LOSS_UNITS, LossUnit, Unit
+from bayes_scaling.data.loss_unit import LossUnit
 from bayes_scaling.data.units import Quantity, parse_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.evaluation.scores import Scores, scores_of_draws
 from bayes_scaling.evaluation.with_run import Moved, with_run
-from bayes_scaling.forecast.card import SCHEMA, SHOWN, Card, Document, open_card, open_signed, write_signed
+from bayes_scaling.forecast.card import (
+    SCHEMA,
+    SHOWN,
+    Card,
+    Document,
+    open_card,
+    open_signed,
+    unit_given,
+    write_signed,
+)
 from bayes_scaling.inference.intervals import columns, long_table
 from bayes_scaling.inference.result import Result
 
@@ -186,16 +195,7 @@ def _reached(card: Card, loss: Quantity, given: LossUnit | None) -> float:
         if value > 1:
             raise InputError(f"loss is {loss!r}; the card is of a share of test items, between 0 and 1")
         return value
-    if given is None and card.unit.other:
-        raise InputError(
-            f"{card.name} is of a table in {card.unit.other}: say what {loss} is in, with loss_unit='nats' or "
-            f"loss_unit={card.unit.name!r} (command line: --loss-unit {card.unit.name})"
-        )
-    if given is not None and given not in LOSS_UNITS:
-        raise InputError(f"loss_unit is {given!r}; expected one of {', '.join(LOSS_UNITS)}")
-    if given == "bits_per_byte" and card.unit.bytes_per_token is None:
-        raise InputError(f"{card.name} has no bytes per token: give the loss in nats or bits per token")
-    nats = float(Unit(given or "nats", card.unit.bytes_per_token).nats(np.array(value)))
+    nats = float(unit_given(card, given, str(loss), "loss").nats(np.array(value)))
     if not nats > 0:
         raise InputError(f"loss is {loss!r}; expected a perplexity of more than 1")
     return nats

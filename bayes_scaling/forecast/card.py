@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from bayes_scaling.data.files import replacing
-from bayes_scaling.data.loss_unit import Unit
+from bayes_scaling.data.loss_unit import LOSS_UNITS, LossUnit, Unit
 from bayes_scaling.data.response import Response
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.course import SHOWN_AT, Course
@@ -156,6 +156,33 @@ class Card(Result):
             kept["on_the_way"] = {f"{at:.0%}": bands for at, bands in self.on_the_way().items()}
         plain: Document = json.loads(json.dumps(kept, allow_nan=False))
         return plain
+
+
+def unit_given(card: Card, given: LossUnit | None, value: str, kind: str) -> Unit:
+    """The unit of losses that are set beside a card: nats, or what is said of them.
+
+    Parameters
+    ----------
+    card : Card
+    given : LossUnit, optional
+    value, kind : str
+        What the losses are in words, for errors: "say what <value> is in", "give the <kind> in nats".
+
+    Raises
+    ------
+    InputError
+        For a card of a table in another unit where nothing is said, an unknown unit, or one that the card cannot take.
+    """
+    if given is None and card.unit.other:
+        raise InputError(
+            f"{card.name} is of a table in {card.unit.other}: say what {value} is in, with loss_unit='nats' or "
+            f"loss_unit={card.unit.name!r} (command line: --loss-unit {card.unit.name})"
+        )
+    if given is not None and given not in LOSS_UNITS:
+        raise InputError(f"loss_unit is {given!r}; expected one of {', '.join(LOSS_UNITS)}")
+    if given == "bits_per_byte" and card.unit.bytes_per_token is None:
+        raise InputError(f"{card.name} has no bytes per token: give the {kind} in nats or bits per token")
+    return Unit(given or "nats", card.unit.bytes_per_token)
 
 
 def write_card(card: Card, path: Path) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 
 from bayes_scaling.data.collect import keys
 from bayes_scaling.data.curve_so_far import CurveSoFar, read_curve
-from bayes_scaling.data.loss_unit import LOSS_UNITS, LossUnit, Unit
+from bayes_scaling.data.loss_unit import LossUnit
 from bayes_scaling.data.trajectories import AT_END, CurveLike, HistoryLike
 from bayes_scaling.data.units import Quantity
 from bayes_scaling.errors import InputError
-from bayes_scaling.forecast.card import Card, open_card
+from bayes_scaling.forecast.card import Card, open_card, unit_given
 from bayes_scaling.forecast.course import Course
 from bayes_scaling.forecast.following import Following, points_read
 from bayes_scaling.forecast.on_the_way import posterior, prior
@@ -64,7 +64,7 @@ def follow(
         raise InputError(
             f"{opened.name} is a card of a {opened.response}; curves of losses alone can be followed"
         )
-    unit = _unit(opened, loss_unit)
+    unit = unit_given(opened, loss_unit, "the curve", "curve")
     read = read_curve(
         curve, opened.inputs.get("tokens"), metric=metric, tokens_per_step=tokens_per_step, unit=unit
     )
@@ -90,19 +90,6 @@ def follow(
     if read.now >= AT_END and read.diverged is None:
         said.append(f"the run is at its end: score it, with bs.score({opened.name + '.json'!r}, LOSS)")
     return Following(opened, read, course, tuple(map(float, values)), tuple(said))
-
-
-def _unit(card: Card, given: LossUnit | None) -> Unit | None:
-    if given is None and card.unit.other:
-        raise InputError(
-            f"{card.name} is of a table in {card.unit.other}: say what the curve is in, with loss_unit='nats' or "
-            f"loss_unit={card.unit.name!r} (command line: --loss-unit {card.unit.name})"
-        )
-    if given is not None and given not in LOSS_UNITS:
-        raise InputError(f"loss_unit is {given!r}; expected one of {', '.join(LOSS_UNITS)}")
-    if given == "bits_per_byte" and card.unit.bytes_per_token is None:
-        raise InputError(f"{card.name} has no bytes per token: give the curve in nats or bits per token")
-    return None if given in (None, "nats", "other") else Unit(given, card.unit.bytes_per_token)
 
 
 def _course(

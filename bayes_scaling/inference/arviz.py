@@ -74,15 +74,16 @@ def free_variables(fit: Posterior, draws: "xr.Dataset") -> "xr.Dataset":
     for name, pooling in s.pooling:
         prior = s.priors[name]
         if pooling == "none":
-            normals["offset"][name] = (prior.inverse(draws[name]) - prior.location) / prior.spread
+            normals["offset"][name] = prior.offset(draws[name])
             continue
-        middle = prior.inverse(draws[name if pooling == "complete" else f"{name}_population"])
-        normals["mean"][name] = (middle - prior.location) / prior.spread
+        middle = draws[name if pooling == "complete" else f"{name}_population"]
+        normals["mean"][name] = prior.offset(middle)
         if pooling == "partial":
-            normals["tau_offset"][name] = prior.tau_offset(draws[f"{name}_tau"])
-            normals["offset"][name] = (prior.inverse(draws[name]) - middle) / draws[f"{name}_tau"]
+            tau = draws[f"{name}_tau"]
+            normals["tau_offset"][name] = prior.tau_offset(tau)
+            normals["offset"][name] = (prior.inverse(draws[name]) - prior.inverse(middle)) / tau
     for name, prior in s.global_priors.items():
-        normals["shared"][name] = (prior.inverse(draws[name]) - prior.location) / prior.spread
+        normals["shared"][name] = prior.offset(draws[name])
     found = {
         variable: xr.Dataset(values)
         .to_dataarray(f"{variable.removesuffix('_offset')}_parameter")

@@ -48,7 +48,7 @@ def from_draws(model: Any, tree: "xr.DataTree") -> Posterior:
     chains, draws = parameters["sigma"].shape[:2]
     sampler = replace(spec.sampler, draws=draws, chains=chains)
     shared = {name: (prior, parameters[name]) for name, prior in s.global_priors.items()}
-    free = [(prior.inverse(values) - prior.location) / prior.spread for prior, values in shared.values()]
+    free = [prior.offset(values) for prior, values in shared.values()]
     columns = [prior.inverse(_by_group(parameters[name], s.n_groups)) for name, prior in s.priors.items()]
     log_likelihood = _given_scores(spec, tree, (chains, draws))
     data, theta = model_data(spec.runs, spec.law, spec.noise), np.stack(columns, -1)

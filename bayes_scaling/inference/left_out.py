@@ -80,10 +80,7 @@ def mode(fit: "Posterior", kept: np.ndarray, law: Law | None = None) -> Mode:
     if "group" in draws.dims:
         draws = draws.isel(group=int(np.bincount(runs.group_index[kept]).argmax()))
     medians = draws.median()
-    start = [
-        (float(p.inverse(float(medians[name]))) - p.location) / p.spread if name in medians else 0.0
-        for name, p in priors.items()
-    ]
+    start = [float(p.offset(float(medians[name]))) if name in medians else 0.0 for name, p in priors.items()]
     log_sigma = float(np.log(fit.posterior["sigma"].median()))
     bounds = [(-8, 8)] * len(start) + [(-12, 3)]
     best = minimize(cost_and_slope, [*start, log_sigma], jac=True, method="L-BFGS-B", bounds=bounds)

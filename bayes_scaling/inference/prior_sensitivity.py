@@ -94,7 +94,7 @@ def _log_priors(fit: "Posterior") -> dict[str, np.ndarray]:
 def log_prior(posterior: "xr.Dataset", name: str, prior: "Prior") -> "xr.DataArray":
     """Log density of what this prior says of the parameter, up to a constant, dims (chain, draw)."""
     population = posterior.get(f"{name}_population", posterior[name])
-    log_density: xr.DataArray = -0.5 * ((prior.inverse(population) - prior.location) / prior.spread) ** 2
+    log_density: xr.DataArray = -0.5 * prior.offset(population) ** 2
     if f"{name}_tau" in posterior:
         log_density = log_density - 0.5 * prior.tau_offset(posterior[f"{name}_tau"]) ** 2
     return log_density.sum("group") if "group" in log_density.dims else log_density

@@ -67,6 +67,11 @@ class Prior:
         """Natural scale to free scale, for any array type."""
         raise NotImplementedError
 
+    def offset[A: Array](self, natural: A) -> A:
+        """The standard normal whose place on the natural scale this is."""
+        offset: A = (self.inverse(natural) - self.location) / self.spread
+        return offset
+
     def within(self, low: float, high: float) -> "Prior":
         """The prior in the unit of responses that lie from low to high: itself, unless it is `OfRange`."""
         return self
