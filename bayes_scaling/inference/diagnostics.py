@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_scaling.errors import InputError
-from bayes_scaling.inference.convergence import convergence
 from bayes_scaling.inference.edges import optimum_at_edge
 from bayes_scaling.inference.floors import floor_at_zero
 from bayes_scaling.inference.identifiability import (
@@ -134,7 +133,7 @@ def diagnose(fit: "Posterior") -> Diagnosis:
 
 def verdict(fit: "Posterior") -> Diagnosis:
     """The diagnosis without its warnings, which take most of the time."""
-    found = convergence(fit.posterior)
+    found = fit.convergence
     # A quantity without a value is the worst of all.
     disagreeing = str(found["r_hat"].fillna(np.inf).idxmax())
     few, few_in_tails = (str(found[column].fillna(-np.inf).idxmin()) for column in ("ess_bulk", "ess_tail"))

@@ -22,6 +22,7 @@ from bayes_scaling.inference.provenance import (
     upgraded,
     values_of,
 )
+from bayes_scaling.inference.residuals import have_residuals, residuals
 from bayes_scaling.inference.spec import Spec
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.names import get_law
@@ -75,13 +76,24 @@ def save_posterior(fit: Posterior, path: str | Path, *, force: bool = False) -> 
     InputError
         If the file exists and ``force`` is false, or the folder cannot be written.
     """
-    tree = fit.tree.copy()
+    tree = _with_judgement(fit)
     tree.attrs = {"provenance": json.dumps({**fit.provenance, "checksum": checksum(tree, fit.provenance)})}
     with replacing(path := Path(path), force) as aside:
         # In memory first: on a full disk HDF5 prints its own tracebacks, and brings the process down.
         tree.to_netcdf(packed := BytesIO(), engine="h5netcdf")
         aside.write_bytes(packed.getvalue())
     return path
+
+
+def _with_judgement(fit: Posterior) -> "xr.DataTree":
+    """The tree with what every verb asks before it answers, and what takes longer than most answers."""
+    import xarray as xr
+
+    tree = fit.tree.copy()
+    tree["convergence"] = fit.convergence.rename_axis("quantity").to_xarray()
+    if have_residuals(fit):
+        tree["residuals"] = xr.Dataset({name: ("run", x) for name, x in residuals(fit)._asdict().items()})
+    return tree
 
 
 def open_posterior(path: str | Path) -> Posterior:

@@ -10,6 +10,7 @@ import numpy as np
 from bayes_scaling.data.reference import Reference
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
+from bayes_scaling.inference.convergence import convergence
 from bayes_scaling.inference.provenance import Provenance
 from bayes_scaling.inference.spec import NEW_GROUP, Spec
 from bayes_scaling.laws.base import Law
@@ -22,6 +23,7 @@ from bayes_scaling.sampling.settings import Sampler
 if TYPE_CHECKING:
     from typing import Self
 
+    import pandas as pd
     import xarray as xr
 
 
@@ -39,8 +41,8 @@ class Posterior:
         For every parameter of the law and for sigma.
     tree : xarray.DataTree
         Groups posterior, sample_stats, log_likelihood, prior, observed_data and constant_data (dims chain,
-        draw, run, group, cluster), with the provenance in its attributes; and discrepancy, the weights of a joint
-        noise's process.
+        draw, run, group, cluster), with the provenance in its attributes; discrepancy, the weights of a joint
+        noise's process; and convergence and residuals, as they were when the file was written.
     """
 
     law: Law
@@ -121,6 +123,13 @@ class Posterior:
     def prior(self) -> "xr.Dataset":
         """Prior draws of the same quantities."""
         return self.tree["prior"].to_dataset()
+
+    @cached_property
+    def convergence(self) -> "pd.DataFrame":
+        """R-hat and effective draws of every quantity: of its file, as ArviZ takes a second to load, or counted."""
+        if "convergence" in self.tree:
+            return self.tree["convergence"].to_dataset().to_dataframe()
+        return convergence(self.posterior)
 
     @property
     def log_likelihood(self) -> "xr.DataArray":

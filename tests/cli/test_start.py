@@ -44,6 +44,20 @@ def test_help_and_laws_load_nothing_heavy():
     assert done.stdout.count("Usage: bayes-scaling") == 3
 
 
+def test_a_saved_fit_is_asked_without_a_sampler_or_arviz(saved):
+    """They take seconds to load, for answers that take a tenth of one."""
+    lines = ["predict pile.nc --params 100B --tokens 2T", "allocate pile.nc --flops 1e24", "diagnose pile.nc"]
+    slow = HEAVY - {"numpy", "pandas", "xarray", "scipy", "rich"}
+    done = process(
+        "-c",
+        f"import os, sys\nos.chdir({str(saved)!r})\nfrom bayes_scaling.cli.main import main\n"
+        f"for line in {lines}:\n"
+        "    main(line.split())\n"
+        f"print(sorted({slow} & set(sys.modules)))",
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_help_shows_each_verb_with_its_first_line_under_the_question_that_it_answers(run):
     code, out, err = run("--help")
     assert (code, err) == (0, "")
