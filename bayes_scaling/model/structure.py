@@ -75,11 +75,12 @@ class Rows(NamedTuple):
 
     def by_group(self, x: Computed, *rest: int) -> Computed:
         """Rows of each group, (groups, rows of a group, *rest); those of other groups, if they are there too, are 0."""
-        if self.structure.boxed or self.structure.n_groups == 1:
-            return x.reshape((self.structure.n_groups, -1, *rest))
+        s = self.structure
+        if s.boxed or s.n_groups == 1:
+            return x.reshape((s.n_groups, s.box[0] * s.box[1] if s.boxed else -1, *rest))
         import pytensor.tensor as pt
 
-        own = pt.eq(pt.arange(self.structure.n_groups)[:, None], self.data["group_index"][None, :])
+        own = pt.eq(pt.arange(s.n_groups)[:, None], self.data["group_index"][None, :])
         return x[None] * own.reshape((*own.shape, *(1 for _ in rest)))
 
 

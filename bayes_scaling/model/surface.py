@@ -29,7 +29,7 @@ from bayes_scaling.laws.elementwise import Array, Computed
 from bayes_scaling.laws.priors import LogNormal, Normal, Prior
 from bayes_scaling.model.likelihood import of_trajectory
 from bayes_scaling.model.processes import Basis, Places, integrated_brownian, squared_exponential
-from bayes_scaling.model.regression import regression, solve
+from bayes_scaling.model.regression import Regression, regression
 from bayes_scaling.model.structure import Density, Design, ModelData, Rows, Structure
 from bayes_scaling.model.student import Noise
 
@@ -139,20 +139,17 @@ class Surface(Noise):
 
         s = rows.structure
         white, mixing = self._whitened(rows), rows.data["mixing"]
-        x, y = self._mixed(rows, white)
-        known = regression(x, y)
+        known = self._known(rows, white)
         log_norm = white.log_norm - rows.data["weight"] * pt.log(mixing) + mixing * white.scatter
         of_group = known.log_density - 0.5 * rows.by_group(log_norm).sum(axis=1)
         given_others = None
         if s.boxed:
-            seen = solve(known.lower, x.mT).reshape((s.n_groups, self.rank, *s.box))
             misses = known.misses.reshape((s.n_groups, *s.box))
-            given_others = self._given_others(rows, white, seen, misses)
+            given_others = self._given_others(rows, white, known.precision(s.box), misses)
         return Density(of_group, white.residual, white.variance, given_others)
 
     def weights(self, rows: Rows, normal: Computed) -> Computed:
-        known = regression(*self._mixed(rows, self._whitened(rows)))
-        return known.mean + solve(known.lower, normal[..., None], transposed=True)[..., 0]
+        return self._known(rows, self._whitened(rows)).drawn(normal)
 
     def mixing(self, rows: Rows, normal: Computed) -> tuple[Computed, Computed]:
         white = self._whitened(rows)
@@ -174,11 +171,11 @@ class Surface(Noise):
         """The amplitude of each weight, (..., weights), of those of the processes, (..., 3)."""
         return amplitudes @ np.repeat(np.eye(len(self.ranks)), self.ranks, axis=1)
 
-    def _mixed(self, rows: Rows, white: "_White") -> tuple[Computed, Computed]:
-        """The rows of each group, (groups, rows, rank) and (groups, rows), as their mixing variables weigh them."""
+    def _known(self, rows: Rows, white: "_White") -> Regression:
+        """What the rows of each group say of its weights, as their mixing variables weigh them."""
         root = rows.data["mixing"] ** 0.5
         x = rows.by_group(root[..., None] * white.basis, self.rank)
-        return x, rows.by_group(root * white.residual)
+        return regression(x, rows.by_group(root * white.residual))
 
     def _whitened(self, rows: Rows) -> "_White":
         """Rows whose own noise is standard, where their mixing variables are 1.
@@ -214,30 +211,29 @@ class Surface(Noise):
             variance = variance + spread**2
         return _White(y, x, log_norm, variance, scatter)
 
-    def _given_others(self, rows: Rows, white: "_White", seen: Computed, misses: Computed) -> Computed:
+    def _given_others(self, rows: Rows, white: "_White", known: Computed, misses: Computed) -> Computed:
         """Log density of each cluster given all others of its group, (groups, clusters).
 
         Parameters
         ----------
-        seen : array, shape (groups, basis, clusters, rows of a cluster)
-            The basis of `_mixed` rows in coordinates in which the weights' posterior is standard.
+        known : array, shape (groups, clusters, rows of a cluster, rows of a cluster)
+            The precision of each cluster given the others of its group.
         misses : array, shape (groups, clusters, rows of a cluster)
-            What the group's own posterior misses of each `_mixed` row.
+            What the group's own posterior misses of each row.
 
         Notes
         -----
-        Of y ~ N(0, V): y_c given the others has precision [V^-1]_cc = I - seen_c' seen_c and misses by its inverse
-        times [V^-1 y]_c (Buerkner, Gabry and Vehtari 2021, doi:10.1007/s00180-020-01045-4). Its own mixing variable is
-        then averaged over, of which the others say nothing.
+        Of y ~ N(0, V): y_c given the others has precision [V^-1]_cc and misses by its inverse times [V^-1 y]_c
+        (Buerkner, Gabry and Vehtari 2021, doi:10.1007/s00180-020-01045-4). Its own mixing variable is then averaged
+        over, of which the others say nothing.
         """
         import pytensor.tensor as pt
 
         box, groups = rows.structure.box, rows.structure.n_groups
-        across = seen.transpose(0, 2, 1, 3)
         if box[1] == 1:
-            precision, along = 1 - (across**2).sum(axis=2), misses
+            precision, along = known[..., 0], misses
         else:
-            precision, axes = pt.linalg.eigh(pt.eye(box[1]) - across.mT @ across)
+            precision, axes = pt.linalg.eigh(known)
             along = (axes.mT @ misses[..., None])[..., 0]
         # In units of the noise under the mixing variable that is there: variance by the others, and squared miss.
         process, squared = (1 / precision - 1)[..., None], ((along / precision) ** 2)[..., None]
