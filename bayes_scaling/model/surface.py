@@ -25,7 +25,7 @@ import numpy as np
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import Law
-from bayes_scaling.laws.elementwise import Array, Computed
+from bayes_scaling.laws.elementwise import Computed
 from bayes_scaling.laws.priors import LogNormal, Normal, Prior
 from bayes_scaling.model.likelihood import of_trajectory
 from bayes_scaling.model.processes import Basis, Places, integrated_brownian, squared_exponential
@@ -144,7 +144,7 @@ class Surface(Noise):
         of_group = known.log_density - 0.5 * rows.by_group(log_norm).sum(axis=1)
         given_others = None
         if s.boxed:
-            misses = known.misses.reshape((s.n_groups, *s.box))
+            misses = known.misses(known.mean).reshape((s.n_groups, *s.box))
             given_others = self._given_others(rows, white, known.precision(s.box), misses)
         return Density(of_group, white.residual, white.variance, given_others)
 
@@ -152,10 +152,10 @@ class Surface(Noise):
         return self._known(rows, self._whitened(rows)).drawn(normal)
 
     def mixing(self, rows: Rows, normal: Computed) -> tuple[Computed, Computed]:
-        white = self._whitened(rows)
-        of_group = rows.of_group(self.weights(rows, normal))
-        misses = white.residual - (white.basis * of_group).sum(axis=-1)
-        runs, squares = rows.total(rows.data["weight"]), rows.total(misses**2 + white.scatter)
+        white, mixing = self._whitened(rows), rows.data["mixing"]
+        known = self._known(rows, white)
+        misses = known.misses(known.drawn(normal)).reshape(mixing.shape)
+        runs, squares = rows.total(rows.data["weight"]), rows.total(misses**2 / mixing + white.scatter)
         return 0.5 * (self.degrees + runs), 0.5 * (self.degrees + squares)
 
     @property
@@ -173,9 +173,16 @@ class Surface(Noise):
 
     def _known(self, rows: Rows, white: "_White") -> Regression:
         """What the rows of each group say of its weights, as their mixing variables weigh them."""
+        import pytensor.tensor as pt
+
         root = rows.data["mixing"] ** 0.5
-        x = rows.by_group(root[..., None] * white.basis, self.rank)
-        return regression(x, rows.by_group(root * white.residual))
+        return regression(
+            rows.by_group(white.basis, self.rank),
+            rows.by_group(root * white.scale),
+            self._spread(pt.stack([rows.shared[name] for name in AMPLITUDES])),
+            rows.by_group(root * white.residual),
+            sloping=_joined(rows.structure),
+        )
 
     def _whitened(self, rows: Rows) -> "_White":
         """Rows whose own noise is standard, where their mixing variables are 1.
@@ -187,29 +194,36 @@ class Surface(Noise):
         s, d, shared = rows.structure, rows.data, rows.shared
         residual = d["log_loss"] - pt.log(rows.law)
         variance = self._scale(d, rows.sigma, shared) ** 2 + d["measurement_variance"] + 0 * residual
-        basis = (1 - rows.floor / rows.law + 0 * residual)[..., None] * d["basis"]
-        basis = basis * self._spread(pt.stack([shared[name] for name in AMPLITUDES]))
-        effect: Array = pt.ones_like(residual)
+        scale, x, effect = 1 - rows.floor / rows.law + 0 * residual, d["basis"], pt.ones_like(residual)
+        if joined := _joined(s):
+            scale, x = pt.ones_like(residual), scale[..., None] * x
         if s.along:
             residual, variance, effect = of_trajectory(
                 rows.before, residual, variance, d["gap"], shared["persistence"]
             )
-            basis = basis - (1 - effect)[..., None] * rows.before(basis)
+            x = x - (1 - effect)[..., None] * rows.before(x)
         root = pt.sqrt(d["weight"]) / pt.sqrt(variance)  # no slope at a weight of 0
         log_norm = d["weight"] * (np.log(2 * np.pi) + pt.log(variance))
         scatter = d["weight"] * d["scatter"] / variance if s.summarised else 0.0
-        y, x = root * residual, root[..., None] * basis
+        y = root * residual
+        if joined:
+            x = root[..., None] * x
+        else:
+            scale = root * scale
         if s.clustered:
             spread, e = shared["lack_of_fit"], root * effect
             known = rows.total(e**2)
             inflation = (1 + spread**2 * known) ** 0.5
             shrunk = spread**2 / (inflation * (inflation + 1))
             y = y - e * rows.of_cluster(shrunk * rows.total(e * y))
-            x = x - e[..., None] * rows.of_cluster(shrunk[..., None] * rows.total(e[..., None] * x))
-            share = e**2 / rows.of_cluster(pt.switch(known > 0, known, 1.0))
-            log_norm = log_norm + share * rows.of_cluster(2 * pt.log(inflation))
+            if joined:
+                x = x - e[..., None] * rows.of_cluster(shrunk[..., None] * rows.total(e[..., None] * x))
+            else:
+                scale = scale * (1 - rows.of_cluster(shrunk) * e**2)
+            part = e**2 / rows.of_cluster(pt.switch(known > 0, known, 1.0))
+            log_norm = log_norm + part * rows.of_cluster(2 * pt.log(inflation))
             variance = variance + spread**2
-        return _White(y, x, log_norm, variance, scatter)
+        return _White(y, x, scale, log_norm, variance, scatter)
 
     def _given_others(self, rows: Rows, white: "_White", known: Computed, misses: Computed) -> Computed:
         """Log density of each cluster given all others of its group, (groups, clusters).
@@ -275,9 +289,15 @@ class Surface(Noise):
         return like.copy(data=rng.standard_t(self.degrees, like.shape))
 
 
+def _joined(s: Structure) -> bool:
+    """Whether some clusters have several rows, so that whitening mixes them."""
+    return s.clustered and not (s.boxed and s.box[1] == 1)
+
+
 class _White(NamedTuple):
     residual: Computed  # (rows,)
-    basis: Computed  # (rows, rank)
+    basis: Computed  # (rows, rank), but for the processes' amplitudes and the scale of each row
+    scale: Computed  # (rows,)
     log_norm: Computed  # (rows,): -2 log density of a row whose residual is 0
     variance: Computed  # (rows,): of the noise before
     scatter: Computed  # (rows,) or 0: squares of the runs that a row stands for around their mean
