@@ -206,10 +206,7 @@ class Surface(Noise):
         log_norm = d["weight"] * (np.log(2 * np.pi) + pt.log(variance))
         scatter = d["weight"] * d["scatter"] / variance if s.summarised else 0.0
         y = root * residual
-        if joined:
-            x = root[..., None] * x
-        else:
-            scale = root * scale
+        x, scale = (root[..., None] * x, scale) if joined else (x, root * scale)
         if s.clustered:
             spread, e = shared["lack_of_fit"], root * effect
             known = rows.total(e**2)
