@@ -40,8 +40,6 @@ def bend(fit: "Posterior", of_loss: np.ndarray, far: np.ndarray) -> Bend | None:
 
     Rows that lie ``far`` from the law are named by themselves, and bend nothing.
     """
-    from scipy.stats import ttest_1samp  # loads when a fit is diagnosed, and not on import
-
     runs = fit.runs
     along = "tokens" if "tokens" in runs.table else fit.law.columns[0]
     label = _trajectories(runs, along, fit.law.columns)
@@ -61,6 +59,8 @@ def bend(fit: "Posterior", of_loss: np.ndarray, far: np.ndarray) -> Bend | None:
         ends.append(y[x.argmax()] - np.median(y))
     if len(bends) < TRAJECTORIES or np.mean(ends) > 0:
         return None
+    from scipy.stats import ttest_1samp  # slow to load
+
     if ttest_1samp(bends, 0.0, alternative="less").pvalue > CHANCE:
         return None
     return Bend(float(np.mean(ends)), "trajectory" in runs.table, last)
