@@ -8,7 +8,7 @@ from bayes_scaling.laws.chinchilla import AMPLITUDE, EXPONENT, FLOOR, ROLES
 from bayes_scaling.laws.curves import split
 from bayes_scaling.laws.elementwise import Array, exp, softplus
 from bayes_scaling.laws.priors import LogNormal, Normal
-from bayes_scaling.laws.roles import amplitude, exponent, location
+from bayes_scaling.laws.roles import Role, amplitude, exponent, location
 
 _DRIFT = Normal(0.0, 0.3, between=0.1)
 
@@ -121,3 +121,36 @@ def precision(N, D, bits, *, E, A, B, alpha, beta, gamma):
     ``gamma`` is in multiples of the reference number of bits, as `bits` is.
     """
     return E + A * (N * (1 - exp(-bits / gamma))) ** -alpha + B * D**-beta
+
+
+def _bits(of: str, name: str) -> Role:
+    return location(f"bits of {of} at which 1 - 1/e of the parameters count, over the reference", name)
+
+
+@law(
+    formula="E + A (N r(weight_bits; gamma_w) r(activation_bits; gamma_a) r(cache_bits; gamma_kv))^-alpha + B D^-beta, "
+    "r(P; gamma) = 1 - exp(-P / gamma)",
+    cite="Kumar et al. 2024, arXiv:2411.04330: effective parameters of weights, activations and KV cache",
+    roles=ROLES
+    | {
+        "gamma_w": _bits("weights", "weight_bits"),
+        "gamma_a": _bits("activations", "activation_bits"),
+        "gamma_kv": _bits("the KV cache", "cache_bits"),
+    },
+    E=FLOOR,
+    A=AMPLITUDE,
+    B=AMPLITUDE,
+    alpha=EXPONENT,
+    beta=EXPONENT,
+    gamma_w=LogNormal(0.35, 0.6, between=0.2),
+    gamma_a=LogNormal(0.3, 0.6, between=0.2),
+    gamma_kv=LogNormal(0.15, 0.8, between=0.2),
+)
+def precision_of_parts(
+    N, D, weight_bits, activation_bits, cache_bits, *, E, A, B, alpha, beta, gamma_w, gamma_a, gamma_kv
+):
+    """As `precision`, for runs whose weights, activations and KV cache differ in precision."""
+    parts = ((weight_bits, gamma_w), (activation_bits, gamma_a), (cache_bits, gamma_kv))
+    for bits, gamma in parts:
+        N = N * (1 - exp(-bits / gamma))
+    return E + A * N**-alpha + B * D**-beta

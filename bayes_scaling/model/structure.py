@@ -75,8 +75,7 @@ class Rows(NamedTuple):
 
     def by_group(self, x: Computed, *rest: int) -> Computed:
         """Rows of each group, (groups, rows of a group, *rest); those of other groups, if they are there too, are 0."""
-        s = self.structure
-        if s.boxed or s.n_groups == 1:
+        if (s := self.structure).boxed or s.n_groups == 1:
             return x.reshape((s.n_groups, s.box[0] * s.box[1] if s.boxed else -1, *rest))
         import pytensor.tensor as pt
 

@@ -45,7 +45,7 @@ def medians(law):
 
 def somewhere(law):
     """A point where nothing is at its reference."""
-    return dict(zip(law.inputs, (1.7, 2.9, 1.3, 0.8), strict=False))
+    return dict(zip(law.inputs, (1.7, 2.9, 1.3, 0.8, 0.9), strict=False))
 
 
 def numeric_slope(f, x):
@@ -173,6 +173,7 @@ POWERS = {
     "equal_exponents": {"params": "alpha", "tokens": "alpha"},
     "covariate": {"params": "alpha", "tokens": "beta"},
     "precision": {"params": "alpha", "tokens": "beta"},
+    "precision_of_parts": {"params": "alpha", "tokens": "beta"},
     "step_law": {"params": "alpha", "tokens": "beta"},
     "muennighoff": {"params": "alpha", "tokens": "beta", "unique_tokens": "beta"},
     "kaplan_steps": {"params": "alpha", "min_steps": "alpha_S"},

@@ -118,7 +118,7 @@ class TestEveryLaw:
         import jax
 
         k = len(any_law.inputs)
-        at = np.array([1.7, 0.6, 1.3, 0.8][:k] + list(medians(any_law).values()))
+        at = np.array([1.7, 0.6, 1.3, 0.8, 0.9][:k] + list(medians(any_law).values()))
 
         def loss(x):
             return any_law(*x[:k], **dict(zip(any_law.parameters, x[k:], strict=True)))

@@ -244,6 +244,17 @@ class TestCovariates:
         low = LAWS["precision"](2.0, 3.0, 0.5, **CHINCHILLA, gamma=0.3)
         assert low == pytest.approx(LAWS["chinchilla"](2.0 * share, 3.0, **CHINCHILLA), rel=1e-14)
 
+    def test_parts_of_one_precision_count_as_its_cube(self):
+        parts = dict.fromkeys(("gamma_w", "gamma_a", "gamma_kv"), 0.3)
+        cube = (1 - np.exp(-0.5 / 0.3)) ** 3
+        low = LAWS["precision_of_parts"](2.0, 3.0, 0.5, 0.5, 0.5, **CHINCHILLA, **parts)
+        assert low == pytest.approx(LAWS["chinchilla"](2.0 * cube, 3.0, **CHINCHILLA), rel=1e-14)
+
+    def test_low_precision_of_the_weights_alone_is_that_of_precision(self):
+        parts = {"gamma_w": 0.3, "gamma_a": 0.2, "gamma_kv": 0.1}
+        low = LAWS["precision_of_parts"](2.0, 3.0, 0.5, 1e3, 1e3, **CHINCHILLA, **parts)
+        assert low == pytest.approx(LAWS["precision"](2.0, 3.0, 0.5, **CHINCHILLA, gamma=0.3), rel=1e-14)
+
 
 PUBLISHED = [
     ("kaplan_n", "params", {"alpha": 0.076}, "N_c", 8.8e13, 1.0),
