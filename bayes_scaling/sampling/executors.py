@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bayes_scaling.errors import InputError
 from bayes_scaling.sampling.draws import Draws
 from bayes_scaling.sampling.engine import Engine
 from bayes_scaling.sampling.settings import Parallel
@@ -22,7 +23,18 @@ VECTORISED_AT_ONCE = 32
 
 
 def executor(parallel: Parallel | None = None, threads: int | None = None) -> "Threads | Vectorised":
-    """The executor chosen, or this machine's: threads on a CPU (one for each core allowed), vectorised elsewhere."""
+    """The executor chosen, or this machine's: threads on a CPU (one for each core allowed), vectorised elsewhere.
+
+    Raises
+    ------
+    InputError
+        Where JAX computes with 32 bits, in which no mode is found to the digits that a fit needs.
+    """
+    if jnp.zeros(()).dtype != np.float64:  # as after jax.config.update("jax_enable_x64", False)
+        raise InputError(
+            "JAX computes with 32 bits and fits need 64: something has turned "
+            'jax_enable_x64 off; turn it on with jax.config.update("jax_enable_x64", True)'
+        )
     chosen = parallel or ("threads" if jax.default_backend() == "cpu" else "vectorised")
     return Threads(threads or cores()) if chosen == "threads" else Vectorised()
 
