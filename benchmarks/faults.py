@@ -212,21 +212,21 @@ def started(folder):
 def sampling(fit, folder, kills, rng):
     prepared(folder)
     wrong = []
-    for _ in range(kills // 3):
+    for _ in range(kills // 5):
         process = started(folder)
         time.sleep(rng.uniform(0, 2))
         process.kill()
         process.communicate()
         wrong += [found] if (found := unreadable(folder / "fit.nc")) else []
     wrong += ended(run(*FIT, "fit.nc", "--force", folder=folder))
-    return {"kills": kills // 3, "wrong": wrong, "left aside": len(list(folder.glob(".*")))}
+    return {"kills": kills // 5, "wrong": wrong, "left aside": len(list(folder.glob(".*")))}
 
 
 def interrupts(fit, folder, kills, rng):
     """Ctrl-C: exit code 130, one line, nothing half-written."""
     prepared(folder)
     wrong = []
-    for _ in range(kills // 5):
+    for _ in range(kills // 10):
         process = started(folder)
         time.sleep(rng.uniform(0, 2))
         process.send_signal(signal.SIGINT)
@@ -236,7 +236,7 @@ def interrupts(fit, folder, kills, rng):
             wrong.append(f"exit {process.returncode}: {said[-5:]}")
         wrong += [found] if (found := unreadable(folder / "fit.nc")) else []
     left = [path.name for path in folder.iterdir() if path.name not in ("runs.csv", "fit.nc")]
-    return {"interrupts": kills // 5, "wrong": wrong + left}
+    return {"interrupts": kills // 10, "wrong": wrong + left}
 
 
 def ended(done, codes=(0, 1), words=""):
@@ -358,7 +358,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kills", type=int, default=50, help="of each kind of writer; of sampling a third")
+    parser.add_argument("--kills", type=int, default=50, help="of each kind of writer; of sampling a fifth")
     parser.add_argument("--only", nargs="*", choices=[scenario.__name__ for scenario in SCENARIOS])
     asked, fit = parser.parse_args(), bs.open_fit(GOLDEN)
     warnings.simplefilter("ignore")

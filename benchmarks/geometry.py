@@ -56,7 +56,7 @@ type Places = tuple[np.ndarray, np.ndarray]
 
 def scattered(rng: np.random.Generator, n: int = 24) -> Places:
     """N and D of runs over two decades each, in multiples of the reference point."""
-    return tuple(10 ** rng.uniform(-1, 1, (2, n)))  # type: ignore[return-value]
+    return tuple(10 ** rng.uniform(-1, 1, (2, n)))
 
 
 def chinchilla(rng: np.random.Generator, **parameters: float) -> Truth:

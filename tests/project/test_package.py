@@ -60,7 +60,7 @@ def test_files_of_a_release(built):
 def test_a_wheel_runs_in_an_empty_environment(built, tmp_path):
     _, wheel = built
     home = tmp_path / "environment"
-    done("uv", "venv", "--quiet", "--python", sys.executable, str(home), where=tmp_path)
+    done("uv", "venv", "--quiet", "--python", sys.executable, str(home), where=ROOT)
     python, command = str(home / "bin" / "python"), str(home / "bin" / "bayes-scaling")
     # From here, so that versions are those of pyproject.toml.
     done("uv", "pip", "install", "--quiet", "--python", python, str(wheel), where=ROOT)
