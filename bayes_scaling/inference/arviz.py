@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+GROUPS = "groups"
+"""The dim of groups in trees for ArviZ."""
+
+
 def to_arviz(fit: Posterior, rename: Mapping[str, str] = MappingProxyType({})) -> "xr.DataTree":
     """The tree of a posterior with the groups that are not kept: for the functions of ArviZ.
 
@@ -29,8 +33,8 @@ def to_arviz(fit: Posterior, rename: Mapping[str, str] = MappingProxyType({})) -
     ----------
     fit : Posterior
     rename : mapping of parameter or dim to the name that ArviZ is given, optional
-        Its plots of prior sensitivity take the name ``alpha`` for themselves, that of priors beside posteriors takes
-        ``group``: ``{"alpha": "exponent of N", "group": "corpus"}``.
+        Its plots of prior sensitivity take the name ``alpha`` for themselves: ``{"alpha": "exponent of N"}``. That of
+        priors beside posteriors takes ``group``, so that this dim is ``groups`` unless it is renamed otherwise.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def to_arviz(fit: Posterior, rename: Mapping[str, str] = MappingProxyType({})) -
     """
     import xarray as xr
 
-    tree, name = fit.tree.copy(), fit.noise.observed
+    tree, name, rename = fit.tree.copy(), fit.noise.observed, {"group": GROUPS} | dict(rename)
     kept = tree["log_likelihood"]["draw"]
     posterior = fit.posterior.sel(draw=kept)
     tree["sample_stats"] = tree["sample_stats"].to_dataset().sel(draw=kept)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayes_scaling.errors import InputError
+from bayes_scaling.inference.arviz import GROUPS
 from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.sample_posterior import posterior_of
 from bayes_scaling.inference.spec import Spec
@@ -25,14 +26,18 @@ def from_draws(model: Any, tree: "xr.DataTree") -> Posterior:
         What says the runs, the law, the noise and the pooling: a model of `bs.build_model`, or a fit of them.
     tree : DataTree
         What a sampler of PyMC models gives. Its group ``posterior`` has the law's parameters and those of the noise on
-        their natural scales, dims (chain, draw), and group where they differ between groups; under partial pooling
-        ``E_population`` and ``E_tau`` too. Log likelihoods are taken from it, or computed where it has none.
+        their natural scales, dims (chain, draw), and group (or groups) where they differ between groups; under partial
+        pooling ``E_population`` and ``E_tau`` too. Log likelihoods are taken from it, or computed where it has none.
 
     Raises
     ------
     InputError
         If the model does not say what was fitted, or the tree lacks a parameter or has other groups.
     """
+    if GROUPS in tree["posterior"].dims:
+        tree = tree.map_over_datasets(
+            lambda group: group.rename({GROUPS: "group"} if GROUPS in group.dims else {})
+        )
     # JAX and PyMC load when something is computed from draws, and not on import.
     from bayes_scaling.sampling.elsewhere import Elsewhere
     from bayes_scaling.sampling.sample import draw_prior

@@ -70,11 +70,12 @@ def test_pymc_finds_every_free_variable_of_the_model(pile_fit):
     assert float(theirs.mean()) == pytest.approx(float(ours.mean()), rel=0.1)
 
 
-def test_a_dim_is_renamed_for_plots_that_take_its_name(pile_fit):
+@pytest.mark.parametrize(("rename", "dim"), [({}, "groups"), ({"group": "corpus"}, "corpus")])
+def test_the_dim_of_groups_is_not_that_which_plots_of_priors_take(pile_fit, rename, dim):
     import arviz_plots
 
-    tree = pile_fit.to_arviz(rename={"group": "corpus"})
-    assert "corpus" in tree["posterior"].dims
+    tree = pile_fit.to_arviz(rename=rename)
+    assert dim in tree["posterior"].dims
     arviz_plots.plot_prior_posterior(tree, var_names=["E"], backend="matplotlib")
     plt.close("all")
 

@@ -45,6 +45,13 @@ def test_groups_are_matched_by_name_and_clusters_scored():
     )
 
 
+def test_a_tree_for_arviz_gives_the_fit_back():
+    fit = quiet_fit(small_table(["b", "a"]), draws=20, chains=2, max_warmup=100)
+    again = bs.Fit.from_draws(fit, fit.to_arviz())
+    xr.testing.assert_identical(again.posterior, fit.posterior)
+    np.testing.assert_allclose(again.log_likelihood, fit.log_likelihood, rtol=1e-9)
+
+
 def test_what_is_missing_is_named(single_fit):
     tree = tree_of(single_fit)
     tree["posterior"] = single_fit.posterior.drop_vars("nu")
