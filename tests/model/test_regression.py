@@ -9,6 +9,8 @@ from scipy.stats import multivariate_normal
 from bayes_scaling.model.regression import regression
 from bayes_scaling.sampling import jax_model
 
+pytestmark = pytest.mark.sampling  # of nothing, but what is compiled takes long
+
 SIZES = {"more rows": (2, 9, 5), "one group": (1, 9, 5), "fewer rows": (2, 5, 9), "as many": (2, 6, 6)}
 
 
@@ -29,7 +31,7 @@ def asked(given, ask, *more):
     arrays = [pt.tensor(shape=x.shape, dtype="float64") for x in (*given, *more)]
     known = regression(*arrays[:4], sloping=True)
     found = ask(known, *arrays[4:])
-    return jax_model._to_jax(arrays, [found])
+    return jax.jit(jax_model._to_jax(arrays, [found]))
 
 
 def dense(basis, scale, spread, y):
@@ -44,7 +46,7 @@ def dense(basis, scale, spread, y):
 def test_the_density_and_its_slopes(given):
     constant = 0.5 * given[3].size * np.log(2 * np.pi)
     density = asked(given, lambda known: known.log_density.sum())
-    found, slopes = jax.value_and_grad(lambda *x: density(*x)[0], argnums=(0, 1, 2, 3))(*given)
+    found, slopes = jax.jit(jax.value_and_grad(lambda *x: density(*x)[0], argnums=(0, 1, 2, 3)))(*given)
     assert found - constant == pytest.approx(dense(*given), rel=1e-10)
     for i, slope in enumerate(slopes):
         for at in [(0,) * slope.ndim, tuple(n - 1 for n in slope.shape)]:
