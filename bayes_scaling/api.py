@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from bayes_scaling.data.load import RunsLike
 from bayes_scaling.evaluation.approaches import approaches
-from bayes_scaling.evaluation.backtest import backtest
+from bayes_scaling.evaluation.backtest import Backtest, backtest
 from bayes_scaling.evaluation.compare import compare
 from bayes_scaling.evaluation.compare_pooling import PoolingComparison, compare_pooling
 from bayes_scaling.evaluation.ledger import ledger
@@ -96,6 +96,23 @@ class Fit(Posterior):
     def from_draws(cls, model: "Model | Posterior", tree: "xr.DataTree") -> "Fit":
         """A fit from draws of one's own; see `bayes_scaling.inference.from_draws`."""
         return _fit_of(from_draws(model, tree))
+
+    def backtest(self, *, progress: bool | Report = False, **settings: Unpack[SamplerSettings]) -> Backtest:
+        """What its law, fitted to the smaller runs of its table, said of the larger; see `bayes_scaling.backtest`.
+
+        ``**settings`` are fields of `Sampler`. Default: those of the fit, with 400 draws at most, and no other methods
+        beside it.
+        """
+        asked: SamplerSettings = {**self.sampler.settings, "draws": min(self.sampler.draws, 400), **settings}
+        return backtest(
+            self.runs,
+            self.law,
+            baselines=False,
+            noise=self.noise,
+            pooling=self.pooling,
+            progress=progress,
+            **asked,
+        )
 
     def compare_pooling(
         self, *, refit: bool = True, progress: bool | Report = False, **settings: Unpack[SamplerSettings]

@@ -133,6 +133,21 @@ class TestCuts:
         assert set(found.runs["method"]) == {"posterior", "Huber bootstrap", "Laplace"}
         assert not any("drift" in said for said in found.sentences())
 
+    def test_a_fit_is_tested_on_its_own_table_as_it_was_fitted(self, runs, monkeypatch):
+        with warnings.catch_warnings(), instant_sampling():
+            warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
+            fit = bs.fit(runs, "skaling", noise="discrepancy", priors={"E": 1.6}, seed=4)
+            found, asked = fit.backtest(), []
+            monkeypatch.setattr(
+                "bayes_scaling.api.backtest", lambda *args, **options: asked.append((args, options))
+            )
+            fit.backtest(draws=7)
+        assert set(found.runs["method"]) == {"posterior"}
+        (((table, law), options),) = asked
+        assert table is fit.runs
+        assert (law, options["noise"], options["pooling"]) == (fit.law, fit.noise, fit.pooling)
+        assert (options["seed"], options["draws"]) == (4, 7)
+
     def test_too_few_runs_are_refused(self, runs):
         with pytest.raises(bs.InputError, match="cannot be back-tested: above 1: 0 runs are left to fit"):
             bs.backtest(runs, holdout_above=1)
