@@ -59,7 +59,9 @@ from .model.undertuned import Undertuned as Undertuned
 from .planning.compute import critical_batch as critical_batch
 from .planning.compute.hardware import ACCELERATORS as ACCELERATORS
 from .planning.compute.hardware import Hardware as Hardware
+from .planning.compute.rules_of_thumb import PUBLISHED as PUBLISHED
 from .planning.compute.rules_of_thumb import kaplan_split as kaplan_split
+from .planning.compute.rules_of_thumb import published_split as published_split
 from .planning.compute.rules_of_thumb import rule_of_thumb as rule_of_thumb
 from .planning.exponents import scale_free_weights as scale_free_weights
 from .planning.results.allocation import Allocation as Allocation

@@ -66,6 +66,20 @@ PICTURES: dict[str, tuple[str, str, str, str]] = {
         "Loss against model size at five budgets; the bar at each minimum is its interval, squares are runs of about "
         "that compute. Where the bar is as wide as the valley, these runs do not say which size is best.",
     ),
+    "isoflop_profiles": (
+        "isoFLOP profiles as measured",
+        'bs.plot.isoflop_profiles(bs.fit(bs.datasets.load("sweep"), noise="constant", seed=1), group="prose")',
+        "bayes-scaling plot sweep.nc --kind isoflop_profiles --group prose",
+        "Runs of a sweep at three budgets, the posterior of a parabola through each, and the interval of its minimum: "
+        "Chinchilla's second approach, which needs no law of N and D.",
+    ),
+    "published": (
+        "The best split beside published ones",
+        "bs.plot.published(fit)",
+        "bayes-scaling plot fit.nc --kind published",
+        "N and D against compute, beside what others would train; `bs.PUBLISHED` has their constants and sources. Most "
+        "lie inside of the band: these runs do not tell them apart.",
+    ),
     "isoloss": (
         "Lines of equal loss",
         "bs.plot.isoloss(fit)",
@@ -83,6 +97,13 @@ PICTURES: dict[str, tuple[str, str, str, str]] = {
         "bs.plot.posterior(fit)",
         "bayes-scaling plot fit.nc --kind posterior",
         "A posterior (colour) as flat as its prior (grey) learnt nothing from the runs.",
+    ),
+    "prior_sensitivity": (
+        "What hangs on priors",
+        "bs.plot.prior_sensitivity(fit)",
+        "bayes-scaling plot fit.nc --kind prior_sensitivity",
+        "How far each answer (row) moves, in posterior sd, when a prior (column) counts twice: power-scaling, without "
+        "a refit. Bold is what the diagnosis warns of.",
     ),
     "forest": (
         "Groups and their population",
@@ -148,7 +169,7 @@ def page() -> str:
     parts = [
         "# Gallery",
         "Each picture takes a fit and, if wanted, Axes to draw on: `bs.plot.<name>(fit, ax=ax)`. All are of the demo's "
-        "fit, and made by `python docs/gallery.py`.",
+        "fit but for the isoFLOP profiles, and made by `python docs/gallery.py`.",
     ]
     for name, (title, call, command, words) in PICTURES.items():
         shell = f"\n\n```sh\n{command}\n```" if command else ""

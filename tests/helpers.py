@@ -12,6 +12,19 @@ import pytest
 
 import bayes_scaling as bs
 
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "\"'><img src=x onerror=alert(1)>",
+    "$x^{{{ 7 * 7 }}",
+    "=cmd|' /C calc'!A0",
+    "../../etc/passwd",
+    "[red]{% raw %}",
+    "a\x1b[31mb\x07",
+    "a\u202eb",
+    "x" * 10_000,
+]
+"""Names that are markup, formulas, paths or commands."""
+
 REFERENCE = {"params": 5e8, "tokens": 1e10}
 """Geometric means of every simulated table, so that a fit's parameters are those it was simulated with."""
 

@@ -175,8 +175,8 @@ def optimum(of_profiles: "Posterior", flops: np.ndarray) -> "xr.DataArray":
     return sizes
 
 
-def optima(of_profiles: "Posterior", name: str) -> "pd.DataFrame":
-    """N_opt of each budget that has a profile."""
+def optima(of_profiles: "Posterior", name: str, prob: float = 0.9) -> "pd.DataFrame":
+    """N_opt of each budget that has a profile, with its interval."""
     import pandas as pd
 
     rows = []
@@ -186,6 +186,6 @@ def optima(of_profiles: "Posterior", name: str) -> "pd.DataFrame":
         x = np.log(flops / of_profiles.reference["flops"])
         draws = of_profiles.posterior.sel(group=label)
         n = of_profiles.reference["params"] * np.exp(draws["m"] + draws["a"] * x)
-        low, middle, high = np.quantile(n, tails(0.9))
+        low, middle, high = np.quantile(n, tails(prob))
         rows.append((name, flops, middle, low, high, int(own.sum())))
     return pd.DataFrame(rows, columns=[*POINTS]).sort_values("flops", ignore_index=True)

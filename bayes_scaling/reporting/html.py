@@ -1,11 +1,11 @@
 """One self-contained HTML page from a fit: the answers first, then pictures, warnings and provenance."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from bayes_scaling.data.files import check_writable, replacing
 from bayes_scaling.data.response import WORDS
 from bayes_scaling.data.units import Quantity, format_flops, format_quantity
 from bayes_scaling.forecast.forecast import FAR
@@ -15,7 +15,10 @@ from bayes_scaling.inference.summary import summary
 from bayes_scaling.model.drift import distance
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.risk import risk
+from bayes_scaling.reporting.page import checked, rendered, written_to
+from bayes_scaling.reporting.page_groups import HEADINGS, answers_of, of_groups
 from bayes_scaling.reporting.page_pictures import PLANE, page_pictures
+from bayes_scaling.reporting.page_runs import runs_of_page
 from bayes_scaling.reporting.plot.groups import largest_group
 from bayes_scaling.reporting.plot.style import percent
 from bayes_scaling.reporting.provenance import provenance
@@ -55,7 +58,7 @@ def report(
     prob: float = 0.9,
     force: bool = False,
 ) -> Path | str:
-    """A self-contained HTML page: no network, no scripts, whole or not written at all.
+    """A self-contained HTML page: no network, whole or not written at all, and all of it to be read without its script.
 
     Parameters
     ----------
@@ -88,18 +91,12 @@ def report(
     InputError
         If the file exists and ``force`` is false, or it cannot be written.
     """
-    target = None if path is None else Path(path)
-    if target is not None:
-        check_writable(target, force)
+    target = checked(path, force)
     bands = None if targets is None else len(targets)
     targets = _larger_runs(fit) if targets is None else targets
     budgets = _larger_budgets(fit) if budgets is None else budgets
     page = _page(fit, comparison, targets, budgets, group, prob, bands)
-    if target is None:
-        return page
-    with replacing(target, force) as aside:
-        aside.write_text(page, encoding="utf-8")
-    return target
+    return written_to(target, page, force)
 
 
 def _page(
@@ -111,9 +108,6 @@ def _page(
     prob: float,
     bands: int | None,
 ) -> str:
-    # Slow to load, and wanted for pages alone.
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     shown = group or largest_group(fit)
     points = _points(fit.law.columns, targets, budgets)
     forecast = predict(fit, group=group, **points) if points else None
@@ -121,22 +115,19 @@ def _page(
     plan = allocate(fit, list(budgets), group=group) if splits else None
     valley = risk(fit, list(budgets), group=shown) if splits else None
     diagnosis = diagnose(fit)
-    answers = predict(fit, group=shown, **points).sentences(prob) if points else []
-    if valley is not None:
-        answers += [*allocate(fit, list(budgets), group=shown).sentences(prob), *valley.floors()]
-    if comparison is not None:
-        answers += _compared(comparison, fit, points, shown, prob)
+    found = [result for result in (forecast, plan) if result is not None]
+    runs = runs_of_page(fit)
+    by_group = len(fit.groups) > 1 and any("group" in result.draws().dims for result in found)
+    tabs = list(of_groups(fit, found, shown, runs, prob)) if by_group else []
+    answers = tabs[0].answers if tabs else answers_of(found, prob)
+    if valley is not None:  # of the group shown, in its tab too
+        answers[HEADINGS["Risk"]] = valley.floors()
     # Of sizes that nobody asked for, one picture is enough.
     sizes = [params for params, _ in targets][: 1 if bands is None else bands]
-    said = [found.warnings for found in (diagnosis, forecast, plan, valley, comparison) if found is not None]
-    environment = Environment(
-        loader=PackageLoader("bayes_scaling.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(
+    said = [result.warnings for result in (diagnosis, *found, valley, comparison) if result is not None]
+    return rendered(
+        "report.html.j2",
+        ("report.js",),
         fit=fit,
         measured=fit.runs.unit.sentence
         if fit.law.response == "loss"
@@ -146,15 +137,18 @@ def _page(
         drift=f"{fit.drift.sd:.2g}" if fit.law.response == "score" else f"{fit.drift.sd:.1%} of the loss",
         bias=f"{-fit.drift.mean:.1%}" if fit.drift.mean else None,
         diagnosis=diagnosis,
-        warnings=list(dict.fromkeys(chain.from_iterable(said))),
+        warnings=_first_about(shown, fit.groups, dict.fromkeys(chain.from_iterable(said))),
         far=_far(forecast, plan),
         answers=answers,
+        tabs=tabs,
         forecast=written(forecast.table(prob)) if forecast else [],
         allocation=written(plan.table(prob)) if plan else [],
+        compared=list(_compared(comparison, fit, points, shown, prob)) if comparison else [],
         comparison=written(comparison.table(prob)) if comparison else [],
-        pictures=list(page_pictures(fit, comparison, sizes, valley, shown, prob)),
+        pictures=list(page_pictures(fit, comparison, sizes, valley, shown, runs, prob)),
         summary=written(summary(fit, prob).rename_axis("quantity")),
-        runs=written(fit.runs.describe()),
+        groups=written(fit.runs.describe()),
+        runs=[] if tabs else list(chain.from_iterable(map(runs.of, range(len(fit.groups))))),
         provenance=provenance(fit),
     )
 
@@ -186,6 +180,16 @@ def _far(forecast: "Forecast | None", plan: "Allocation | None") -> str | None:
         f"Some answers lie up to {max(found):.1f} decades beyond the data. Laws have been tested on held-out runs that "
         f"lie less far away: beyond {FAR:g} decades the intervals rest on how far they missed those"
     )
+
+
+def _first_about(shown: str, groups: Sequence[str], warnings: Iterable[str]) -> list[str]:
+    """Warnings on the group of the headline and on all before those that name another group alone."""
+
+    def elsewhere(warning: str) -> bool:
+        named = [name for name in groups if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", warning)]
+        return bool(named) and shown not in named
+
+    return sorted(warnings, key=elsewhere)
 
 
 def _points(columns: tuple[str, ...], targets: Sequence[Target], budgets: Sequence[Quantity]) -> Points:

@@ -7,7 +7,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 
 from bayes_scaling.data.units import Quantity, format_flops
-from bayes_scaling.reporting.plot import style
+from bayes_scaling.reporting.page_runs import RunsOfPage
+from bayes_scaling.reporting.plot import marks, style
 from bayes_scaling.reporting.plot.fits.checks import posterior, residuals
 from bayes_scaling.reporting.plot.fits.losses import extrapolation, loss_band
 from bayes_scaling.reporting.plot.fits.optimum import allocation, isoloss
@@ -23,12 +24,35 @@ if TYPE_CHECKING:
 
 PLANE = ("params", "tokens")
 
+MOST = 2000
+"""Runs that a picture names under the pointer; of more, none."""
+
+
+SMALL = (5.8, 4.4)
+"""Inches of a picture whose words can still be read across a phone."""
+
 
 class Picture(NamedTuple):
-    """A picture as a data URI of SVG, and its words."""
+    """A picture as a data URI of SVG, its words, its size in points, and where its runs lie, with theirs."""
 
     uri: str
     caption: str
+    width: float
+    height: float
+    runs: list[tuple[float, float, str]]
+
+
+def path_picture(fit: "Posterior", group: str, runs: RunsOfPage, prob: float) -> Picture:
+    """The law of a group along the compute-optimal path, or along its first input."""
+    columns = fit.law.columns
+    path = "the compute-optimal path" if columns == PLANE else columns[0]
+    departs = "discrepancy" if fit.noise.joint else "drift beyond the data"
+    return _picture(
+        lambda: extrapolation(fit, group=group, prob=prob, ax=style.axes(None, SMALL)),
+        f"The law along {path}. The dark band is the law's, the dotted lines add its {departs}, the light band is that "
+        "of a new run; what is dashed and hatched lies beyond the data.",
+        runs.words,
+    )
 
 
 def page_pictures(
@@ -37,23 +61,19 @@ def page_pictures(
     sizes: Sequence[Quantity],
     risk: "Risk | None",
     group: str,
+    runs: RunsOfPage,
     prob: float,
 ) -> Iterator[Picture]:
     """Those that this fit allows; a loss band for each size of a model."""
     columns = fit.law.columns
     if columns == PLANE or len(columns) == 1:
-        path = "compute-optimal path" if columns == PLANE else columns[0]
-        yield _picture(
-            partial(extrapolation, fit, group=group, prob=prob),
-            f"The law along {'the ' * (columns == PLANE)}{path}. The dark band is the law's, the dotted lines add its "
-            "drift beyond the data, the light band is that of a new run; what is dashed and hatched lies beyond the "
-            "data.",
-        )
+        yield path_picture(fit, group, runs, prob)
     if columns == PLANE:
         for params in dict.fromkeys(sizes):
             yield _picture(
                 partial(loss_band, fit, params, group=group, prob=prob),
                 f"Loss of a model of {params} parameters against its training data.",
+                runs.words,
             )
         yield _picture(
             partial(allocation, fit, group=group, prob=prob),
@@ -69,6 +89,7 @@ def page_pictures(
             partial(isoloss, fit, group=group, prob=prob),
             "Lines of equal loss. The band shows the optimum along each diagonal of equal compute; grey is beyond the "
             "range of the data.",
+            runs.words,
         )
     if comparison is not None:
         yield _picture(
@@ -78,6 +99,7 @@ def page_pictures(
     yield _picture(
         partial(residuals, fit, columns[0], prob=prob),
         "What the law misses of each run. A pattern here, rather than scatter, says that the law is wrong.",
+        runs.words,
     )
     yield _picture(
         partial(posterior, fit, prob=prob),
@@ -86,10 +108,16 @@ def page_pictures(
 
 
 @style.styled
-def _picture(draw: Callable[[], "Axes"], caption: str) -> Picture:
+def _picture(draw: Callable[[], "Axes"], caption: str, words: Sequence[str] = ()) -> Picture:
     with style.without_pyplot():
         figure = draw().get_figure(root=True)
     assert figure is not None
     buffer = BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return Picture("data:image/svg+xml;base64," + b64encode(buffer.getvalue()).decode(), caption)
+    figure.savefig(buffer, format="svg", metadata={"Date": None}, facecolor="none")
+    width, height = 72 * figure.get_size_inches()
+    shown = [
+        (round(x * width, 1), round(y * height, 1), words[row])
+        for row, x, y in (marks.runs_in(figure) if len(words) <= MOST else ())
+    ]
+    uri = "data:image/svg+xml;base64," + b64encode(buffer.getvalue()).decode()
+    return Picture(uri, caption, width, height, shown)

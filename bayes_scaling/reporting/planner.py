@@ -3,13 +3,11 @@
 import json
 from base64 import b64encode
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.files import check_writable, replacing
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.new_run import drift_slopes
 from bayes_scaling.forecast.predict import forecast
@@ -17,6 +15,7 @@ from bayes_scaling.laws.elementwise import log
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.compute.hardware import ACCELERATORS
 from bayes_scaling.planning.loss_surface import LossSurface
+from bayes_scaling.reporting.page import checked, rendered, written_to
 from bayes_scaling.reporting.plot.groups import largest_group, of_group
 
 if TYPE_CHECKING:
@@ -62,31 +61,21 @@ def planner(
         For a law of other inputs, a noise that changes with size, or a file that cannot be written.
     """
     # Slow to load, and wanted for pages alone.
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    target = None if path is None else Path(path)
-    if target is not None:
-        check_writable(target, force)
+    target = checked(path, force)
     group = group or largest_group(fit)
     # No text of the table may end the script that holds the numbers.
     numbers = json.dumps(numbers_of(thinned(fit), group)).replace("<", "\\u003c")
-    script = files("bayes_scaling.reporting").joinpath("templates/planner.js").read_text("utf-8")
-    environment = Environment(
-        loader=PackageLoader("bayes_scaling.reporting"), autoescape=True, undefined=StrictUndefined
-    )
-    page = environment.get_template("planner.html.j2").render(
+    page = rendered(
+        "planner.html.j2",
+        ("planner.js", "planner_page.js"),
         title=f"{fit.runs.name}{of_group(fit, group)}",
         about=f"{fit.law.name}, fitted to {fit.runs.n} runs. {fit.runs.unit.sentence}.",
         kind=KIND,
         page=Markup(numbers),
-        script=Markup(script),
     )
-    if target is None:
-        return page
-    with replacing(target, force) as aside:
-        aside.write_text(page, encoding="utf-8")
-    return target
+    return written_to(target, page, force)
 
 
 def thinned(fit: "Posterior", draws: int = DRAWS) -> "Posterior":

@@ -218,6 +218,22 @@ class TestSideBySide:
         assert right.get_ylabel() == "model size N (parameters)"
         assert [t.get_text() for t in left.get_yticklabels()] == found.names
 
+    def test_the_picture_of_profiles(self, found):
+        made = found.fits["isoFLOP parabola"]
+        ax = bs.plot.isoflop_profiles(made, ax=Figure().subplots())
+        assert len([text for text in ax.texts if text.get_text().endswith("FLOPs")]) == len(made.groups)
+        minima = [drawn.get_offsets()[0] for drawn in ax.collections if len(drawn.get_offsets()) == 1]
+        wanted = found.points[found.points["approach"] == "isoFLOP parabola"]
+        assert [float(size) for size, _ in minima] == pytest.approx([*wanted["params"]])
+        with pytest.raises(
+            bs.InputError, match="no profiles of shape 'line'; there are parabola, asymmetric"
+        ):
+            bs.plot.isoflop_profiles(made, shape="line")
+
+    def test_a_table_without_profiles_has_no_picture_of_them(self, single_fit):
+        with pytest.raises(bs.InputError, match="budgets of simulated have 5 model sizes"):
+            bs.plot.isoflop_profiles(single_fit)
+
     def test_a_table_without_profiles_keeps_the_law(self, single_fit):
         alone = single_fit.approaches("1e23")
         assert "law" in alone.names

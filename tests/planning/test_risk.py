@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from bayes_scaling import Drift, InputError, kaplan_split, rule_of_thumb
+from bayes_scaling import PUBLISHED, Drift, InputError, kaplan_split, published_split, rule_of_thumb
 from bayes_scaling.planning.frontier import split
 from bayes_scaling.planning.loss_surface import LossSurface
 from bayes_scaling.planning.risk import chances
@@ -97,6 +97,23 @@ def test_rules(single_fit):
     n, d = kaplan_split(8.64e19)
     assert n == pytest.approx(1.3e9)
     assert 6 * n * d == pytest.approx(8.64e19)
+
+
+def test_published_lines_give_what_their_papers_print():
+    assert published_split("Kaplan 2020", 1e24) == pytest.approx(kaplan_split(1e24))
+    assert published_split("Hoffmann 2022, 20 tokens", 1e24) == pytest.approx(rule_of_thumb(1e24))
+    ratios = {"Besiroglu 2024": 18.4, "Hoffmann 2022, approach 3": 59.0}  # at Chinchilla's own budget
+    for name, ratio in ratios.items():
+        n, d = published_split(name, 5.88e23)
+        assert d / n == pytest.approx(ratio, rel=5e-3)
+    assert published_split("Llama 3", 3.8e25)[1] == pytest.approx(10.5e12, rel=0.03)
+    for name, line in PUBLISHED.items():
+        n, d = published_split(name, 1e22)
+        assert 6 * n * d == pytest.approx(1e22)
+        assert published_split(name, 1e24)[0] / n == pytest.approx(100**line.exponent)
+        assert "arXiv:" in line.cite
+    with pytest.raises(InputError, match="no published line 'Gopher'; there are Kaplan 2020, "):
+        published_split("Gopher", 1e22)
 
 
 def test_its_table_and_sentences_name_the_choices(pile_fit):

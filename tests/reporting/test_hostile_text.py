@@ -5,48 +5,14 @@ import io
 import json
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers import HOSTILE
 
 import bayes_scaling as bs
 from bayes_scaling.cli.main import main
 from bayes_scaling.inference.sample_many import _file
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "\"'><img src=x onerror=alert(1)>",
-    "$x^{{{ 7 * 7 }}",
-    "=cmd|' /C calc'!A0",
-    "../../etc/passwd",
-    "[red]{% raw %}",
-    "a\x1b[31mb\x07",
-    "a\u202eb",
-    "x" * 10_000,
-]
-
-
-GOLDEN = Path(__file__).parents[1] / "inference" / "golden" / "version_2_groups.nc"
-
-
-@pytest.fixture(scope="module")
-def fit(tmp_path_factory):
-    """Three groups by the first of these names, in a table that is one too; as it comes from a file."""
-    fit = bs.open_fit(GOLDEN)
-    names = dict(zip(fit.groups, sorted(HOSTILE[:3]), strict=True))
-    table = fit.runs.table.assign(group=fit.runs.table["group"].map(names))
-    tree = fit.tree.map_over_datasets(
-        lambda part: part.assign_coords(group=[*names.values()]) if "group" in part.coords else part
-    )
-    tree["constant_data"] = (
-        tree["constant_data"].to_dataset().assign(group=("run", table["group"].to_numpy(object)))
-    )
-    runs = dataclasses.replace(fit.runs, table=table, name=HOSTILE[0])
-    about = fit.provenance["runs"] | {"name": HOSTILE[0]}
-    tree.attrs = {"provenance": json.dumps(fit.provenance | {"runs": about})}
-    named = dataclasses.replace(fit, runs=runs, tree=tree)
-    return bs.open_fit(named.save(tmp_path_factory.mktemp("hostile") / "fit.nc"))
 
 
 class Tags(HTMLParser):
@@ -61,10 +27,16 @@ class Tags(HTMLParser):
         self.found |= {tag, *(name for name, _ in attrs)}
 
 
+@pytest.fixture
+def fit(hostile_fit):
+    return hostile_fit
+
+
 @pytest.mark.sampling  # of nothing, but it takes long
 def test_the_report(fit):
     page = bs.report(fit, targets=[("100B", "2T")], budgets=[], group=HOSTILE[0])
-    assert not Tags(page).found & {"script", "onerror", "b"}
+    assert not Tags(page.partition("<script>")[0]).found & {"script", "onerror", "b"}
+    assert page.count("<script") == 1
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "{{ 7 * 7 }}" in page
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 import bayes_scaling as bs
 from bayes_scaling.evaluation.loo import psis_loo
+from bayes_scaling.inference.prior_sensitivity import SENSITIVE
 from bayes_scaling.reporting.plot.style import without_pyplot
 
 matplotlib.use("agg")
@@ -30,6 +31,7 @@ SEVERAL_PANELS = {
     "trace": lambda fit, ax: bs.plot.trace(fit, ax=ax),
     "pair": lambda fit, ax: bs.plot.pair(fit, ax=ax),
     "allocation": lambda fit, ax: bs.plot.allocation(fit, prob=0.8, ax=ax),
+    "published": lambda fit, ax: bs.plot.published(fit, prob=0.8, ax=ax),
     "posterior": lambda fit, ax: bs.plot.posterior(fit, prob=0.8, ax=ax),
 }
 
@@ -203,6 +205,28 @@ def test_an_isoflop_valley_has_its_minimum_where_the_plan_is(pile_fit):
     np.testing.assert_allclose(np.array(bars).T, [np.ravel(end) for end in best.interval(0.9)], rtol=1e-9)
     with pytest.raises(bs.InputError, match="isoflop draws a law of params and tokens"):
         bs.plot.isoflop(dataclasses.replace(pile_fit, law=bs.LAWS["gpt4"]))
+
+
+def test_published_lines_lie_beside_the_plan(golden_fit):
+    n, d = bs.plot.panels(bs.plot.published(golden_fit, to="1e25", group="pythia", ax=Figure().subplots()))
+    for ax, what in ((n, "params"), (d, "tokens")):
+        own = golden_fit.allocate("1e25", group="pythia").median(what)
+        assert dashed(ax).get_ydata()[-1] == pytest.approx(float(own), rel=1e-9)
+        ends = {line.get_label().partition(":")[0]: line.get_ydata()[-1] for line in ax.lines}
+        for name in bs.PUBLISHED:
+            assert ends[name] == pytest.approx(bs.published_split(name, 1e25)[what == "tokens"])
+    with pytest.raises(bs.InputError, match="published draws a law of params and tokens"):
+        bs.plot.published(dataclasses.replace(golden_fit, law=bs.LAWS["gpt4"]))
+
+
+def test_sensitivity_has_a_number_for_each_answer_and_prior(golden_fit):
+    ax = bs.plot.prior_sensitivity(golden_fit, group="cerebras", ax=Figure().subplots())
+    table = golden_fit.prior_sensitivity("cerebras")
+    shown = [text.get_text() for text in ax.texts]
+    assert shown == [f"{moved:.2f}" for moved in table.to_numpy().ravel()]
+    assert [tick.get_text().partition(":")[0] for tick in ax.get_yticklabels()] == [*table.index]
+    bold = [text.get_fontweight() == "bold" for text in ax.texts]
+    assert bold == list(table.to_numpy().ravel() > SENSITIVE)
 
 
 def test_pareto_k_is_that_of_leaving_out_each_configuration(pile_fit):

@@ -6,6 +6,7 @@ from .fits.checks import posterior as posterior
 from .fits.checks import residual_trends as residual_trends
 from .fits.checks import residuals as residuals
 from .fits.isoflop import isoflop as isoflop
+from .fits.isoflop_profiles import isoflop_profiles as isoflop_profiles
 from .fits.losses import extrapolation as extrapolation
 from .fits.losses import loss_band as loss_band
 from .fits.optimum import allocation as allocation
@@ -13,6 +14,8 @@ from .fits.optimum import isoloss as isoloss
 from .fits.population import forest as forest
 from .fits.predictive import pareto_k as pareto_k
 from .fits.predictive import predictive_check as predictive_check
+from .fits.prior_sensitivity import prior_sensitivity as prior_sensitivity
+from .fits.published import published as published
 from .overview import overview as overview
 from .results.allocations import allocated as allocated
 from .results.approaches import approaches as approaches

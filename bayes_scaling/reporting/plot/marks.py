@@ -1,6 +1,8 @@
 """What pictures are made of: bands and lines that change where the data end, points, bars, and their legend."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -9,7 +11,8 @@ from bayes_scaling.reporting.plot.style import BEYOND, COLOURS, GREY
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.figure import SubFigure
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure, SubFigure
     from numpy.typing import ArrayLike, NDArray
 
     type Bounds = NDArray[np.float64]  # shape (3, points): lower, median, upper
@@ -21,6 +24,8 @@ LAW_ALPHA, RUN_ALPHA = 0.42, 0.17
 
 FEW = 5
 """Up to so many points are drawn as bars beside their band."""
+
+_RUNS: "WeakKeyDictionary[PathCollection, NDArray[np.int_]]" = WeakKeyDictionary()
 
 
 def mark_beyond(ax: "Axes", end: float) -> None:
@@ -100,11 +105,34 @@ def points(
     size: float = 32,
     *,
     clip: bool = True,
+    which: "Mask | None" = None,
 ) -> None:
-    """Runs as points with a white rim, so that crowded ones stay apart; ``size`` is their area in square points."""
-    ax.scatter(
+    """Runs as points with a white rim, so that crowded ones stay apart; ``size`` is their area in square points.
+
+    ``which`` is the mask of the table's runs that they are, for `runs_in`.
+    """
+    drawn = ax.scatter(
         x, y, s=size, color=color, marker=marker, zorder=4, linewidths=0.6, edgecolors="white", clip_on=clip
     )
+    if which is not None:
+        _RUNS[drawn] = np.flatnonzero(which)
+
+
+def runs_in(figure: "Figure") -> Iterator[tuple[int, float, float]]:
+    """Rows of the runs that a figure shows, and where: shares of its width from the left, of its height from the top.
+
+    Only once it was drawn: before, its panels have no place.
+    """
+    within = figure.transFigure.inverted()
+    for ax in figure.axes:
+        for drawn in ax.collections:
+            if (rows := _RUNS.get(drawn)) is None:  # type: ignore[call-overload]
+                continue
+            places = ax.transData.transform(np.asarray(drawn.get_offsets()))
+            for row, place in zip(rows, places, strict=True):
+                if ax.bbox.contains(*place):
+                    x, y = within.transform(place)
+                    yield int(row), float(x), float(1 - y)
 
 
 def pieces(beyond: "Mask") -> "tuple[Mask, Mask]":

@@ -117,7 +117,7 @@ def measured_against_law(fit: "Posterior", *, prob: float = 0.9, ax: "Axes | Non
         low, law, high = bounds(at.drifted, prob), bounds(at.mean, prob)[1], bounds(at.new_run, prob)
         order, color = np.argsort(law), look(fit, name)["color"]
         ax.fill_between(law[order], high[0][order], high[2][order], color=color, alpha=0.1, lw=0)
-        marks.points(ax, law, fit.runs.loss[mask], **look(fit, name))
+        marks.points(ax, law, fit.runs.loss[mask], **look(fit, name), which=mask)
         both += [low[1].min(), low[1].max()]
     ends = [min(both), max(both)]
     ax.plot(ends, ends, color=style.GREY, lw=1, zorder=1)
@@ -171,7 +171,7 @@ def residuals(
         ring = (residual < low) | (residual > high)
         outside += int(ring.sum())
         everything.append(noise.ravel())
-        marks.points(ax, x[mask], shown(residual), **look(fit, name))
+        marks.points(ax, x[mask], shown(residual), **look(fit, name), which=mask)
         ringed = x[mask][ring], shown(residual[ring])
         ax.scatter(*ringed, s=110, facecolors="none", edgecolors=style.INK, lw=1, zorder=5)
     low, high = shown(np.quantile(np.concatenate(everything), outer))

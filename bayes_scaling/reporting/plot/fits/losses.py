@@ -163,9 +163,9 @@ def _drawn(
         at = near & (fit.runs.group_index == fit.groups.index(group))
         runs = fit.runs.column(column)[at], fit.runs.loss[at]
         if group in paths:
-            marks.points(ax, *runs, **look(fit, group))
+            marks.points(ax, *runs, **look(fit, group), which=at)
         else:
-            marks.points(ax, *runs, style.FAINT, size=12)
+            marks.points(ax, *runs, style.FAINT, size=12, which=at)
 
     tone = style.GREY if several else look(fit, next(iter(paths)))["color"]
     own_runs = several or near[members].any()

@@ -103,7 +103,7 @@ def isoloss(
     _budget_marks(ax, budgets, middle, color)
     for i, name in enumerate(fit.groups):
         mask = fit.runs.group_index == i
-        marks.points(ax, fit.runs.params[mask], fit.runs.tokens[mask], **look(fit, name))
+        marks.points(ax, fit.runs.params[mask], fit.runs.tokens[mask], **look(fit, name), which=mask)
     keys = [
         *(marks.key(**look(fit, g), kind="points", label="runs" + of_group(fit, g)) for g in fit.groups),
         marks.key(color, "line", "compute-optimal, median" + of_group(fit, group)),
