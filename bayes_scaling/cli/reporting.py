@@ -1,30 +1,46 @@
 """Verbs that show: report, plot, laws, demo."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import click
 
 import bayes_scaling as bs
-from bayes_scaling.cli.answer import Answer
+from bayes_scaling.cli.answer import Answer, say
 from bayes_scaling.cli.options import FILE, FIT, JSON, output, said, verb
 from bayes_scaling.cli.signatures import REQUIRED, signature
 from bayes_scaling.cli.values import at_a_terminal, listed, named_by_law
-from bayes_scaling.errors import InputError
+from bayes_scaling.errors import DoubtfulFitWarning, InputError
+from bayes_scaling.evaluation.backtest import Backtest
 from bayes_scaling.reporting.plot import KINDS
 
 
 @verb(
     FIT, *output("The page to write, an .html file. Default: the fit's name.", "{stem}.html"), "reporting.html.report",
     click.Option(["--comparison", "--compare"], multiple=True, metavar="FIT,...", help="Other fits of the same runs."),
+    click.Option(["--backtest/--no-backtest"], default=True, show_default=True,
+                 help="Also what the smaller runs would have said of the larger: a fit for each of three cuts."),
     skip="path",
 )  # fmt: skip
-def report(fit: str, output: str, comparison: tuple[str, ...], **asked: Any) -> Answer:
+def report(fit: str, output: str, comparison: tuple[str, ...], backtest: bool, **asked: Any) -> Answer:
     """One self-contained HTML page about a fit."""
     fits = {path: bs.open_fit(path) for path in (fit, *listed(comparison))}
     compared = bs.compare(named_by_law(fits), progress=at_a_terminal()) if comparison else None
-    bs.report(fits[fit], output, comparison=compared, **asked)
+    tested = _tested(fits[fit]) if backtest else None
+    bs.report(fits[fit], output, comparison=compared, backtest=tested, **asked)
     return Answer(f"Wrote {output}.", {}, fits)
+
+
+def _tested(fit: bs.Fit) -> Backtest | None:
+    """The back-test of a fit on its own table, where that has enough runs; its fits are judged on the page."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DoubtfulFitWarning)
+        try:
+            return fit.backtest(progress=at_a_terminal())
+        except InputError as error:
+            say(f"{error}; the page has no back-test", "note", "yellow")
+            return None
 
 
 @verb(

@@ -17,14 +17,15 @@ from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.risk import risk
 from bayes_scaling.reporting.page import checked, rendered, written_to
 from bayes_scaling.reporting.page_groups import HEADINGS, answers_of, of_groups
-from bayes_scaling.reporting.page_pictures import PLANE, page_pictures
+from bayes_scaling.reporting.page_pictures import PLANE, backtest_picture, page_pictures
 from bayes_scaling.reporting.page_runs import runs_of_page
 from bayes_scaling.reporting.plot.groups import largest_group
 from bayes_scaling.reporting.plot.style import percent
 from bayes_scaling.reporting.provenance import provenance
-from bayes_scaling.reporting.tables import written
+from bayes_scaling.reporting.tables import Rows, written
 
 if TYPE_CHECKING:
+    from bayes_scaling.evaluation.backtest import Backtest
     from bayes_scaling.evaluation.compare import Comparison
     from bayes_scaling.forecast.forecast import Forecast
     from bayes_scaling.inference.posterior import Posterior
@@ -52,6 +53,7 @@ def report(
     path: str | Path | None = None,
     *,
     comparison: "Comparison | None" = None,
+    backtest: "Backtest | None" = None,
     targets: Sequence[tuple[Quantity, Quantity]] | None = None,
     budgets: Sequence[Quantity] | None = None,
     group: str | None = None,
@@ -67,6 +69,8 @@ def report(
         Where to write it. Default: nowhere; the page is returned as text.
     comparison : Comparison, optional
         Of this fit's law with others on the same table.
+    backtest : Backtest, optional
+        Of the same table, as ``fit.backtest()`` gives it: what its smaller runs said of its larger ones.
     targets : sequence of (params, tokens)
         What to forecast, for a law of N and D. Default: runs of 10, 100 and 1,000 times the compute of the largest run,
         at its tokens per parameter.
@@ -95,13 +99,14 @@ def report(
     bands = None if targets is None else len(targets)
     targets = _larger_runs(fit) if targets is None else targets
     budgets = _larger_budgets(fit) if budgets is None else budgets
-    page = _page(fit, comparison, targets, budgets, group, prob, bands)
+    page = _page(fit, comparison, backtest, targets, budgets, group, prob, bands)
     return written_to(target, page, force)
 
 
 def _page(
     fit: "Posterior",
     comparison: "Comparison | None",
+    backtest: "Backtest | None",
     targets: Sequence[Target],
     budgets: Sequence[Quantity],
     group: str | None,
@@ -124,7 +129,9 @@ def _page(
         answers[HEADINGS["Risk"]] = valley.floors()
     # Of sizes that nobody asked for, one picture is enough.
     sizes = [params for params, _ in targets][: 1 if bands is None else bands]
-    said = [result.warnings for result in (diagnosis, *found, valley, comparison) if result is not None]
+    said = [
+        result.warnings for result in (diagnosis, *found, backtest, valley, comparison) if result is not None
+    ]
     return rendered(
         "report.html.j2",
         ("report.js",),
@@ -145,12 +152,21 @@ def _page(
         allocation=written(plan.table(prob)) if plan else [],
         compared=list(_compared(comparison, fit, points, shown, prob)) if comparison else [],
         comparison=written(comparison.table(prob)) if comparison else [],
+        backtest=backtest,
+        past=_past(backtest, prob) if backtest else [],
+        tested=backtest_picture(backtest, prob) if backtest else None,
         pictures=list(page_pictures(fit, comparison, sizes, valley, shown, runs, prob)),
         summary=written(summary(fit, prob).rename_axis("quantity")),
         groups=written(fit.runs.describe()),
         runs=[] if tabs else list(chain.from_iterable(map(runs.of, range(len(fit.groups))))),
         provenance=provenance(fit),
     )
+
+
+def _past(backtest: "Backtest", prob: float) -> Rows:
+    """How a back-test went, cut by cut and method by method."""
+    found = ["runs", *dict.fromkeys(("coverage 50%", f"coverage {100 * prob:g}%")), "width", "error"]
+    return written(backtest.table(prob, ("cut", "method"))[found])
 
 
 def _larger_budgets(fit: "Posterior") -> list[Quantity]:

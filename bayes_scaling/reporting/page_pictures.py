@@ -12,12 +12,14 @@ from bayes_scaling.reporting.plot import marks, style
 from bayes_scaling.reporting.plot.fits.checks import posterior, residuals
 from bayes_scaling.reporting.plot.fits.losses import extrapolation, loss_band
 from bayes_scaling.reporting.plot.fits.optimum import allocation, isoloss
+from bayes_scaling.reporting.plot.results.backtests import misses
 from bayes_scaling.reporting.plot.results.comparisons import comparison as law_comparison
 from bayes_scaling.reporting.plot.results.risks import valley
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from bayes_scaling.evaluation.backtest import Backtest
     from bayes_scaling.evaluation.compare import Comparison
     from bayes_scaling.inference.posterior import Posterior
     from bayes_scaling.planning.results.risk import Risk
@@ -52,6 +54,14 @@ def path_picture(fit: "Posterior", group: str, runs: RunsOfPage, prob: float) ->
         f"The law along {path}. The dark band is the law's, the dotted lines add its {departs}, the light band is that "
         "of a new run; what is dashed and hatched lies beyond the data.",
         runs.words,
+    )
+
+
+def backtest_picture(backtest: "Backtest", prob: float) -> Picture:
+    """How far held-out runs lay from what was said of them."""
+    return _picture(
+        partial(misses, backtest, prob=prob),
+        "How far runs that were held out lay from the median that the smaller ones gave, by the distance beyond these.",
     )
 
 

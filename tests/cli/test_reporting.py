@@ -38,9 +38,8 @@ def test_plot_passes_on_what_was_given_and_says_what_is_missing(run, single, mon
 def test_report_passes_its_options_on(run, pile, monkeypatch):
     calls = []
     monkeypatch.setattr(bs, "report", lambda *args, **options: calls.append((args[1:], options)))
-    code, out, err = run(
-        "report", pile, "-o", "page.html", "--targets", "1B:1T,2B:2T", "--budgets", "1e22,1e23"
-    )
+    asked = ("--targets", "1B:1T,2B:2T", "--budgets", "1e22,1e23", "--no-backtest")
+    code, out, err = run("report", pile, "-o", "page.html", *asked)
     assert (code, err) == (0, "")
     assert out.startswith("Wrote page.html.\n")
     assert calls == [
@@ -48,6 +47,7 @@ def test_report_passes_its_options_on(run, pile, monkeypatch):
             ("page.html",),
             {
                 "comparison": None,
+                "backtest": None,
                 "targets": [("1B", "1T"), ("2B", "2T")],
                 "budgets": ["1e22", "1e23"],
                 "group": None,
@@ -58,6 +58,21 @@ def test_report_passes_its_options_on(run, pile, monkeypatch):
     ]
     code, _, err = run("report", pile, "-o", "page.html", "--targets", "1B")
     assert (code, err) == (2, "error: --targets '1B' is not of the form params:tokens, such as 100B:2T\n")
+
+
+def test_report_also_tests_the_fit_on_its_own_table(run, pile, monkeypatch):
+    calls = []
+    monkeypatch.setattr(bs, "report", lambda *args, **options: calls.append(options["backtest"]))
+    monkeypatch.setattr(bs.Fit, "backtest", lambda fit, progress: ("tested", fit.runs.name))
+    assert run("report", pile, "-o", "page.html")[0] == 0
+
+    def too_few(fit, progress):
+        raise bs.InputError("pile cannot be back-tested")
+
+    monkeypatch.setattr(bs.Fit, "backtest", too_few)
+    code, _, err = run("report", pile, "-o", "page.html")
+    assert (code, err) == (0, "note: pile cannot be back-tested; the page has no back-test\n")
+    assert calls == [("tested", "pile"), None]
 
 
 def test_laws_are_the_catalogue(run):

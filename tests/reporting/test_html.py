@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import warnings
 from base64 import b64encode
 from hashlib import sha256
 from html import unescape
@@ -10,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from helpers import instant_sampling
 
 import bayes_scaling as bs
 from bayes_scaling.data.units import format_flops, format_quantity
@@ -42,6 +44,18 @@ def test_holds_every_answer(page, golden_fit):
     for what in ("params", "tokens"):
         for number in np.ravel([*plan.interval(what=what), plan.median(what)]):
             assert format_quantity(number) in text
+
+
+def test_says_what_the_smaller_runs_said_of_the_larger(golden_fit):
+    with warnings.catch_warnings(), instant_sampling():
+        warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
+        tested = golden_fit.backtest(draws=30)
+    page = bs.report(golden_fit, targets=[TARGET], budgets=[], backtest=tested)
+    text = text_of(page)
+    (sentence, *_), (warning, *_) = tested.sentences(), tested.warnings
+    assert f"Would it have been right? {sentence.capitalize()[:1]}{sentence[1:]}." in text
+    assert warning in text
+    assert "Would it have been right?" not in text_of(bs.report(golden_fit, targets=[TARGET], budgets=[]))
 
 
 def test_starts_with_a_sentence_that_answers(page, single_fit, golden_fit):
