@@ -18,6 +18,7 @@ import pandas as pd
 
 import bayes_scaling as bs
 from bayes_scaling.inference.residuals import Residuals, of_law_alone, residuals
+from bayes_scaling.inference.run_checks import ceiling
 from bayes_scaling.inference.schedules import bend
 from bayes_scaling.inference.structured import WRONGLY, findings
 from bayes_scaling.reporting.tables import markdown
@@ -62,7 +63,12 @@ def table(kind: str, seed: int) -> bs.Runs:
 def seen(fit: Any, away: Residuals) -> dict[str, Any]:
     """What residuals say of a fit."""
     patterns = [pattern.of for pattern in findings(fit, away.scaled)]
-    return {"patterns": patterns, "schedule": bend(fit, away.of_loss) is not None, "far": int(away.far.size)}
+    return {
+        "patterns": patterns,
+        "schedule": bend(fit, away.of_loss, away.far) is not None,
+        "ceiling": any(ceiling(fit, away)),
+        "far": int(away.far.size),
+    }
 
 
 def main() -> None:
@@ -113,15 +119,25 @@ def main() -> None:
             len(own),
             sum(bool(a["patterns"]) for a in own),
             sum(a["schedule"] for a in own),
-            sum(bool(a["patterns"] or a["schedule"]) for a in own),
+            sum(a["ceiling"] for a in own),
+            sum(bool(a["patterns"] or a["schedule"] or a["ceiling"]) for a in own),
             sum(a["far"] > 0 for a in own),
         ]
         for of in ("the posterior's median", "the mode")
         for kind, alarms in found.items()
         if (own := [a for a in alarms if a["of"] == of])
     ]
-    heads = ["tables", "residuals of", "number", "patterns", "schedule", "structured misfit", "runs far off"]
-    share = sum(row[5] for row in rows) / sum(row[2] for row in rows)
+    heads = [
+        "tables",
+        "residuals of",
+        "number",
+        "patterns",
+        "schedule",
+        "ceiling",
+        "structured misfit",
+        "runs far off",
+    ]
+    share = sum(row[6] for row in rows) / sum(row[2] for row in rows)
     page = (
         "# False alarms of structured misfit\n\n"
         f"Tables simulated from `chinchilla` itself (noise {SIGMA:.1%}, Student-t with {NU:g} degrees of freedom), fitted, "

@@ -50,6 +50,8 @@ def held_out(runs: Runs, splits: Splits = "rolling", above: Quantity | None = No
 def make_cuts(runs: Runs, masks: Mapping[str, np.ndarray]) -> tuple[dict[str, Cut], dict[str, str]]:
     """The cuts that can be made, and for each other one why it cannot.
 
+    A training run is held out as a whole: its checkpoints that the mask leaves would give its end away.
+
     Raises
     ------
     InputError
@@ -57,13 +59,15 @@ def make_cuts(runs: Runs, masks: Mapping[str, np.ndarray]) -> tuple[dict[str, Cu
     """
     cuts: dict[str, Cut] = {}
     left_out: dict[str, str] = {}
+    whole = runs.clusters
     for name, out in masks.items():
+        fitted = ~np.isin(whole, whole[out])
         # A group with nothing left to fit cannot be forecast from its own past.
-        known = np.isin(runs.group_index, np.unique(runs.group_index[~out]))
-        if (~out).sum() < FEWEST or not (out & known).any():
-            left_out[name] = f"{(~out).sum()} runs are left to fit and {(out & known).sum()} to forecast"
+        known = np.isin(runs.group_index, np.unique(runs.group_index[fitted]))
+        if fitted.sum() < FEWEST or not (out & known).any():
+            left_out[name] = f"{fitted.sum()} runs are left to fit and {(out & known).sum()} to forecast"
         else:
-            cuts[name] = Cut(runs.select(~out), runs.select(out & known))
+            cuts[name] = Cut(runs.select(fitted), runs.select(out & known))
     if not cuts:
         raise InputError(
             f"{runs.name} cannot be back-tested: {reasons(left_out)} (at least {FEWEST} and 1 wanted)"

@@ -98,14 +98,19 @@ def mode(fit: "Posterior", kept: np.ndarray, law: Law | None = None) -> Mode:
     return Mode(parameters, float(np.exp(best.x[-1]) * lost**0.5), float(ahead), named)
 
 
+def of_one_law(fit: "Posterior") -> np.ndarray:
+    """A mask of shape (runs,): all, or those of the group with most runs where parameters differ between groups."""
+    if not fit.hierarchical or len(fit.groups) < 2:
+        return np.ones(len(fit.runs), bool)
+    return np.asarray(fit.runs.group_index == np.bincount(fit.runs.group_index).argmax())
+
+
 def without(fit: "Posterior", level: np.ndarray) -> tuple[int, Mode, Mode] | None:
     """Of some levels, shape (runs,), the one without which the law fits the others best; its mode, and that of all.
 
     None where no level can be left out, or none changes much.
     """
-    own = np.ones(len(level), bool)
-    if fit.hierarchical and len(fit.groups) > 1:
-        own = fit.runs.group_index == np.bincount(fit.runs.group_index).argmax()
+    own = of_one_law(fit)
     fewest = len(fit.law.parameters) + SPARE
     there = [i for i in np.unique(level[own]) if np.sum(own & (level != i)) >= fewest]
     if not there:
@@ -126,3 +131,11 @@ def compared(fit: "Posterior", one: Mode, other: Mode) -> str:
     ]
     ahead = f"{MORE:g} times the largest run reaches {one.ahead:.4g} instead of {other.ahead:.4g}"
     return ", ".join([*said, ahead])
+
+
+def listed(rows: np.ndarray) -> str:
+    """Rows by number, ten of them at most."""
+    shown = ", ".join(str(row + 1) for row in rows[:10]) + (
+        f" and {rows.size - 10} more" if rows.size > 10 else ""
+    )
+    return f"{'row' if rows.size == 1 else 'rows'} {shown}"

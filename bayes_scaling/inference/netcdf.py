@@ -12,6 +12,7 @@ from bayes_scaling.data.files import replacing
 from bayes_scaling.data.loss_unit import Unit
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
+from bayes_scaling.inference.apart import apart
 from bayes_scaling.inference.checksum import checksum, refuse_strange_hdf5
 from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.provenance import (
@@ -92,7 +93,8 @@ def _with_judgement(fit: Posterior) -> "xr.DataTree":
     tree = fit.tree.copy()
     tree["convergence"] = fit.convergence.rename_axis("quantity").to_xarray()
     if have_residuals(fit):
-        tree["residuals"] = xr.Dataset({name: ("run", x) for name, x in residuals(fit)._asdict().items()})
+        kept = residuals(fit)._asdict() | {"apart": apart(fit).astype(np.int8)}
+        tree["residuals"] = xr.Dataset({name: ("run", x) for name, x in kept.items()})
     return tree
 
 

@@ -7,11 +7,12 @@ import numpy as np
 
 from bayes_scaling.data.scales import loss_scales
 from bayes_scaling.data.units import format_quantity
-from bayes_scaling.inference.left_out import compared, mode, without
+from bayes_scaling.inference.left_out import SPARE, compared, listed, mode, of_one_law, without
 from bayes_scaling.inference.residuals import Residuals, have_residuals, residuals
 from bayes_scaling.inference.schedules import bend
 from bayes_scaling.inference.structured import GROUPS, Finding, findings
 from bayes_scaling.laws.ceiling import G, with_ceiling
+from bayes_scaling.laws.chinchilla import skaling
 from bayes_scaling.laws.roles import Kind
 
 if TYPE_CHECKING:
@@ -23,8 +24,17 @@ HEAVY = 2.0
 SAID = 3
 """Patterns of residuals that are said, the clearest first."""
 
-BETTER, NEAR = 0.7, 0.6
+BETTER, NEAR = 0.85, 0.6
 """A ceiling is offered where it leaves this share of the noise or less, and the largest loss is this share of it."""
+
+ALIKE = 1.5
+"""The factor within which finished runs have the same data."""
+
+START = 0.25
+"""The part of a trajectory, in tokens, whose checkpoints lie above any law of finished runs."""
+
+EVIDENCE = 5.0
+"""Nats of log likelihood, by units that err alone, which a ceiling must gain."""
 
 
 def run_checks(fit: "Posterior") -> list[str]:
@@ -37,6 +47,7 @@ def run_checks(fit: "Posterior") -> list[str]:
         *_heavy_tails(fit),
         *_bent(fit, found),
         *_patterns(fit, found),
+        *ceiling(fit, found),
     ]
 
 
@@ -47,7 +58,7 @@ def _far_off(fit: "Posterior", found: Residuals) -> Iterator[str]:
     worst = found.of_loss[rows[np.abs(found.of_loss[rows]).argmax()]]
     one = rows.size == 1
     yield (
-        f"{_listed(rows)} of the table {'lies' if one else 'lie'} far from the law that fits the others (up to "
+        f"{listed(rows)} of the table {'lies' if one else 'lie'} far from the law that fits the others (up to "
         f"{np.expm1(worst):+.0%} of the loss){_all_at(fit, rows)}: look whether {'this run' if one else 'these runs'} "
         "diverged, stopped early or came from another recipe or unit, and leave them out; where recipes were not "
         "tuned, noise='undertuned'"
@@ -55,9 +66,13 @@ def _far_off(fit: "Posterior", found: Residuals) -> Iterator[str]:
 
 
 def _all_at(fit: "Posterior", rows: np.ndarray) -> str:
-    """The column at whose largest or smallest value all of several rows are, and hardly any other."""
+    """What several rows have in common: the start of training, or a column's largest or smallest value."""
     if rows.size < 2:
         return ""
+    if {"trajectory", "tokens"} <= {*fit.runs.table}:
+        label, tokens = fit.runs.clusters, fit.runs.tokens
+        if all(tokens[row] < START * tokens[label == label[row]].max() for row in rows):
+            return f", all in the first {START:.0%} of their training, where learning rates rise"
     for name in fit.law.columns:
         x = fit.runs.column(name)
         for word, end in (("largest", x.max()), ("smallest", x.min())):
@@ -80,9 +95,7 @@ def _patterns(fit: "Posterior", found: Residuals) -> Iterator[str]:
     """What residuals go with, the runs that it rests on, and the answer without them."""
     patterns = findings(fit, found.scaled)
     for pattern in patterns[:SAID]:
-        yield f"{_pattern(fit, found, pattern)}; {_answer_without(fit, pattern)}"
-    if patterns and (said := _ceiling(fit)):
-        yield said
+        yield "; ".join([_pattern(fit, found, pattern), *_answer_without(fit, pattern)])
 
 
 def _pattern(fit: "Posterior", found: Residuals, pattern: Finding) -> str:
@@ -99,8 +112,9 @@ def _pattern(fit: "Posterior", found: Residuals, pattern: Finding) -> str:
         )
     if not np.isnan(pattern.trend):
         way = "rise" if pattern.trend > 0 else "fall"
+        shown = f"; medians: {levels}" if len(there) > 1 else ""
         return (
-            f"residuals {way} with {pattern.of} (rank correlation {pattern.trend:+.2f}; medians: {levels}): the law "
+            f"residuals {way} with {pattern.of} (rank correlation {pattern.trend:+.2f}{shown}): the law "
             "has another slope there than the runs, and forecasts carry it on; compare laws"
         )
     sign = "sign " if min(middles) < 0 < max(middles) else ""
@@ -110,30 +124,38 @@ def _pattern(fit: "Posterior", found: Residuals, pattern: Finding) -> str:
     )
 
 
-def _answer_without(fit: "Posterior", pattern: Finding) -> str:
-    """The level without which the others agree best, its rows, and what the answer would be."""
+def _answer_without(fit: "Posterior", pattern: Finding) -> Iterator[str]:
+    """The level without which the others agree best, its rows, and what the answer would be; none of too few runs."""
     if (left := without(fit, pattern.level)) is None:
-        return "no runs can be left out of so few"
+        return
     level, one, other = left
     word = (fit.groups if pattern.of == GROUPS else pattern.words)[level]
-    rows = _listed(np.flatnonzero(pattern.level == level))
-    return f"without {pattern.of} {word} ({rows}) {compared(fit, one, other)}"
+    rows = listed(np.flatnonzero(pattern.level == level))
+    yield f"without {pattern.of} {word} ({rows}) {compared(fit, one, other)}"
 
 
-def _ceiling(fit: "Posterior") -> str | None:
-    """A ceiling, where the law fits much better below one that the largest losses come near."""
+def ceiling(fit: "Posterior", found: Residuals) -> Iterator[str]:
+    """A ceiling, where the law, or `skaling`, fits much better below one that the largest losses come near."""
     if not fit.law.allocates or fit.law.with_kind(Kind.LIMIT):
-        return None
-    capped = with_ceiling(fit.law).in_units(loss_scales(fit.runs))
-    everything = np.ones(len(fit.runs), bool)
-    without_one, with_one = mode(fit, everything), mode(fit, everything, capped)
-    guessing = with_one.parameters[G]
-    if with_one.sigma > BETTER * without_one.sigma or fit.runs.loss.max() < NEAR * guessing:
-        return None
-    return (
-        f"the largest losses ({fit.runs.loss.max():.3g}) come near a ceiling, as the loss of random guessing is: "
-        f"with one at {guessing:.3g} the law misses its runs by {with_one.sigma:.1%} instead of "
-        f"{without_one.sigma:.1%}; fit law={capped.name!r}"
+        return
+    near = of_one_law(fit)
+    near[found.far] = False  # what lies far off is named by itself
+    if near.sum() < len(fit.law.parameters) + 1 + SPARE:
+        return
+    units = len(np.unique(fit.runs.clusters[near]))
+    laws = [fit.law, skaling] if fit.law.columns == skaling.columns else [fit.law]
+    capped = [with_ceiling(law).in_units(loss_scales(fit.runs)) for law in laws]
+    modes = [mode(fit, near, law) for law in capped]
+    # As the information criterion of Schwarz 1978: half the log of the number of units for each parameter.
+    costs = [units * np.log(m.sigma) + 0.5 * len(m.parameters) * np.log(units) for m in modes]
+    below, law, alone = modes[best := int(np.argmin(costs))], capped[best], mode(fit, near)
+    left, largest = below.sigma / alone.sigma, fit.runs.loss[near].max()
+    if left > BETTER or -units * np.log(left) < EVIDENCE or largest < NEAR * below.parameters[G]:
+        return
+    yield (
+        f"the largest losses ({largest:.3g}) come near a ceiling, as the loss of random guessing is: with one at "
+        f"{below.parameters[G]:.3g} law {law.name!r} misses the runs by {below.sigma:.1%} instead of "
+        f"{alone.sigma:.1%}; fit law={law.name!r}"
     )
 
 
@@ -147,16 +169,14 @@ def _bent(fit: "Posterior", found: Residuals) -> Iterator[str]:
     if finished >= len(fit.law.parameters):
         one, other = mode(fit, bent.last), mode(fit, np.ones(len(fit.runs), bool))
         answer = f"from the {finished} finished runs alone {compared(fit, one, other)}"
+    data = fit.runs.column(bent.along)[bent.last]
+    if finished > 1 and data.max() < ALIKE * data.min():
+        answer += (
+            f"; these have about {format_quantity(data.max())} {bent.along} each, which leaves the exponent of "
+            f"{bent.along} to its prior: trust forecasts of as many, and train a run on more or fewer"
+        )
     yield (
         f"{of} end {-np.expm1(bent.end):.1%} below their own trend under the law, as they do where checkpoints in the "
         "middle of a schedule, before the learning rate has come down, are taken for finished runs; exponents of "
         f"tokens are too low then: keep the last of each (finished=True, command line: --finished); {answer}"
     )
-
-
-def _listed(rows: np.ndarray) -> str:
-    """Rows by number, ten of them at most."""
-    shown = ", ".join(str(row + 1) for row in rows[:10]) + (
-        f" and {rows.size - 10} more" if rows.size > 10 else ""
-    )
-    return f"{'row' if rows.size == 1 else 'rows'} {shown}"

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 POINTS, TRAJECTORIES = 5, 3
 """The least checkpoints of a trajectory, and trajectories, that a bend is read from."""
 
+FROM = 0.1
+"""The share of a trajectory's end from which on its bend is read: before that, learning rates warm up."""
+
 CHANCE = 0.005
 """Of so many bends downwards where trajectories follow the law."""
 
@@ -28,11 +31,14 @@ class Bend(NamedTuple):
         Whether the table says which rows are of one trajectory; else rows of one size are taken for one.
     last : ndarray of bool, shape (runs,)
         The last row of each trajectory, and rows of none.
+    along : str
+        The column that grows along it.
     """
 
     end: float
     named: bool
     last: np.ndarray
+    along: str
 
 
 def bend(fit: "Posterior", of_loss: np.ndarray, far: np.ndarray) -> Bend | None:
@@ -51,7 +57,7 @@ def bend(fit: "Posterior", of_loss: np.ndarray, far: np.ndarray) -> Bend | None:
         last[rows] = x == x.max()
         if len(np.unique(x)) < POINTS:
             continue
-        near = ~np.isin(rows, far)
+        near = ~np.isin(rows, far) & (x > x.max() + np.log(FROM) - 1e-9)
         x, y = x[near], of_loss[rows[near]]
         if len(np.unique(x)) < POINTS - 1:
             continue
@@ -63,7 +69,7 @@ def bend(fit: "Posterior", of_loss: np.ndarray, far: np.ndarray) -> Bend | None:
 
     if ttest_1samp(bends, 0.0, alternative="less").pvalue > CHANCE:
         return None
-    return Bend(float(np.mean(ends)), "trajectory" in runs.table, last)
+    return Bend(float(np.mean(ends)), "trajectory" in runs.table, last, along)
 
 
 def _trajectories(runs: "Runs", along: str, columns: tuple[str, ...]) -> np.ndarray:

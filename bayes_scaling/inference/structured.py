@@ -71,8 +71,10 @@ def findings(fit: "Posterior", scaled: np.ndarray) -> list[Finding]:
     found: list[Finding] = []
     tests, seen = 0, set[bytes]()
     for name, values in _quantities(fit):
-        ranks = rankdata(_mean(values, unit))
-        if ranks.tobytes() in seen:  # as epochs, where all runs have the same data
+        of_units = _mean(values, unit)
+        ranks = rankdata(of_units)
+        # As epochs, where all runs have the same data; as tokens, where all trajectories have the same.
+        if ranks.tobytes() in seen or np.ptp(of_units) <= 1e-9 * np.abs(of_units).max():
             continue
         seen.add(ranks.tobytes())
         level, words = (values.astype(int), fit.groups) if name == GROUPS else _levels(values, unit)

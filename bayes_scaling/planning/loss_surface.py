@@ -19,6 +19,7 @@ from bayes_scaling.forecast.new_run import drift_slopes, new_run_scale, standard
 from bayes_scaling.forecast.points import decades_beyond
 from bayes_scaling.laws.derivatives import endless
 from bayes_scaling.laws.elementwise import Array, Computed, exp, log
+from bayes_scaling.planning.others_alone import others_alone
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -219,7 +220,7 @@ class LossSurface:
 
 
 def about(surface: LossSurface, params: "xr.DataArray", tokens: "xr.DataArray") -> list[str]:
-    """What to know of some answers: runs beside them that the law misses, and FLOPs that are the table's own."""
+    """What to know of some answers: runs that the law misses, and FLOPs that are the table's own."""
     import xarray as xr
 
     at = surface.inputs(params, tokens)
@@ -230,7 +231,12 @@ def about(surface: LossSurface, params: "xr.DataArray", tokens: "xr.DataArray") 
     if not known.size:
         return []
     said = beside_missed_runs(surface.fit, {name: x[known] for name, x in values.items()}, surface.group)
-    return [*said, *([surface.cost.words(n[known[-1]], d[known[-1]])] if surface.cost.own else [])]
+    last = n[known[-1]], d[known[-1]]
+    return [
+        *said,
+        *others_alone(surface.fit, surface.cost, surface.cost.flops(*last)),
+        *([surface.cost.words(*last)] if surface.cost.own else []),
+    ]
 
 
 def _fixed(fit: "Posterior", inputs: Mapping[str, Quantities | None], points: int) -> dict[str, np.ndarray]:

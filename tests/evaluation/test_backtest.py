@@ -10,6 +10,7 @@ from scipy import stats
 
 import bayes_scaling as bs
 from bayes_scaling.evaluation.baselines import huber_bootstrap, laplace
+from bayes_scaling.evaluation.cuts import make_cuts
 from bayes_scaling.evaluation.predictive import predictive
 from bayes_scaling.evaluation.scores import scores_of_draws
 
@@ -147,6 +148,16 @@ class TestCuts:
         assert table is fit.runs
         assert (law, options["noise"], options["pooling"]) == (fit.law, fit.noise, fit.pooling)
         assert (options["seed"], options["draws"]) == (4, 7)
+
+    def test_a_training_run_is_held_out_as_a_whole(self, runs):
+        cells = np.arange(len(runs)) % 5
+        table = runs.table.assign(trajectory=cells.astype(str))
+        checkpoints = bs.load_runs(table)
+        out = checkpoints.table["trajectory"].to_numpy() == "3"
+        some = out & (checkpoints.tokens > np.median(checkpoints.tokens[out]))
+        cut = make_cuts(checkpoints, {"top": some})[0]["top"]
+        assert len(cut.test) == some.sum()
+        assert len(cut.train) == (~out).sum()
 
     def test_too_few_runs_are_refused(self, runs):
         with pytest.raises(bs.InputError, match="cannot be back-tested: above 1: 0 runs are left to fit"):

@@ -1,6 +1,8 @@
 """Residuals that go with size, checkpoints in the middle of a schedule, and what the answer would be without them."""
 
+import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -46,6 +48,24 @@ def test_the_largest_size_differs(at_the_mode, read, case, noise):
     assert float(re.search(r"alpha is ([\d.]+) instead of", said)[1]) == pytest.approx(0.34, abs=0.05)
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_best_size_that_rests_on_the_largest_size_is_said_beside_that_of_the_others(
+    at_the_mode, read, case, kept, tmp_path
+):
+    fit = at_the_mode(read(case("largest-size-differs.csv")))
+    fit = bs.open_fit(fit.save(tmp_path / "fit.nc")) if kept else fit
+    (said,) = [s for s in fit.allocate(1e23).warnings if "the best split of 1e23 FLOPs" in s]
+    assert "rests on rows 21, 22, 23, 24, 25: from the others" in said
+    alone, every = (float(x) for x in re.search(r"it is ([\d.]+)B .* instead of ([\d.]+)B", said).groups())
+    assert alone == pytest.approx(14.6, rel=0.25)
+    assert every == pytest.approx(float(fit.allocate(1e23).median("params")) / 1e9, rel=0.02)
+
+
+def test_a_best_size_of_runs_of_the_law_is_said_alone(at_the_mode):
+    fit = at_the_mode(bs.load_runs(grid(np.geomspace(4e7, 9e9, 5), np.geomspace(2e9, 2e11, 5), 1)))
+    assert fit.allocate(1e23).warnings == []
+
+
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("seed", range(3))
 def test_runs_of_the_law_are_not_complained_of(at_the_mode, seed, noise):
@@ -78,6 +98,55 @@ def test_checkpoints_in_the_middle_of_a_schedule_are_named(at_the_mode, named, s
         "trajectories end " if named else "runs of one size (one trajectory each?) end "
     )
     assert "--finished" in said[0]
+
+
+@pytest.mark.parametrize("data", [None, 5e10])
+def test_a_warm_up_does_not_cover_the_bend_of_a_schedule(at_the_mode, data):
+    """As in routing/curves.csv: checkpoints from .03 of training on, of which the first lie high."""
+    share = np.array([0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.48, 0.72, 1.0])
+    tables = []
+    for i, n in enumerate(np.geomspace(5e7, 1e9, 6)):
+        table = pd.DataFrame({"params": n, "tokens": (data or 80 * n) * share, "trajectory": f"run{i}"})
+        loss = 1.6 + 0.9 * (n / 1e8) ** -0.3 + 0.9 * (table["tokens"] / 1e10) ** -0.3
+        off = 0.04 * np.clip(1 - share / 0.1, 0, None) + 0.03 * np.cos(np.pi / 2 * share)
+        noise = 0.001 * np.random.default_rng([3, i]).normal(size=len(share))
+        tables.append(table.assign(loss=loss * np.exp(off + noise)))
+    said = run_checks(at_the_mode(bs.load_runs(pd.concat(tables, ignore_index=True))))
+    (said,) = [s for s in said if "below their own trend" in s]
+    assert ("these have about 50B tokens each, which leaves the exponent of tokens to its prior" in said) == (
+        data is not None
+    )
+
+
+def test_checkpoints_far_off_at_the_start_of_training_are_said_to_lie_there(at_the_mode):
+    table = checkpoints(np.geomspace(5e7, 1e9, 5), 0.0, 3)
+    table.loc[table.index[::8][1:], "loss"] *= 1.15
+    (said,) = [s for s in run_checks(at_the_mode(bs.load_runs(table))) if "far from the law" in s]
+    assert said.startswith("rows 9, 17, 25, 33 of the table lie far")
+    assert ", all in the first 25% of their training, where learning rates rise: look whether" in said
+
+
+def test_too_few_trajectories_for_levels_show_none(at_the_mode):
+    table = checkpoints(np.geomspace(5e7, 1e9, 9), 0.0, 3)
+    table["loss"] = 1.02 ** table["params"].rank(method="dense") * table["tokens"] ** -0.1
+    said = [s for s in run_checks(at_the_mode(bs.load_runs(table))) if "rank correlation" in s]
+    assert said
+    assert not [s for s in said if "medians" in s or "so few" in s]
+
+
+@pytest.mark.external_data
+@pytest.mark.parametrize(
+    ("path", "group", "bent"),
+    [("published_curves/gpt3", None, True), ("published_curves/opt", None, False)]
+    + [("routing/curves", group, True) for group in ("Dense-1", "Hash-64", "S-Base-8", "RL-R-64")],
+)
+def test_published_curves_that_end_in_a_decay_are_known(at_the_mode, path, group, bent):
+    table = pd.read_csv(Path(os.environ["BAYES_SCALING_DATA"]) / f"{path}.csv")
+    table = table[table["group"] == group].drop(columns="group") if group else table
+    said = run_checks(at_the_mode(bs.load_runs(table, params="N", tokens="D")))
+    said = [s for s in said if "below their own trend" in s]
+    assert len(said) == bent
+    assert not bent or "tokens each, which leaves the exponent of tokens to its prior" in said[0]
 
 
 def test_finished_trajectories_are_not(at_the_mode):
@@ -161,3 +230,27 @@ def test_a_ceiling_is_offered_near_guessing(at_the_mode, seed):
     assert "fit law='chinchilla+ceiling'" in said
     guessing = float(re.search(r"with one at ([\d.]+) ", said)[1])
     assert guessing == pytest.approx(5.55, rel=0.15)
+
+
+@pytest.mark.parametrize("budgets", [3, 5])
+def test_near_guessing_the_better_of_two_laws_is_offered(at_the_mode, budgets):
+    """isoFLOP profiles of a law whose terms do not add, as in small_sweeps/byte_isoflop.csv."""
+    c = np.repeat(np.geomspace(3e9, 3e11, 5)[:budgets], 7)
+    n = np.tile(np.geomspace(3e3, 2e5, 7), budgets)
+    t = bs.LAWS["skaling"](n / 3e4, c / 6 / n / 3e5, E=1.2, A=1.2, B=1.6, alpha=0.35, beta=0.5, k=0.4)
+    noise = np.exp(0.01 * np.random.default_rng(2).normal(size=n.size))
+    table = pd.DataFrame({"params": n, "tokens": c / 6 / n, "loss": noise * t / (1 + (t / 5.55) ** 2) ** 0.5})
+    (said,) = [s for s in run_checks(at_the_mode(bs.load_runs(table))) if "ceiling" in s]
+    assert said.endswith("fit law='skaling+ceiling'")
+    assert float(re.search(r"with one at ([\d.]+) ", said)[1]) == pytest.approx(5.55, rel=0.1)
+
+
+@pytest.mark.external_data
+@pytest.mark.parametrize("factor", [1, 3, 10, 30])
+def test_tiny_models_near_guessing_are_offered_a_ceiling(at_the_mode, factor):
+    table = pd.read_csv(Path(os.environ["BAYES_SCALING_DATA"]) / "small_sweeps/byte_isoflop.csv")
+    table = table[table["C"] <= table["C"].max() / factor]
+    (said,) = [
+        s for s in run_checks(at_the_mode(bs.load_runs(table, params="N", tokens="D"))) if "ceiling" in s
+    ]
+    assert float(re.search(r"with one at ([\d.]+) ", said)[1]) == pytest.approx(np.log(256), rel=0.1)
