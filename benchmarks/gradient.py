@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,14 @@ from bayes_scaling.sampling.padding import padded_data, padded_structure
 
 RESULTS = Path(__file__).parent / "results" / "gradient.json"
 SIMULATED = {"24 runs": (3, 8), "96 runs": (3, 32), "400 runs": (20, 20), "6000 runs": (300, 20)}
-CASES = {"sweep": "rosenfeld", "pile": "skaling", "gadre": "skaling"} | dict.fromkeys(SIMULATED, "chinchilla")
+CASES = {"sweep": "rosenfeld", "pile": "skaling", "gadre": "skaling"} | dict.fromkeys(
+    ["chinchilla_epoch", *SIMULATED], "chinchilla"
+)
+NOISES = ("constant", "discrepancy")
 
 
 def table(name: str) -> Any:
-    """One of the embedded tables, that of Gadre et al., or so many groups of so many configurations."""
+    """One of the embedded tables, of those that are not, or so many groups of so many configurations."""
     if name in SIMULATED:
         groups, configurations = SIMULATED[name]
         rng, count = np.random.default_rng(0), groups * configurations
@@ -48,13 +52,13 @@ def table(name: str) -> Any:
         found["loss_se"] = (found["hi95_c4_val"] - found["lo95_c4_val"]) / 3.92
         names = {"N": "params", "D": "tokens", "train_data": "group", "loss_c4_val": "loss"}
         return bs.load_runs(found.rename(columns=names)[[*names.values(), "loss_se"]], name=name)
-    return bs.datasets.load(name)
+    return bs.datasets.external(name) if name == "chinchilla_epoch" else bs.datasets.load(name)
 
 
-def measured(name: str, law_name: str) -> dict[str, Any]:
+def measured(name: str, law_name: str, noise_name: str) -> dict[str, Any]:
     """Rows that the sampler reads, and microseconds a gradient in theta and the shared parameters."""
-    runs, law, noise = table(name), bs.LAWS[law_name], as_noise(None)
-    shape = structure(runs, law, noise, "partial")
+    runs, law, noise = table(name), bs.LAWS[law_name], as_noise(noise_name)
+    shape = structure(runs, law, noise, "partial" if len(runs.groups) > 1 else None)
     wide = padded_structure(shape)
     data, of = padded_data(model_data(runs, law, noise), wide), program(wide).log_likelihood
     location, spread = (
@@ -88,9 +92,10 @@ def main() -> None:
     args = parser.parse_args()
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     mine = found.setdefault(args.label, {})
-    for name, law in CASES.items():
-        if args.redo or name not in mine:
-            mine[name] = {"law": law, **measured(name, law)}
+    for (name, law), noise in product(CASES.items(), NOISES):
+        key = name if noise == "constant" else f"{name}, {noise}"
+        if args.redo or key not in mine:
+            mine[key] = {"law": law, **measured(name, law, noise)}
             RESULTS.write_text(json.dumps(found, indent=1) + "\n")
     for label, rows in found.items():
         print(label, pd.DataFrame.from_dict(rows, orient="index"), sep="\n")
