@@ -161,6 +161,7 @@ def write(folder: Path, names: tuple[str, ...], command: str) -> None:
         "not searched: nothing was found in 60 simulations each of skaling, chinchilla and kaplan (2 of rosenfeld, by up to 2.5",
         "nats). The nine parameters of bnsl2 are not told by 24 runs: chains stay in several modes, four of them weigh these",
         "coarsely, and its intervals hold somewhat less than they say (c1: p = .004); the diagnosis says so in 95% of its fits.",
+        "farseer was drawn when its prior of q had positive powers only.",
         "",
         "chinchilla-flops-seeds was meant to end at 200, and went on to 1,000 because lack_of_fit had p = .004 there. What remains",
         "is at its lower end: 21 truths lie below all draws where 10 are expected, most likely because draws of that tail are",

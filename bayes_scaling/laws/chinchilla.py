@@ -7,7 +7,7 @@ nats lost there to finite N and finite D.
 from collections.abc import Mapping
 
 from bayes_scaling.laws.base import Named, Terms, law
-from bayes_scaling.laws.elementwise import Array, Computed, exp
+from bayes_scaling.laws.elementwise import Array, Computed, exp, expm1, log
 from bayes_scaling.laws.priors import LogNormal, Normal
 from bayes_scaling.laws.roles import amplitude, coupling, exponent, irreducible, limit, sharpness
 
@@ -161,7 +161,7 @@ def rosenfeld(N, D, *, E, A, B, alpha, beta, G):
 
 def _stretched(N: Array, slope: Array, power: Array) -> Computed:
     """exp(slope (N^power - 1) / power): N^slope at the reference, which bends as N^power does."""
-    return exp(slope * (N**power - 1) / power)
+    return exp(slope * expm1(power * log(N)) / power)
 
 
 @law(
@@ -186,7 +186,7 @@ def _stretched(N: Array, slope: Array, power: Array) -> Computed:
     b=Normal(0.0, 0.3, between=0.1),
     h=Normal(-0.2, 0.2, between=0.05),
     p=LogNormal(0.15, 0.5, between=0.2),
-    q=LogNormal(0.1, 0.5, between=0.2),
+    q=Normal(0.1, 0.15, between=0.05),
     r=LogNormal(0.12, 0.5, between=0.2),
 )
 def farseer(N, D, *, E, B, beta, e, b, h, p, q, r):

@@ -178,6 +178,7 @@ class TestChinchillasKin:
         )  # fmt: skip
         np.testing.assert_allclose(found, published, rtol=1e-9)
         assert np.all((found > 0.3) & (found < 1.2))  # bits per character
+        assert abs(LAWS["farseer"].priors["q"].offset(beta)) < 2
 
 
 class TestRepeatedData:
