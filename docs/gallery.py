@@ -99,7 +99,7 @@ PICTURES: dict[str, tuple[str, str, str, str]] = {
         "A posterior (colour) as flat as its prior (grey) learnt nothing from the runs.",
     ),
     "prior_sensitivity": (
-        "What hangs on priors",
+        "What rests on priors",
         "bs.plot.prior_sensitivity(fit)",
         "bayes-scaling plot fit.nc --kind prior_sensitivity",
         "How far each answer (row) moves, in posterior sd, when a prior (column) counts twice: power-scaling, without "

@@ -11,9 +11,8 @@ from bayes_scaling.inference.left_out import SPARE, compared, listed, mode, of_o
 from bayes_scaling.inference.residuals import Residuals, have_residuals, residuals
 from bayes_scaling.inference.schedules import bend
 from bayes_scaling.inference.structured import GROUPS, Finding, findings
-from bayes_scaling.laws.ceiling import G, with_ceiling
+from bayes_scaling.laws.ceiling import G, takes_ceiling, with_ceiling
 from bayes_scaling.laws.chinchilla import skaling
-from bayes_scaling.laws.roles import Kind
 
 if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
@@ -136,7 +135,7 @@ def _answer_without(fit: "Posterior", pattern: Finding) -> Iterator[str]:
 
 def ceiling(fit: "Posterior", found: Residuals) -> Iterator[str]:
     """A ceiling, where the law, or `skaling`, fits much better below one that the largest losses come near."""
-    if not fit.law.allocates or fit.law.with_kind(Kind.LIMIT):
+    if not (fit.law.allocates and takes_ceiling(fit.law)):
         return
     near = of_one_law(fit)
     near[found.far] = False  # what lies far off is named by itself

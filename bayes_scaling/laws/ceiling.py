@@ -35,6 +35,11 @@ class Capped:
         return t / (1 + (t / G) ** 2) ** 0.5
 
 
+def takes_ceiling(law: Law) -> bool:
+    """Whether a law gives a loss, and has no ceiling, nor any parameter of that name."""
+    return law.response == "loss" and G not in law.parameters and not law.with_kind(Kind.LIMIT)
+
+
 @cache
 def with_ceiling(law: Law) -> Law:
     """The same law below a ceiling G, the loss of random guessing, which is estimated; named ``law+ceiling``.
@@ -44,7 +49,7 @@ def with_ceiling(law: Law) -> Law:
     InputError
         For a law that has a ceiling already, or gives no loss.
     """
-    if law.response != "loss" or G in law.parameters or law.with_kind(Kind.LIMIT):
+    if not takes_ceiling(law):
         raise InputError(
             f"law {law.name!r} takes no ceiling: "
             + ("it has one already" if law.response == "loss" else f"it gives a {law.response}")

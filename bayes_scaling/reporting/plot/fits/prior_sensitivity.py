@@ -1,4 +1,4 @@
-"""How far each answer hangs on each prior."""
+"""How far each answer rests on each prior."""
 
 from typing import TYPE_CHECKING
 
@@ -51,5 +51,5 @@ def prior_sensitivity(fit: "Posterior", *, group: str | None = None, ax: "Axes |
     for edge in ("left", "bottom"):
         ax.spines[edge].set_visible(False)
     ax.set_xlabel(f"prior that counts twice: move in posterior sd, bold above {priors.SENSITIVE:g}")
-    ax.set_title("How far answers hang on priors" + of_group(fit, group))
+    ax.set_title("How far answers rest on priors" + of_group(fit, group))
     return ax
