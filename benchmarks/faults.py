@@ -45,7 +45,7 @@ FIT = [
 AS_A_USER = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 """Before a command: folders that are read-only are so for root too."""
 
-TABLES = 40
+TABLES = 10
 """In a batch: more than one process gets through before it is killed."""
 
 SAMPLING = f"""
@@ -166,11 +166,11 @@ def batch(fit, folder, kills, rng):
     def broken():
         found = [why for path in folder.glob("*.nc") if (why := unreadable(path))]
         if len(there := sorted(folder.glob("*.nc"))) > TABLES / 2:
-            for path in there[5:]:
+            for path in there[3:]:
                 path.unlink()
         return found
 
-    found = killed(work, broken, kills, rng, longest=5)
+    found = killed(work, broken, kills, rng, longest=6)
     there = {path.stem for path in folder.glob("*.nc")}
     outcomes = work()
     resumed = {outcome.name for outcome in outcomes if outcome.resumed}

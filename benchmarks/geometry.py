@@ -197,14 +197,17 @@ def answers(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
     ):
         for made in KINDS:
             name = made.__name__
+            folder = asked.work / f"{name}-{noise}-{seed}"
             cases = {
-                f"{name}-{i}": made(np.random.default_rng([i, KINDS.index(made)])) for i in range(number)
+                f"{name}-{i}": made(np.random.default_rng([i, KINDS.index(made)]))
+                for i in range(number)
+                if not asked.there or (folder / f"{name}-{i}.nc").exists()
             }
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 for outcome in bs.fit_many(
                     {key: one.table for key, one in cases.items()}, "chinchilla", noise=noise, seed=seed, draws=DRAWS, at_once=1,
-                    folder=asked.work / f"{name}-{noise}-{seed}",
+                    folder=folder,
                 ):  # fmt: skip
                     entry = {"kind": name, "table": outcome.name, "noise": noise or "default", "seed": seed}
                     if outcome.fit is None:
@@ -271,6 +274,7 @@ def main() -> None:
     )
     parser.add_argument("--work", type=Path, default=Path("geometry"))
     parser.add_argument("--tables", type=int, default=18, help="of each kind")
+    parser.add_argument("--there", action="store_true", help="judge the fits that are there, and make none")
     parser.add_argument("--page", action="store_true")
     asked = parser.parse_args()
     target = RESULTS / "geometry.json"

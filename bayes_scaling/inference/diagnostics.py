@@ -19,6 +19,7 @@ from bayes_scaling.inference.misfit import unbelievable
 from bayes_scaling.inference.prior_sensitivity import prior_sensitive
 from bayes_scaling.inference.result import Result
 from bayes_scaling.inference.run_checks import run_checks
+from bayes_scaling.inference.turning import turning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,6 +127,7 @@ def diagnose(fit: "Posterior") -> Diagnosis:
         *misfit(fit),
         *floor_at_zero(fit),
         *optimum_at_edge(fit.runs),
+        *turning(fit),
         *run_checks(fit),
     ]
     return replace(verdict(fit), warnings=tuple(dict.fromkeys(warnings)))
