@@ -9,6 +9,7 @@ import click
 
 import bayes_scaling as bs
 from bayes_scaling.cli.answer import Answer, answer
+from bayes_scaling.cli.guide import group_column
 from bayes_scaling.cli.options import COLUMNS, FILE, FIT, JSON, PROB, RUNS, output, verb
 from bayes_scaling.cli.values import Table, at_a_terminal
 from bayes_scaling.laws.pinned import pins
@@ -30,11 +31,17 @@ if TYPE_CHECKING:
 )
 def fit(runs: str, law: str, table: Table, output: str, force: bool, prob: float, **settings: Any) -> Answer:
     """Fit a law to a table of training runs and save the posterior."""
-    fitted = bs.fit(table.read(runs, law), law, progress=at_a_terminal(), **settings)
+    read = table.read(runs, law)
+    fitted = bs.fit(read, law, progress=at_a_terminal(), **settings)
     fitted.save(output, force=force)
     found = _summarised(fitted, output, prob, brief=True)
     said = {sentence.removesuffix(".") for sentence in fitted.runs.warnings}  # when the table was read
     new = [sentence for sentence in found.warnings if sentence not in said]
+    label = group_column(read)
+    if label and any("misses" in sentence for sentence in (*new, *fitted.diagnose().problems)):
+        new.append(
+            f"what one law for all misses may be what tells one {label} from another: fit with --group {label}"
+        )
     return replace(found, text=f"{found.text}\n\nSaved as {output}.", warnings=new)
 
 

@@ -66,17 +66,20 @@ def output_beside(source: object, form: str, **words: object) -> str:
 def columns_taken(runs: "Runs") -> str:
     """Which columns were found under another name than their role's; empty where all have their own."""
     found = ", ".join(f"{role} from {column!r}" for role, column in runs.renamed.items())
-    offered = "" if "group" in runs.table or not (label := _labels(runs)) else label
+    label = group_column(runs)
+    offered = f"all runs share one law; --group {label} gives each {label} its own" if label else ""
     said = f"took {found}" if found else ""
     return "; ".join(part for part in (said, offered) if part)
 
 
-def _labels(runs: "Runs") -> str:
-    """The column of words that may say which group each run is of."""
+def group_column(runs: "Runs") -> str:
+    """The column of words that may say which group each run is of, where nobody has said it."""
     from bayes_scaling.data.aliases import ALIASES
 
+    if "group" in runs.table:
+        return ""
     names = {"group", *ALIASES["group"].split()}
     for column in map(str, runs.table.columns):
         if column.lower() in names and 1 < runs.table[column].nunique() < len(runs):
-            return f"all runs share one law; --group {column} gives each {column} its own"
+            return column
     return ""

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 LONGEST = 25
 """Lines of a representation, at most."""
 
+FEW, FEW_ROWS = 4, 12
+"""Sentences of a kind that a notebook shows unfolded, and rows of its table, at most."""
+
+_AMBER = 'style="border-left: .25em solid #e69f00; padding-left: .6em"'
+
 _PLOTS: dict[type, Callable[..., "Axes"]] = {}
 
 
@@ -127,10 +132,17 @@ class Result(ABC):
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
-        said = "".join(f"<p>{escape(sentence)}.</p>" for sentence in self.sentences())
-        said += "".join(f"<p><b>Warning:</b> {escape(sentence)}.</p>" for sentence in self.warnings)
-        table = _labelled(self.table())
-        return said + str(table.to_html(index=False, max_rows=LONGEST, float_format=_four))
+        said = _folded([f"<p>{escape(sentence)}.</p>" for sentence in self.sentences()], "answers")
+        care = [f"<p {_AMBER}><b>Warning:</b> {escape(sentence)}.</p>" for sentence in self.warnings]
+        table = _labelled(self.table()).to_html(index=False, max_rows=FEW_ROWS, float_format=_four)
+        return said + _folded(care, "warnings") + str(table)
+
+
+def _folded(paragraphs: list[str], noun: str) -> str:
+    """The first few paragraphs, the others behind a line that says how many."""
+    first, rest = paragraphs[:FEW], paragraphs[FEW:]
+    more = f"<details><summary>{len(rest)} more {noun}</summary>{''.join(rest)}</details>" if rest else ""
+    return "".join(first) + more
 
 
 def as_json(value: Any) -> "Json":

@@ -151,6 +151,16 @@ def test_columns_go_by_their_usual_names_and_it_says_which(run, tmp_path, sample
     assert "--force" in run("fit", "runs.csv")[2]
 
 
+@pytest.mark.parametrize("missed", [True, False])
+def test_a_law_that_misses_its_runs_may_want_groups(run, tmp_path, sampled, judged, missed):
+    (tmp_path / "runs.csv").write_text(
+        "params,tokens,loss,Corpus\n1e8,2e9,3.4,a\n2e8,4e9,3.1,b\n4e8,8e9,2.9,a\n"
+    )
+    judged(unbelievable=["law 'chinchilla' misses its runs by 20% of their loss"] if missed else [])
+    err = run("fit", "runs.csv")[2]
+    assert ("from another: fit with --group Corpus\n" in err) == missed
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [

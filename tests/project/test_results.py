@@ -4,6 +4,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+import re
 import warnings
 from functools import cache
 from html import escape
@@ -28,7 +29,7 @@ from bayes_scaling.evaluation.compare_pooling import judged, structures
 from bayes_scaling.evaluation.ledger import Entry, Ledger
 from bayes_scaling.evaluation.outcome import Outcome
 from bayes_scaling.forecast.register import make_card
-from bayes_scaling.inference.result import LONGEST, Result
+from bayes_scaling.inference.result import FEW, FEW_ROWS, LONGEST, Result
 from bayes_scaling.inference.sample_many import FitOutcome
 from bayes_scaling.reporting.plot.style import panels
 
@@ -186,9 +187,19 @@ def test_the_answer_comes_first_in_sentences_without_a_stop(examples):
         for sentence in (*said, *result.warnings):
             assert sentence == sentence.strip(" .")
             assert "\n" not in sentence
+
+
+def test_a_notebook_shows_the_answer_then_what_to_know_then_a_small_table(examples):
+    for result in examples:
         page = result._repr_html_()
         assert page.startswith(f"<p>{escape(result.sentences()[0])}.</p>")
-        assert "<table" in page
+        said = [f"{escape(sentence)}.</p>" for sentence in (*result.sentences(), *result.warnings)]
+        assert all(sentence in page for sentence in said)
+        assert page.index(said[-1]) < page.index("<table")
+        assert page.count("<b>Warning:</b>") == len(result.warnings)
+        unfolded = re.sub("<details>.*?</details>", "", page.partition("<table")[0])
+        assert unfolded.count("<p") <= 2 * FEW
+        assert page.partition("<tbody>")[2].count("<tr>") <= FEW_ROWS + 1  # and the row of dots
 
 
 def test_a_table_names_its_columns_and_their_probability(examples):
