@@ -137,7 +137,7 @@ def turning(rng: np.random.Generator) -> Case:
     """Beyond some tokens the loss rises."""
     law, bend = chinchilla(rng), rng.uniform(0.02, 0.1)
     return case(
-        rng, scattered(rng), lambda n, d: law(n, d) + bend * np.log(d) ** 2, "residuals|misses|far from"
+        rng, scattered(rng), lambda n, d: law(n, d) + bend * np.log(d) ** 2, "turns|residuals|misses|far from"
     )
 
 
@@ -254,18 +254,24 @@ def page(entries: list[dict[str, Any]]) -> str:
              "wrong and passes", "wrong and silent", "longest (s)"]  # fmt: skip
     parts = []
     for noise in ("constant", "default"):
-        rows = counted([e for e in entries if e["noise"] == noise and e["seed"] == 1])
-        parts.append(f"## Noise: {noise}\n{markdown(heads, rows)}\n")
+        if rows := counted([e for e in entries if e["noise"] == noise and e["seed"] == 1]):
+            parts.append(f"## Noise: {noise}\n{markdown(heads, rows)}\n")
     errors = [f"{e['table']}: {e['error']}" for e in entries if "error" in e]
     bad = [e for e in entries if "error" not in e and e["kind"] != "sound"]
-    confident = sum(e["passes"] and abs(e["off"]) > FAR for e in bad)
+    confident = [e for e in bad if e["passes"] and abs(e["off"]) > FAR]
+    unnamed = [e for e in confident if not e["named"]]
     return (
         "# Tables that cannot tell\n\n"
-        f"{len({e['table'] for e in bad})} random tables of 12 kinds, {len(bad)} fits: wrong but confident "
-        f"{confident}, of these silent {sum(e['silent'] and abs(e['off']) > FAR for e in bad)}; apart {apart(entries)}; "
-        f"refused {len(errors)}.\n{HOW}\n" + "\n".join(parts) + "".join(f"\n- {e}" for e in errors) +
+        f"{tables(bad)} random tables of 12 kinds: wrong but confident {tables(confident)}, of these with no word of the "
+        f"defect {tables(unnamed)}, silent {tables([e for e in confident if e['silent']])}; two seeds apart "
+        f"{apart(entries)}; refused {len(errors)}.\n{HOW}\n" + "\n".join(parts) + "".join(f"\n- {e}" for e in errors) +
         f"\nMade by `{COMMAND}`.\n"
     )  # fmt: skip
+
+
+def tables(entries: list[dict[str, Any]]) -> int:
+    """How many tables these are of."""
+    return len({entry["table"] for entry in entries})
 
 
 def main() -> None:

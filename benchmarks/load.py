@@ -26,7 +26,7 @@ import bayes_scaling as bs
 RESULTS = Path(__file__).parent / "results" / "load.json"
 TRUTH = {"E": 1.8, "A": 0.35, "B": 0.3, "alpha": 0.34, "beta": 0.29}
 FEW: Any = {"noise": "constant", "draws": 50, "chains": 2, "max_warmup": 200, "seed": 1}
-FITS, KILLED = 200, 3
+FITS = 200
 
 
 def runs_of(rng: np.random.Generator, n: int, level: float = 1.0) -> pd.DataFrame:

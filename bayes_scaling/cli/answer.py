@@ -134,9 +134,13 @@ def _units(result: "Result", table: "pd.DataFrame", fits: "Mapping[str, Posterio
 
 def say(sentence: str, label: str = "", colour: str = "yellow") -> None:
     """On stderr, so that stdout has results alone; a label is coloured where someone sees it."""
-    click.echo(
-        (click.style(f"{label}: ", fg=colour, bold=True) if label else "") + printable(sentence), err=True
-    )
+    label = click.style(f"{label}: ", fg=colour, bold=True) if label else ""
+    click.echo(label + printable(sentence), err=True, color=coloured())
+
+
+def coloured() -> bool | None:
+    """False where NO_COLOR asks for none (https://no-color.org); None leaves it to whether there is a terminal."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def warn(sentence: str) -> None:

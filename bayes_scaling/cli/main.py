@@ -17,7 +17,7 @@ from typing import cast
 import click
 
 import bayes_scaling as bs
-from bayes_scaling.cli.answer import BAD_INPUT, INTERRUPTED, OK, say, warn
+from bayes_scaling.cli.answer import BAD_INPUT, INTERRUPTED, OK, coloured, say, warn
 from bayes_scaling.cli.help import Context
 from bayes_scaling.cli.signatures import summary
 from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
@@ -85,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("MPLBACKEND", "agg")  # pictures go to files
     try:
         with _spoken_warnings():
-            return int(verbs.main(argv, "bayes-scaling", standalone_mode=False) or OK)
+            asked = verbs.main(argv, "bayes-scaling", standalone_mode=False, color=coloured())
+            return int(asked or OK)
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -9,7 +9,7 @@ from importlib import import_module
 import pytest
 
 import bayes_scaling as bs
-from bayes_scaling.cli.main import VERBS
+from bayes_scaling.cli.main import VERBS, main
 
 HEAVY = {
     "numpy",
@@ -140,3 +140,16 @@ def test_an_interrupt_is_one_word(run, monkeypatch):
 
     monkeypatch.setattr(bs, "open_fit", interrupted)
     assert run("summary", "fit.nc") == (130, "", "\ninterrupted\n")
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["summary", "nothing.nc"]])
+def test_no_color_is_respected_at_a_terminal(argv, capsys, monkeypatch):
+    monkeypatch.setattr("click.utils.should_strip_ansi", lambda stream=None, color=None: color is False)
+
+    def shown():
+        main(argv)
+        return "".join(capsys.readouterr())
+
+    assert "\x1b[" in shown()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in shown()
