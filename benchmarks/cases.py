@@ -49,7 +49,7 @@ CASES = {
     ),
     "largest-size-differs": Case(
         (f"fit TABLE --law chinchilla {DRAWS}", "allocate fit.nc --flops 1e23"),
-        "with params|^alpha",
+        "with params|best split|^alpha",
         "8.7B named, the answer without it (alpha .34)",
     ),
     "mid-schedule": Case(
