@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,8 +12,10 @@ from bayes_scaling.cli.options import FILE, FIT, JSON, output, said, verb
 from bayes_scaling.cli.signatures import REQUIRED, signature
 from bayes_scaling.cli.values import at_a_terminal, listed, named_by_law
 from bayes_scaling.errors import DoubtfulFitWarning, InputError
-from bayes_scaling.evaluation.backtest import Backtest
 from bayes_scaling.reporting.plot import KINDS
+
+if TYPE_CHECKING:
+    from bayes_scaling.evaluation.backtest import Backtest
 
 
 @verb(
@@ -32,7 +34,7 @@ def report(fit: str, output: str, comparison: tuple[str, ...], backtest: bool, *
     return Answer(f"Wrote {output}.", {}, fits)
 
 
-def _tested(fit: bs.Fit) -> Backtest | None:
+def _tested(fit: bs.Fit) -> "Backtest | None":
     """The back-test of a fit on its own table, where that has enough runs; its fits are judged on the page."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtfulFitWarning)
