@@ -34,7 +34,7 @@ def report(fit: str, output: str, comparison: tuple[str, ...], backtest: bool, *
     return Answer(f"Wrote {output}.", {}, fits)
 
 
-def _tested(fit: bs.Fit) -> "Backtest | None":
+def _tested(fit: "bs.Fit") -> "Backtest | None":
     """The back-test of a fit on its own table, where that has enough runs; its fits are judged on the page."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtfulFitWarning)
