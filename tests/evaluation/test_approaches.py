@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from helpers import quiet_fit
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from scipy.optimize import least_squares
 
@@ -222,7 +223,8 @@ class TestSideBySide:
         made = found.fits["isoFLOP parabola"]
         ax = bs.plot.isoflop_profiles(made, ax=Figure().subplots())
         assert len([text for text in ax.texts if text.get_text().endswith("FLOPs")]) == len(made.groups)
-        minima = [drawn.get_offsets()[0] for drawn in ax.collections if len(drawn.get_offsets()) == 1]
+        scattered = [drawn.get_offsets() for drawn in ax.collections if isinstance(drawn, PathCollection)]
+        minima = [places[0] for places in scattered if len(places) == 1]
         wanted = found.points[found.points["approach"] == "isoFLOP parabola"]
         assert [float(size) for size, _ in minima] == pytest.approx([*wanted["params"]])
         with pytest.raises(
