@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 )
 def fit(runs: str, law: str, table: Table, output: str, force: bool, prob: float, **settings: Any) -> Answer:
     """Fit a law to a table of training runs and save the posterior."""
+    from bayes_scaling.inference.diagnostics import verdict
+
     read = table.read(runs, law)
     fitted = bs.fit(read, law, progress=at_a_terminal(), **settings)
     fitted.save(output, force=force)
@@ -38,7 +40,7 @@ def fit(runs: str, law: str, table: Table, output: str, force: bool, prob: float
     said = {sentence.removesuffix(".") for sentence in fitted.runs.warnings}  # when the table was read
     new = [sentence for sentence in found.warnings if sentence not in said]
     label = group_column(read)
-    if label and any("misses" in sentence for sentence in (*new, *fitted.diagnose().problems)):
+    if label and any("misses" in sentence for sentence in (*new, *verdict(fitted).problems)):
         new.append(
             f"what one law for all misses may be what tells one {label} from another: fit with --group {label}"
         )

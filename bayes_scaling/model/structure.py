@@ -59,12 +59,6 @@ class Rows(NamedTuple):
             return x[:, :, None]
         return x if self.structure.summarised else x[self.data["cluster_index"]]
 
-    def of_group(self, x: Computed) -> Computed:
-        """What each row's group has, (rows, ...) for x of (groups, ...); broadcasts with the rows."""
-        if self.structure.boxed:
-            return x[:, None, None]
-        return x[0] if self.structure.n_groups == 1 else x[self.data["group_index"]]
-
     def before(self, x: Computed) -> Computed:
         """What the checkpoint before each one has, (rows,); anything at the first of a trajectory."""
         if not self.structure.boxed:

@@ -1,4 +1,4 @@
-"""Which group a picture is about: the one asked for, the one with the largest run, or the first of a result."""
+"""Which group a picture is about: the one asked for, or that of the largest run; and which laws it can show."""
 
 from typing import TYPE_CHECKING, TypedDict
 
@@ -61,3 +61,11 @@ def titled(text: str, values: "xr.DataArray", group: str | None) -> str:
     """A title that says which group is shown, where a result has several."""
     several = "group" in values.dims and values.sizes["group"] > 1
     return f"{text} ({group or values['group'].to_numpy()[0]})" if several else text
+
+
+def needs_plane(fit: "Posterior", picture: str) -> None:
+    """`InputError` for a law that is not one of N and D alone."""
+    if fit.law.columns != ("params", "tokens"):
+        raise InputError(
+            f"{picture} draws a law of params and tokens; law {fit.law.name!r} takes {', '.join(fit.law.columns)}"
+        )

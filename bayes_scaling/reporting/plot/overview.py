@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bayes_scaling.data.units import Quantity
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.reporting.plot import marks, style
@@ -55,7 +53,7 @@ def overview(
     panels[1].set_title("2  What would larger runs reach?")
     if splits:
         first, end = fit.runs.extent["flops"]
-        budgets = np.unique([*np.geomspace(first, max(style.horizon(end, to), end), style.BUDGETS), end])
+        budgets = style.budgets_until(first, end, to)
         draw_optimum(panels[2], allocate(fit, budgets, group=group), "params", group, prob, color)
         marks.mark_beyond(panels[2], end)
         panels[2].set_title("3  How large a model for a budget?")

@@ -213,6 +213,11 @@ def horizon(end: float, to: Quantity | None, decades: float = 3) -> float:
     return 10.0 ** np.ceil(np.log10(end) + decades) if to is None else parse_quantity(to, "to")
 
 
+def budgets_until(first: float, end: float, to: Quantity | None) -> np.ndarray:
+    """Budgets from the first to beyond the end of the data, which is one of them."""
+    return np.unique([*np.geomspace(first, max(horizon(end, to), end), BUDGETS), end])
+
+
 def percent(prob: float) -> str:
     """A probability as text: 0.9 -> "90%"."""
     return f"{100 * prob:g}%"

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_scaling.data.units import Quantities, format_flops, parse_quantities
-from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.reporting.plot import marks, style
-from bayes_scaling.reporting.plot.groups import bounds, largest_group, of_group
+from bayes_scaling.reporting.plot.groups import bounds, largest_group, needs_plane, of_group
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,10 +44,7 @@ def isoflop(
         Probability of the bands and of the minima's intervals.
     ax : Axes, optional
     """
-    if fit.law.columns != ("params", "tokens"):
-        raise InputError(
-            f"isoflop draws a law of params and tokens; law {fit.law.name!r} takes {', '.join(fit.law.columns)}"
-        )
+    needs_plane(fit, "isoflop")
     group, end = group or largest_group(fit), fit.runs.extent["flops"][1]
     if budgets is None:
         flops = np.geomspace(max(fit.runs.extent["flops"][0], end / 1e3), 10 * end, 5)

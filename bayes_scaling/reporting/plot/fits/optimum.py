@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_scaling.data.units import Quantity
-from bayes_scaling.errors import InputError
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.reporting.plot import marks, style
-from bayes_scaling.reporting.plot.groups import bounds, largest_group, look, of_group
+from bayes_scaling.reporting.plot.groups import bounds, largest_group, look, needs_plane, of_group
 from bayes_scaling.reporting.plot.results.allocations import drawn_split
 
 if TYPE_CHECKING:
@@ -44,10 +43,10 @@ def allocation(
     Axes
         Its panels (`bayes_scaling.plot.panels`) are N and D.
     """
-    _needs_plane(fit, "allocation")
+    needs_plane(fit, "allocation")
     group = group or largest_group(fit)
     first, end = fit.runs.extent["flops"]
-    budgets = np.unique([*np.geomspace(first, max(style.horizon(end, to), end), style.BUDGETS), end])
+    budgets = style.budgets_until(first, end, to)
     found = allocate(fit, budgets, group=group)
     ax = drawn_split(found, group, prob, look(fit, group)["color"], of_group(fit, group), ax)
     for panel in style.panels(ax):
@@ -79,7 +78,7 @@ def isoloss(
     """
     from matplotlib.patches import Rectangle
 
-    _needs_plane(fit, "isoloss")
+    needs_plane(fit, "isoloss")
     group = group or largest_group(fit)
     ax = style.axes(ax, (7.2, 5.8))
     color = look(fit, group)["color"]
@@ -140,11 +139,3 @@ def _budget_marks(ax: "Axes", budgets: np.ndarray, optimum: np.ndarray, color: s
             f"$10^{{{decade:.0f}}}$ FLOPs", (n, d), (7, -4), textcoords="offset points", fontsize=8, va="top",
             bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75}, zorder=5,
         )  # fmt: skip
-
-
-def _needs_plane(fit: "Posterior", picture: str) -> None:
-    """`InputError` for a law that is not one of N and D alone."""
-    if fit.law.columns != ("params", "tokens"):
-        raise InputError(
-            f"{picture} draws a law of params and tokens; law {fit.law.name!r} takes {', '.join(fit.law.columns)}"
-        )

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_scaling.data.units import Quantity
-from bayes_scaling.errors import InputError
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.compute.rules_of_thumb import PUBLISHED, published_split
 from bayes_scaling.reporting.plot import marks, style
-from bayes_scaling.reporting.plot.groups import bounds, largest_group, look, of_group
+from bayes_scaling.reporting.plot.groups import bounds, largest_group, look, needs_plane, of_group
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -48,13 +47,10 @@ def published(
     Axes
         Its panels (`bayes_scaling.plot.panels`) are N and D; `bayes_scaling.PUBLISHED` has what they are compared with.
     """
-    if fit.law.columns != ("params", "tokens"):
-        raise InputError(
-            f"published draws a law of params and tokens; law {fit.law.name!r} takes {', '.join(fit.law.columns)}"
-        )
+    needs_plane(fit, "published")
     group = group or largest_group(fit)
     first, end = fit.runs.extent["flops"]
-    budgets = np.unique([*np.geomspace(first, max(style.horizon(end, to), end), style.BUDGETS), end])
+    budgets = style.budgets_until(first, end, to)
     found, color = allocate(fit, budgets, group=group), look(fit, group)["color"]
     lines = {name: published_split(name, budgets) for name in PUBLISHED}
     colours = [other for other in style.COLOURS if other != color]
