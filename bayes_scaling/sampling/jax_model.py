@@ -157,5 +157,7 @@ def _to_jax(inputs: Sequence[Any], outputs: Sequence[Any]) -> Callable[..., Any]
     jax_funcify.register(Pow, lambda op, **_: power)
     graph = FunctionGraph(inputs=inputs, outputs=outputs, clone=True)
     JAX.excluding("local_view_op").optimizer.rewrite(graph)
-    traceable: Callable[..., Any] = jax_funcify(graph)
+    # Constants are kept with the function, which a caller that is being traced may be the first to ask for.
+    with jax.ensure_compile_time_eval():
+        traceable: Callable[..., Any] = jax_funcify(graph)
     return traceable

@@ -284,3 +284,17 @@ def test_a_fit_forecasts_above_its_floor_and_its_verbs_share_their_paths(tmp_pat
     again = bs.open_fit(fit.save(tmp_path / "fit.nc"))
     assert again.predict(params="10T", tokens="200T", group="a").drifted.equals(far.drifted)
     assert not [s for s in fit.diagnose().warnings if "scales of the noise" in s]
+
+
+@pytest.mark.sampling  # of nothing, but it compiles a model
+def test_a_program_that_is_first_asked_for_while_tracing_serves_others_too():
+    """Its constants are kept with it, and must not be of the trace."""
+    from bayes_scaling.sampling.jax_model import program
+    from bayes_scaling.sampling.padding import padded_structure
+
+    runs, noise = table(), Surface(ranks=(3, 4, 20))  # of no other test: programs are kept
+    wide = padded_structure(structure(runs, LAW, noise))
+    given = at(runs, noise, wide, drawn_mixing(runs))
+    normal = np.random.default_rng(5).standard_normal((2, noise.weight_shape[1]))
+    traced = jax.jit(lambda x: program(wide).weights(x, *given))(normal)
+    np.testing.assert_allclose(traced, program(wide).weights(normal, *given), rtol=1e-9)
