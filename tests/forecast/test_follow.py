@@ -74,6 +74,7 @@ class TestCourse:
             for step in (-0.3, 0.3):
                 assert density(best + step * direction) < density(best)
 
+    @pytest.mark.sampling  # of nothing, but every curve is fitted
     def test_ends_lie_where_their_curves_say(self):
         """Of 80 runs, twenty times the compute of their histories, nine in ten inside of 90%, early and halfway."""
         off = []

@@ -21,6 +21,7 @@ def fit():
     return bs.open_fit(Path(__file__).parent / "golden" / "version_2_groups.nc")
 
 
+@pytest.mark.sampling  # of nothing, but files take long
 class TestOpening:
     def rewritten(self, fit, path, **changes):
         """Saved with another provenance, and a checksum that is right for it."""
@@ -114,6 +115,7 @@ def test_altered_copies(fit, tmp_path):
             assert mutations.outcome(path, fit) in ("refused", "the same"), how.__name__
 
 
+@pytest.mark.sampling  # of nothing, but files take long
 def test_an_altered_copy_is_found_out(fit, tmp_path):
     """That the comparison sees one number that differs."""
     wrong = fit.posterior["nu"].to_numpy() + np.eye(2, 25) * 1e-9

@@ -187,6 +187,7 @@ class TestEveryLaw:
         elsewhere = multiples(any_law, 50, seed=5)
         np.testing.assert_allclose(log_law(elsewhere, mode.x), log_law(elsewhere, truth), atol=4 * noise)
 
+    @pytest.mark.sampling  # of nothing, but a fit of every law takes long
     def test_a_fit_of_it_is_used(self, any_law):
         """Beside the sampling, every verb works on the law's own inputs, or says why it cannot."""
         fit, at = fit_of(any_law.name)
