@@ -3,7 +3,8 @@
     BAYES_SCALING_DATA=... python -m benchmarks.new_group [--page]
 
 For each group of each table, all runs of the other groups and 3, 5 or 10 of its own smaller half by compute are fitted with
-partial, no and complete pooling; the group's runs with at least three times the compute of those are forecast and scored.
+partial, no and complete pooling, under the default noise and under the law alone with its drift; the group's runs with at
+least three times the compute of those are forecast and scored.
 Each piece is a line of benchmarks/results/new_group.jsonl, and is skipped while it is there. The page and the picture
 beside it are made from that file; --page makes them and samples nothing.
 """
@@ -25,9 +26,12 @@ from bayes_scaling.reporting.tables import markdown
 RESULTS = Path(__file__).parent / "results"
 PIECES = RESULTS / "new_group.jsonl"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python -m benchmarks.new_group"
-TABLES = ("gadre", "gzip_pcfg", "sweep", "okar_sweep", "xlstm")
+TABLES = ("gadre", "sweep", "okar_sweep", "xlstm", "gzip_pcfg")
+NOISES = ("discrepancy", "constant")
+DRAWS = 500  # of each of four chains
 OWN = (3, 5, 10)
 POOLINGS = ("none", "partial", "complete")
+KEY = ("noise", "table", "group", "own", "pooling")
 FURTHER = 3.0  # times the compute of the group's own largest run that is fitted
 
 
@@ -54,12 +58,12 @@ def cases(runs: bs.Runs) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
                 yield group, count, fitted, larger
 
 
-def scored(runs: bs.Runs, fitted: np.ndarray, larger: np.ndarray, pooling: str) -> dict[str, Any]:
+def scored(runs: bs.Runs, fitted: np.ndarray, larger: np.ndarray, noise: str, pooling: str) -> dict[str, Any]:
     """Health of the fit and scores of its forecast of the larger runs."""
     began = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)  # all of it is in the health
-        fit = bs.fit(runs.select(fitted), "chinchilla", pooling=pooling, noise="constant", seed=1)
+        fit = bs.fit(runs.select(fitted), "chinchilla", pooling=pooling, noise=noise, seed=1, draws=DRAWS)
     seconds, health = time.perf_counter() - began, fit.diagnose()
     s = predictive(fit, runs.select(larger)).scores(fit.drift)
     return {
@@ -72,17 +76,17 @@ def scored(runs: bs.Runs, fitted: np.ndarray, larger: np.ndarray, pooling: str) 
 
 def sample() -> None:
     """All pieces that are not there yet."""
-    done = {(p["table"], p["group"], p["own"], p["pooling"]) for p in pieces()}
-    for name, runs in tables():
-        for group, count, fitted, larger in cases(runs):
-            for pooling in POOLINGS:
-                if (key := (name, group, count, pooling)) in done:
-                    continue
-                piece = dict(zip(("table", "group", "own", "pooling"), key, strict=True))
-                piece |= scored(runs, fitted, larger, pooling)
-                with PIECES.open("a") as file:
-                    file.write(json.dumps(piece) + "\n")
-                print(*key, f"{piece['log_density']:.2f} {piece['covered']:.2f}", flush=True)
+    done = {tuple(piece[name] for name in KEY) for piece in pieces()}
+    for noise in NOISES:
+        for table, runs in tables():
+            for group, count, fitted, larger in cases(runs):
+                for pooling in POOLINGS:
+                    if (key := (noise, table, group, count, pooling)) in done:
+                        continue
+                    piece = dict(zip(KEY, key, strict=True)) | scored(runs, fitted, larger, noise, pooling)
+                    with PIECES.open("a") as file:
+                        file.write(json.dumps(piece) + "\n")
+                    print(*key, f"{piece['log_density']:.2f} {piece['covered']:.2f}", flush=True)
 
 
 def pieces() -> list[dict[str, Any]]:
