@@ -122,10 +122,10 @@ def format_quantity(x: float, digits: int = 3) -> str:
     return f"{rounded:.12g}"
 
 
-def format_range(values: np.ndarray) -> str:
+def format_range(values: np.ndarray, between: str = "-") -> str:
     """The smallest and the largest of some quantities: ``"70M-12B"``, or one where they are the same."""
     low, high = format_quantity(values.min()), format_quantity(values.max())
-    return low if low == high else f"{low}-{high}"
+    return low if low == high else f"{low}{between}{high}"
 
 
 def format_flops(x: float, digits: int = 3) -> str:

@@ -14,7 +14,6 @@ import numpy as np
 from bayes_scaling.data.units import Quantities, Quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.points import decades_beyond
-from bayes_scaling.laws.elementwise import exp, log
 from bayes_scaling.planning.frontier import least, split
 from bayes_scaling.planning.loss_surface import LossSurface, ordered, over_points
 from bayes_scaling.planning.optimise import first_crossing
@@ -118,13 +117,8 @@ def _checked(fit: "Posterior", names: list[str]) -> list[str]:
 
 def _crossing(path: "xr.DataArray", difference: "xr.DataArray") -> "xr.DataArray":
     """Where a difference first changes its sign along a path of budgets; NaN where it does not."""
-    above = difference > 0
-    changed = above.isel(step=slice(1, None)) != above.isel(step=slice(None, -1))
-    k = changed.argmax("step")
-    left, right = difference.isel(step=k), difference.isel(step=k + 1)
-    share = (left / (left - right)).where(changed.any("step"))
-    log_c = log(path)
-    return exp(log_c.isel(step=k) + share * (log_c.isel(step=k + 1) - log_c.isel(step=k)))
+    crossed = first_crossing(path, difference * np.sign(difference.isel(step=0)))
+    return crossed.where(np.isfinite(crossed))
 
 
 def _warnings(fit: "Posterior", names: list[str], budgets: np.ndarray) -> list[str]:

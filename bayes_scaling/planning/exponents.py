@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.cost import Cost
 from bayes_scaling.data.reference import Reference
-from bayes_scaling.data.units import Quantity, parse_quantity, training_flops
+from bayes_scaling.data.units import Quantity, parse_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.derivatives import endless, evaluate, slope
@@ -81,10 +82,10 @@ def exponents(
     if params is None or tokens is None:
         most = fit.runs.extent["flops"][1]
         n = float(split(surface, most)[0].median())
-        d = most / (6 * n)
+        d = float(surface.cost.tokens(most, n))
     else:
         n, d = parse_quantity(params, "params"), parse_quantity(tokens, "tokens")
-    here, spent = surface.loss(n, d), 6 * n * d
+    here, spent = surface.loss(n, d), surface.cost.flops(n, d)
     doubling = xr.Dataset(
         {
             "params": here - surface.loss(2 * n, d),
@@ -100,7 +101,7 @@ def exponents(
         if column in point or (column in given and letter not in law.chosen)
     }
     found = law_exponents(law, at, parameters)
-    along = _along_the_optimum(law, at, parameters, spent, fit.reference)
+    along = _along_the_optimum(law, at, parameters, spent, fit.reference, surface.cost)
     if bool(np.isfinite(along).mean() > 0.5):
         found["flops"] = along
     return _result(law, found, doubling, point)
@@ -126,31 +127,33 @@ def _along_the_optimum(
     parameters: "Mapping[str, xr.DataArray]",
     flops: float,
     reference: Reference,
+    cost: Cost,
 ) -> "xr.DataArray":
     """The exponent of compute along each draw's compute-optimal path, at a budget; NaN where it has no optimum."""
     n_in, d_in = (law.inputs[law.columns.index(column)] for column in ("params", "tokens"))
-    product = flops / training_flops(reference["params"], reference["tokens"])
+    product = flops / cost.flops(reference["params"], reference["tokens"])
 
     def loss(n: Array, d: Array, values: Mapping[str, Array]) -> Computed:
         return evaluate(law, {**at, n_in: n, d_in: d}, values)
 
     if law.power_terms is not None:
-        n = np.exp(closed_form(law, parameters, product))
+        n = np.exp(closed_form(law, parameters, product, cost.p))
     else:
 
         def along(log_n: np.ndarray, *values: np.ndarray) -> Computed:
             n = np.exp(log_n)
-            return loss(n, product / n, dict(zip(law.parameters, values, strict=True)))
+            return loss(n, product / n**cost.p, dict(zip(law.parameters, values, strict=True)))
 
-        ends = -np.log(reference["params"]), np.log(product * reference["tokens"])
+        ends = np.log(np.array([1.0, cost.params(flops, 1.0)]) / reference["params"])
         n = np.exp(minimise(along, *ends, [parameters[name] for name in law.parameters]))
     floor = endless(law, at, parameters)
 
     def log_reducible(factor: Computed) -> Computed:
         with np.errstate(all="ignore"):  # a law may have no limit, or one that lies above
-            return log(loss(n * factor**0.5, product / n * factor**0.5, parameters) - floor)
+            return log(loss(n * factor**step, product / n**cost.p * factor**step, parameters) - floor)
 
-    # At the optimum a little more N is worth as much as a little more D: half of a step in each is one of compute.
+    # At the optimum compute is worth as much in N as in D: it may go into both alike.
+    step = 1 / (1 + cost.p)
     found: xr.DataArray = -slope(log_reducible, 1.0)
     return found
 

@@ -5,13 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import (
-    Quantities,
-    Quantity,
-    format_flops,
-    parse_quantities,
-    parse_quantity,
-)  # fmt: skip
+from bayes_scaling.data.units import Quantities, Quantity, format_flops, parse_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import DRAWS, equal_tailed, long_table, median
 from bayes_scaling.planning.compute.hardware import Hardware
@@ -102,14 +96,14 @@ def plan(
             f"law {fit.law.name!r} does not know what repeated tokens are worth, so each is used once at most; "
             f"fit a law that takes {FRESH} to runs with repeated data for more"
         )
-    if target is not None:
-        for asked in np.atleast_1d(parse_quantities(target, "target")):
-            warnings += fit.runs.unit.target(float(asked))
     surface = LossSurface(fit, group, drift, inputs)
     if surface.fresh:
         warnings.append(f"no token is taken to be repeated; give {FRESH}=... where they are limited")
     caps = {"max_params": max_params, "max_tokens": max_tokens}
     request = PlanRequest.read(hardware, caps, flops=flops, params=params, tokens=tokens, target=target)
+    if request.target is not None:
+        for wanted in dict.fromkeys(request.target.to_numpy().tolist()):
+            warnings += fit.runs.unit.target(wanted)
     return _answered(surface, request.with_budget(surface.slope, fit.seed), warnings)
 
 

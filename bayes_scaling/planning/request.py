@@ -5,13 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from bayes_scaling.data.units import (
-    Quantities,
-    Quantity,
-    format_flops,
-    format_quantity,
-    parse_quantity,
-)  # fmt: skip
+from bayes_scaling.data.units import Quantities, Quantity, format_flops, format_quantity, parse_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.planning.frontier import Limits
 from bayes_scaling.planning.loss_surface import over_points

@@ -16,13 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_scaling.data.cost import Cost
-from bayes_scaling.data.units import (
-    Quantities,
-    Quantity,
-    format_flops,
-    format_quantity,
-    parse_quantity,
-)  # fmt: skip
+from bayes_scaling.data.units import Quantities, Quantity, format_flops, format_quantity, parse_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import DRAWS, median, quantiles, tails
 from bayes_scaling.laws.elementwise import Computed, exp, log, maximum, minimum

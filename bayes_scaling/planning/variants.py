@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import format_quantity
+from bayes_scaling.data.units import format_quantity, format_range
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.residuals import have_residuals, residuals
 from bayes_scaling.inference.spec import ModelSettings
@@ -95,8 +95,8 @@ def questions(fit: "Posterior", baseline: str, column: str) -> Iterator[str]:
     for name, own in budgets.items():
         if own.min() > high * margin or own.max() * margin < low:
             yield (
-                f"no run of {name} ({column} {_range(own)}) has a budget among those of {baseline} "
-                f"({_range(budgets[baseline])}): they are compared by the law alone"
+                f"no run of {name} ({column} {format_range(own, ' to ')}) has a budget among those of {baseline} "
+                f"({format_range(budgets[baseline], ' to ')}): they are compared by the law alone"
             )
     yield from _rising(fit, column)
     yield from _ratios(fit, column)
@@ -174,8 +174,3 @@ def _crossing(fit: "Posterior", column: str) -> Iterator[str]:
             f"the curves of the variants are not parallel, as the law has them (F = {ratio:.1f}): their speedups "
             f"change with the budget; let {' and '.join(bends)} differ (pooling {bends[0]}=partial)"
         )
-
-
-def _range(x: np.ndarray) -> str:
-    low, high = format_quantity(x.min()), format_quantity(x.max())
-    return low if low == high else f"{low} to {high}"

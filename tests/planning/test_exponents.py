@@ -6,6 +6,7 @@ from helpers import instant_fit, table_of
 
 import bayes_scaling as bs
 from bayes_scaling import InputError
+from bayes_scaling.data.cost import cost_of
 from bayes_scaling.planning.exponents import scale_free_weights
 from bayes_scaling.planning.loss_surface import LossSurface
 
@@ -20,6 +21,22 @@ def test_dimension_and_doubling(single_fit):
     np.testing.assert_allclose(found.doubling["tokens"], surface.law(1e10, 2e11) - surface.law(1e10, 4e11))
     best = single_fit.allocate([1.2e22, 2.4e22]).loss
     np.testing.assert_allclose(found.doubling["flops"], -best.diff("point").squeeze("point"), atol=1e-12)
+
+
+@pytest.mark.parametrize("law", ["chinchilla", "skaling", "rosenfeld"])
+def test_compute_is_counted_as_the_table_counts_it(law):
+    family = bs.LAWS[law]
+    medians = {name: p.forward(p.location) for name, p in family.priors.items()}
+    table = table_of(family, medians)
+    table["flops"] = 90 * table["params"] ** 0.8 * table["tokens"]
+    fit = instant_fit(bs.load_runs(table, silence="flops"), law)
+    found, cost = fit.exponents("10B", "200B"), cost_of(fit.runs)
+    assert cost.p == pytest.approx(0.8, abs=0.01)
+    best = fit.allocate(cost.flops(1e10, 2e11) * np.array([1.0, 2.0, 1.01])).loss
+    np.testing.assert_allclose(found.doubling["flops"], best[..., 0] - best[..., 1], atol=1e-7)
+    floor = family(1e90, 1e90, **{name: fit.draws()[name] for name in family.parameters})
+    slope = -np.log((best[..., 2] - floor) / (best[..., 0] - floor)) / np.log(1.01)
+    np.testing.assert_allclose(found.exponents["flops"], slope, rtol=2e-3)
 
 
 def test_the_exponent_of_compute_is_that_of_the_reducible_loss(single_fit):
