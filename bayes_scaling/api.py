@@ -202,4 +202,6 @@ def fit_many(
 
 
 def _fit_of(posterior: Posterior) -> Fit:
-    return Fit(posterior.law, posterior.runs, posterior.noise, posterior.pooling, posterior.tree)
+    fit = Fit(posterior.law, posterior.runs, posterior.noise, posterior.pooling, posterior.tree)
+    fit.known.update(posterior.known)
+    return fit

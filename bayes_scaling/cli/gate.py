@@ -24,8 +24,7 @@ OF_ANSWER = ("prob", "json", "output", "force")
 @verb(
     click.Argument(["source"], type=FILE, metavar="RUNS|FIT", help="A table with a row per run, or a fit of one."),
     "planning.gate.gate",
-    click.Option(["--law"], default="gpt4", help="The curve of each variant; gpt4 is E + A C^-alpha."),
-    "api.fit", *COLUMNS,
+    *("planning.variants.for_variants", "api.fit"), *COLUMNS,
     click.Option(["--save"], type=FILE, help="Also the fit of the variants, a .nc file for further questions."),
     PROB, JSON, *PICTURE,
     skip="runs",

@@ -23,29 +23,6 @@ FIT = click.Argument(["fit"], type=FILE, help="A .nc file that `bayes-scaling fi
 RUNS = click.Argument(
     ["runs"], type=FILE, help="A file with one row per run: .csv, .jsonl, .parquet, .xlsx and others."
 )
-COLUMNS = (
-    click.Option(
-        ["--column"], multiple=True, metavar="ROLE=COLUMN", help="Which column holds what: params=N, or params=N*1e9."
-    ),
-    click.Option(["--inputs"], multiple=True, metavar="COLUMN,...", help="Further inputs beside the law's."),
-    click.Option(
-        ["--loss-unit"], type=click.Choice(["nats", "bits", "bits_per_byte", "perplexity", "other"]), default="nats",
-        help="What the loss is in; answers are in nats per token, and forecasts in both.",
-    ),
-    click.Option(["--bytes-per-token"], type=float, help="Of the tokenizer, for bits per byte."),
-    click.Option(["--trust-units"], is_flag=True, help="Take counts that look like billions as they are."),
-    click.Option(
-        ["--response"], type=click.Choice(["loss", "share", "score"]),
-        help="What the column of losses holds: a score rises, and may be any number.",
-    ),
-    click.Option(["--encoding"], help="Of a text: utf-8, cp1252, ... Guessed, and said where that may be wrong."),
-    click.Option(["--separator"], help="What stands between cells of a text. Guessed from the header."),
-    click.Option(["--decimal"], type=click.Choice([".", ","]), help="Guessed from the cells, and said."),
-    click.Option(["--silence"], multiple=True, metavar="NAME,...", help="Warnings of a table not to give."),
-    click.Option(["--finished"], is_flag=True, help="Of each trajectory the last checkpoint alone."),
-)  # fmt: skip
-"""How a table is read: with these and ``--group`` a verb gets a `values.Table`."""
-
 JSON = click.Option(["--json"], is_flag=True, help="One JSON document on stdout, in full precision.")
 PROB = click.Option(["--prob"], type=float, default=0.9, help="Probability of the intervals.")
 FORCE = click.Option(["--force"], is_flag=True, help="Replace the output if it exists.")
@@ -101,7 +78,9 @@ def _parameters(
         if isinstance(source, click.Parameter):
             parameters.append(source)
             continue
-        for name, argument in signature(source).arguments.items():
+        arguments = signature(source).arguments
+        for name in values.reader_options() if source == values.READER else arguments:
+            argument = arguments[name]
             if name not in seen and (option := _option(argument, words.get(name, argument))):
                 option.required = option.required and required
                 parameters.append(option)
@@ -116,6 +95,7 @@ _SEVERAL: "dict[str, tuple[str, Callable[[Sequence[str], str], object]]]" = {
     "Quantities": ("QUANTITY,...", values.quantities),
     "Sequence[Quantity]": ("QUANTITY,...", values.listed),
     "Sequence[str]": ("NAME,...", values.listed),
+    "str | Sequence[str]": ("NAME,...", values.listed),
     "tuple[str, str]": ("NAME,NAME", values.listed),
     "Sequence[tuple[Quantity, Quantity]]": ("N:D,...", values.models),
     "tuple[Quantity, Quantity]": ("N:D", values.model),
@@ -169,6 +149,14 @@ def _repeated(
     return click.Option(flags, multiple=True, metavar=metavar, callback=callback, **about)
 
 
+COLUMNS = (
+    _repeated("--column", "ROLE=COLUMN", values.pairs, {}, help="Which column holds what: params=N, or params=N*1e9."),
+    _repeated("--inputs", "COLUMN,...", values.listed, [], help="Further inputs beside the law's."),
+    values.READER,
+)  # fmt: skip
+"""How a table is read: with these and ``--group`` a verb gets a `values.Table`."""
+
+
 class Verb(click.Command):
     """A command that names all that is missing at once, and shows what it answers.
 
@@ -209,7 +197,10 @@ class Verb(click.Command):
         if "law" in asked:
             asked["law"] = asked["law"] and values.law(asked["law"])
         if COLUMNS[0] in self.params:
-            asked["table"] = values.Table(asked.pop("group"), *(asked.pop(o.name) for o in COLUMNS))
+            of_reader = {name: asked.pop(name) for name in values.reader_options()}
+            asked["table"] = values.Table(
+                asked.pop("group"), asked.pop("column"), asked.pop("inputs"), of_reader
+            )
         given = {**asked}
         if isinstance(written := next((p for p in self.params if p.name == "output"), None), Output):
             source = asked[self.params[0].name or ""]

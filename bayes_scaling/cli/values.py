@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import bayes_scaling as bs
 from bayes_scaling.cli.answer import say
 from bayes_scaling.cli.guide import columns_taken
-from bayes_scaling.cli.signatures import signature
+from bayes_scaling.cli.signatures import constant, signature
 from bayes_scaling.errors import InputError
 
 if TYPE_CHECKING:
@@ -135,51 +135,49 @@ def _prior(text: str, where: str) -> "Prior | float":
     return prior
 
 
-UNITS = (
-    "loss_unit", "bytes_per_token", "trust_units", "response", "encoding", "separator", "decimal", "silence",
-    "finished",
-)  # fmt: skip
-"""Arguments of `load_runs` that are no columns."""
+READER = "data.load.load_runs"
+"""The function that reads tables, from the package on."""
+
+
+def columns_of_tables() -> set[str]:
+    """Arguments of `READER` that name a column, which ``--column`` gives, or the table."""
+    kinds = (constant("data.columns", kind) for kind in ("REQUIRED", "OPTIONAL"))
+    return {"source", "name"}.union(*kinds)
+
+
+def reader_options() -> list[str]:
+    """Arguments of `READER` that have an option of their own."""
+    return [name for name in signature(READER).arguments if name not in {"inputs", *columns_of_tables()}]
 
 
 @dataclass(frozen=True)
 class Table:
-    """How a table is to be read: the column of its groups, columns by role, further inputs, and what `UNITS` names."""
+    """How a table is to be read: the column of its groups, columns by role, further inputs, and `reader_options`."""
 
     group: str | None
-    column: Sequence[str]
+    column: Mapping[str, str]
     inputs: Sequence[str]
-    loss_unit: str
-    bytes_per_token: float | None
-    trust_units: bool
-    response: str | None
-    encoding: str | None
-    separator: str | None
-    decimal: str | None
-    silence: Sequence[str]
-    finished: bool
+    options: Mapping[str, Any]
 
     def read(self, path: str, *laws: str) -> "Runs":
         """The runs of a file, with the columns that these laws take."""
         from bayes_scaling.laws import get_law
 
-        columns = pairs(self.column, "--column")
-        known = signature("data.load.load_runs").arguments
-        roles = [role for role in known if role not in ("source", "inputs", "name", *UNITS)]
-        for role in columns:
+        roles = columns_of_tables() - {"source", "name"}
+        for role in self.column:
             if role not in roles:
-                raise InputError(f"--column {role}=... is unknown; the columns are {', '.join(roles)}")
+                known = ", ".join(role for role in signature(READER).arguments if role in roles)
+                raise InputError(f"--column {role}=... is unknown; the columns are {known}")
+        read = {**self.options, **self.column}
         if self.group is not None:
-            if "group" in columns:
+            if "group" in read:
                 raise InputError("--group and --column group=... both name the group's column; give one")
-            columns["group"] = self.group
+            read["group"] = self.group
         families = [get_law(law) for law in laws]
-        inputs = [column for law in families for column in law.columns]
-        read: dict[str, Any] = {**columns, **{name: getattr(self, name) for name in UNITS}}
-        read["silence"] = listed(self.silence)
         if read["response"] is None and families and all(law.response == "score" for law in families):
             read["response"] = "score"
-        runs = bs.load_runs(path, inputs=[*inputs, *listed(self.inputs)], **read)
+        inputs = [column for law in families for column in law.columns]
+        runs = bs.load_runs(path, inputs=[*inputs, *self.inputs], **read)
         if taken := columns_taken(runs):
             say(f"{runs.name}: {taken}")
         return runs

@@ -93,9 +93,12 @@ def load_runs(
         Of the tokenizer, for bits per byte.
     trust_units : bool
         Take counts that look like billions or millions as they are.
-    encoding, separator, decimal : str, optional
-        Of a text: how characters are written ("utf-8", "cp1252"), what stands between cells, and between units and
-        tenths. Default: what the file shows; a guess that may be wrong is said.
+    encoding : str, optional
+        Of a text: utf-8, cp1252, ... Default: guessed, and said where that may be wrong.
+    separator : str, optional
+        What stands between the cells of a text. Default: guessed from the header.
+    decimal : {".", ","}, optional
+        What stands between the units and the tenths of a text. Default: guessed from the cells, and said.
     silence : sequence of str
         Warnings not to give, by the names that they end with.
     finished : bool

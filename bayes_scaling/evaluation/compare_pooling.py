@@ -20,7 +20,7 @@ from bayes_scaling.inference.result import Result
 from bayes_scaling.inference.sample_posterior import sample_posterior
 from bayes_scaling.inference.spec import as_runs, make_spec
 from bayes_scaling.laws.base import Law
-from bayes_scaling.laws.names import get_law
+from bayes_scaling.laws.names import DEFAULT, get_law
 from bayes_scaling.laws.pinned import with_pins
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.structure import NoiseModel, Pooling
@@ -148,7 +148,7 @@ def structures(law: Law) -> dict[str, dict[str, Pooling]]:
 
 def compare_pooling(
     runs: RunsLike,
-    law: str | Law = "chinchilla",
+    law: str | Law = DEFAULT,
     *,
     group: str | None = None,
     noise: str | NoiseModel | None = None,

@@ -93,8 +93,8 @@ def _with_judgement(fit: Posterior) -> "xr.DataTree":
     tree = fit.tree.copy()
     tree["convergence"] = fit.convergence.rename_axis("quantity").to_xarray()
     if have_residuals(fit):
-        kept = residuals(fit)._asdict() | {"apart": apart(fit).astype(np.int8)}
-        tree["residuals"] = xr.Dataset({name: ("run", x) for name, x in kept.items()})
+        known = residuals(fit)._asdict() | {"apart": apart(fit).astype(np.int8)}
+        tree["residuals"] = xr.Dataset({name: ("run", x) for name, x in known.items()})
     return tree
 
 
@@ -160,7 +160,11 @@ def _made(tree: "xr.DataTree", found: dict[str, Any], family: Law) -> Posterior:
         _rename_scores(tree)
     law = family.with_priors({name: prior_from_dict(values) for name, values in made["priors"].items()})
     noise = noise_from_dict(made["noise"], law.response)
-    return Posterior(law, _runs(tree, made["runs"]), noise, made["pooling"], tree)
+    fit = Posterior(law, _runs(tree, made["runs"]), noise, made["pooling"], tree)
+    if "residuals" in tree:
+        fit.known.update({str(name): x.to_numpy() for name, x in tree["residuals"].data_vars.items()})
+        del tree["residuals"]
+    return fit
 
 
 def _rename_scores(tree: "xr.DataTree") -> None:

@@ -42,7 +42,7 @@ class Posterior:
     tree : xarray.DataTree
         Groups posterior, sample_stats, log_likelihood, prior, observed_data and constant_data (dims chain,
         draw, run, group, cluster), with the provenance in its attributes; discrepancy, the weights of a joint
-        noise's process; and convergence and residuals, as they were when the file was written.
+        noise's process; and convergence, as it was when the file was written.
     """
 
     law: Law
@@ -72,7 +72,18 @@ class Posterior:
         """The same posterior, whose forecasts take another drift: one's own, or that of a back-test of its table."""
         tree = self.tree.copy()
         tree.attrs = {"provenance": json.dumps({**self.provenance, "drift": drift.to_dict()})}
-        return replace(self, tree=tree)
+        return self.with_tree(tree)
+
+    def with_tree(self, tree: "xr.DataTree") -> "Self":
+        """The same posterior with another tree; what is known of its runs stays."""
+        other = replace(self, tree=tree)
+        other.known.update(self.known)
+        return other
+
+    @cached_property
+    def known(self) -> dict[str, np.ndarray]:
+        """What was found out about its runs, by name, each of shape (runs,): every verb asks, and a file keeps it."""
+        return {}
 
     @property
     def sampler(self) -> Sampler:

@@ -5,7 +5,6 @@ independent noise, that of each group that has runs enough.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -37,18 +36,12 @@ class Residuals(NamedTuple):
         return np.flatnonzero((np.abs(self.scaled) > FAR_OFF) | resisted)
 
 
-_KNOWN: "WeakKeyDictionary[Posterior, Residuals]" = WeakKeyDictionary()
-"""Residuals of fits that were asked for before, and that no file had: every verb reads them."""
-
-
 def residuals(fit: "Posterior") -> Residuals:
     """Residuals of a fit of losses whose noise has a scale for each run."""
-    if "residuals" in fit.tree:
-        kept = fit.tree["residuals"]
-        return Residuals(*(kept[name].to_numpy() for name in Residuals._fields))
-    if fit not in _KNOWN:
-        _KNOWN[fit] = of_law_alone(fit) if fit.noise.joint else of_draws(fit)
-    return _KNOWN[fit]
+    if "scaled" not in fit.known:
+        found = of_law_alone(fit) if fit.noise.joint else of_draws(fit)
+        fit.known.update(found._asdict())
+    return Residuals(*(fit.known[name] for name in Residuals._fields))
 
 
 def have_residuals(fit: "Posterior") -> bool:

@@ -144,8 +144,8 @@ def _along_the_optimum(
             n = np.exp(log_n)
             return loss(n, product / n**cost.p, dict(zip(law.parameters, values, strict=True)))
 
-        ends = np.log(np.array([1.0, cost.params(flops, 1.0)]) / reference["params"])
-        n = np.exp(minimise(along, *ends, [parameters[name] for name in law.parameters]))
+        low, high = (float(np.log(x / reference["params"])) for x in (1.0, cost.params(flops, 1.0)))
+        n = np.exp(minimise(along, low, high, [parameters[name] for name in law.parameters]))
     floor = endless(law, at, parameters)
 
     def log_reducible(factor: Computed) -> Computed:

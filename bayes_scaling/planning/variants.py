@@ -47,6 +47,7 @@ def for_variants(law: str | Law = USUAL, priors: Mapping[str, Prior | float] | N
     Parameters
     ----------
     law : str or Law
+        The curve of each variant; gpt4 is E + A C^-alpha.
     priors : mapping of parameter name to Prior or number, optional
         Replaces the law's; a number pins a parameter, which is then not sampled.
 

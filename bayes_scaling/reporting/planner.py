@@ -2,7 +2,6 @@
 
 import json
 from base64 import b64encode
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,7 +91,7 @@ def thinned(fit: "Posterior", draws: int = DRAWS) -> "Posterior":
         kept[name] = data.isel(draw=keep).assign_coords(draw=np.arange(len(keep))) if whole else data
     tree = xr.DataTree.from_dict(kept)
     tree.attrs = fit.tree.attrs
-    return replace(fit, tree=tree)
+    return fit.with_tree(tree)
 
 
 def numbers_of(fit: "Posterior", group: str) -> dict[str, object]:

@@ -10,7 +10,8 @@ import bayes_scaling as bs
 from bayes_scaling.cli import signatures
 from bayes_scaling.cli.demo import demo
 from bayes_scaling.cli.main import VERBS, verbs
-from bayes_scaling.cli.values import UNITS
+from bayes_scaling.cli.values import reader_options
+from bayes_scaling.data.columns import OPTIONAL, REQUIRED
 from bayes_scaling.evaluation.approaches import approaches
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.inference.sample_many import sample_many
@@ -26,7 +27,7 @@ from bayes_scaling.reporting.plot import KINDS
 
 EVERY_VERB = [verb for _, names in VERBS.values() for verb in names]
 PICTURE = {"output", "force"}
-COLUMNS = {"column", "inputs", *UNITS}
+COLUMNS = {"column", "inputs", *reader_options()}
 TOP = click.Context(verbs, **verbs.context_settings)
 
 
@@ -96,6 +97,15 @@ def test_options_are_the_arguments_of_the_functions(line, functions, python_only
     for name in set(options) & set(arguments):
         if arguments[name] is not inspect.Parameter.empty:
             assert (options[name] or None) == (arguments[name] or None) or f"--{name} " in line, name
+
+
+@pytest.mark.parametrize("line", ["fit r.csv", "compare r.csv", "gate r.csv --baseline b"])
+def test_a_table_is_read_with_all_that_load_runs_takes(line):
+    command_line, table = asked(*line.split()), arguments_of(bs.load_runs)
+    own = set(reader_options())
+    assert {"loss_unit", "response", "decimal", "silence", "finished"} <= own
+    assert {name: command_line[name] for name in own} == {name: table[name] for name in own}
+    assert set(table) - own == {"source", "inputs", "name", *REQUIRED, *OPTIONAL}
 
 
 @pytest.mark.parametrize("verb", EVERY_VERB)

@@ -16,7 +16,7 @@ from bayes_scaling.data.units import (
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import median, tails
 from bayes_scaling.laws.base import Law
-from bayes_scaling.laws.names import get_law
+from bayes_scaling.laws.names import DEFAULT, get_law
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.optimise import closed_form
 
@@ -31,7 +31,7 @@ SIZES, REACH, PER_DECADE = 7, 6.0, 2
 
 def isoflop_grid(
     budget: Quantity,
-    law: str | Law = "chinchilla",
+    law: str | Law = DEFAULT,
     *,
     profiles: int = 4,
     sizes: int = SIZES,
