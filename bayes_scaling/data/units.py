@@ -134,6 +134,11 @@ def format_flops(x: float, digits: int = 3) -> str:
     return _scientific(x, digits) if math.isfinite(x) and x != 0 else f"{x:g}"
 
 
+def format_value(column: str, x: float) -> str:
+    """Write a value of a column: FLOPs as `format_flops`, others as `format_quantity`."""
+    return format_flops(x) if column == "flops" else format_quantity(x)
+
+
 def training_flops(params: Array, tokens: Array) -> Computed:
     """FLOPs to train a dense transformer, C = 6ND (Kaplan et al. 2020, section 2.1), broadcast."""
     return 6.0 * params * tokens  # 6.0 first: 6 N D overflows 64-bit integers

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayes_scaling.data.loss_unit import NATS, Unit
 from bayes_scaling.data.response import WORDS, Response
-from bayes_scaling.data.units import Quantity, format_flops, format_quantity, parse_quantity
+from bayes_scaling.data.units import Quantity, format_quantity, format_value, parse_quantity
 from bayes_scaling.inference.intervals import columns, long_table, quantiles, tails
 from bayes_scaling.inference.result import Result
 from bayes_scaling.model.drift import distance
@@ -113,10 +113,7 @@ class Forecast(Result):
         found = []
         for point in range(self.inputs.sizes["point"]):
             at = {name: column[point] for name, column in values.items()}
-            said = [
-                f"{name} {format_flops(at[name]) if name == 'flops' else format_quantity(at[name])}"
-                for name in rest
-            ]
+            said = [f"{name} {format_value(name, at[name])}" for name in rest]
             if split:
                 said.insert(
                     0,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import format_flops, format_quantity
+from bayes_scaling.data.units import format_value
 from bayes_scaling.inference.residuals import have_residuals, residuals
 
 if TYPE_CHECKING:
@@ -40,10 +40,7 @@ def beside_missed_runs(fit: "Posterior", at: Mapping[str, np.ndarray], group: st
     if not rows:
         return []
     row = rows[0]
-    where = ", ".join(
-        f"{name} {(format_flops if name == 'flops' else format_quantity)(runs.column(name)[row])}"
-        for name in fit.law.columns
-    )
+    where = ", ".join(f"{name} {format_value(name, runs.column(name)[row])}" for name in fit.law.columns)
     off = np.expm1(residuals(fit).of_loss[row])
     return [
         f"the run nearest to this answer, row {row + 1} ({where}), lies {abs(off):.1%} "

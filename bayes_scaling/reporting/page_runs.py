@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from bayes_scaling.data.response import WORDS
-from bayes_scaling.data.units import format_flops, format_quantity
+from bayes_scaling.data.units import format_value
 from bayes_scaling.forecast.predict import predict
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def runs_of_page(fit: "Posterior") -> RunsOfPage:
     names = _names(fit)
     for row in range(len(runs)):
         own_names = {key: values[row] for key, values in names.items()}
-        at = {column: _written(column, float(runs.column(column)[row])) for column in fit.law.columns}
+        at = {column: format_value(column, float(runs.column(column)[row])) for column in fit.law.columns}
         apart = f"{off[row]:+.2%}" if response == "loss" else f"{off[row]:+.3f}"
         measured, by_law = (
             f"{x:.3f}" if response != "score" else f"{x:.4g}" for x in (runs.loss[row], law[row])
@@ -75,7 +75,3 @@ def _names(fit: "Posterior") -> dict[str, list[str]]:
         str(name): [str(value)[:LONGEST] if isinstance(value, str) else "-" for value in table[name]]
         for name in free
     }
-
-
-def _written(column: str, value: float) -> str:
-    return format_flops(value) if column == "flops" else format_quantity(value)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayes_scaling.data.files import check_writable, replacing
-from bayes_scaling.data.units import Quantities, format_flops, format_quantity
+from bayes_scaling.data.units import Quantities, format_value
 from bayes_scaling.errors import InputError
 from bayes_scaling.evaluation.outcome import SUFFIX
 from bayes_scaling.forecast.card import SHOWN, Card, write_card
@@ -104,10 +104,7 @@ def _lines(card: Card) -> Iterator[str]:
         (f"{100 * p:g}%", *(f"{row[name]:.4f}" for name in bound_names("new_run", p))) for p in SHOWN
     ]
     yield from (markdown(("interval", "from", "to"), intervals), "")
-    asked = ", ".join(
-        f"{name} {(format_flops if name == 'flops' else format_quantity)(value)}"
-        for name, value in card.inputs.items()
-    )
+    asked = ", ".join(f"{name} {format_value(name, value)}" for name, value in card.inputs.items())
     if way := card.on_the_way():
         rows = [
             (f"{at:.0%}", *(f"{low:.4f} to {high:.4f}" for low, high in bands.values()))

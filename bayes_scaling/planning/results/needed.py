@@ -1,11 +1,12 @@
 """How much of a law's one input a target takes, as posterior draws."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bayes_scaling.data.units import format_flops, format_quantity
+from bayes_scaling.data.units import format_value
 from bayes_scaling.inference.intervals import columns, long_table, median
 from bayes_scaling.inference.result import Result
 from bayes_scaling.planning.results.wording import beyond_words, of_group, with_span
@@ -74,7 +75,6 @@ class Needed(Result):
 
     def sentences(self, prob: float = 0.9) -> list[str]:
         """One sentence per target and group."""
-        form = format_flops if self.column == "flops" else format_quantity
         found = []
         for row in self.table(prob).to_dict("records"):
             lead = f"a {self.response} of {row['target']:g}{of_group(row)}"
@@ -82,7 +82,7 @@ class Needed(Result):
             if not np.isfinite(row[self.column]):
                 found.append(f"{lead}: out of reach in {never:.0%} of the draws, however large {self.column}")
                 continue
-            amount = with_span(row, self.column, prob, form)
+            amount = with_span(row, self.column, prob, partial(format_value, self.column))
             found.append(
                 f"{lead}: {self.column} {amount}, out of reach with probability {never:.2f}, {beyond_words(row)}"
             )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import format_flops, format_quantity
+from bayes_scaling.data.units import format_value
 from bayes_scaling.forecast.forecast import Forecast
 from bayes_scaling.inference.result import plot_of
 from bayes_scaling.model.drift import distance
@@ -62,9 +62,6 @@ def _points(forecast: Forecast) -> list[str]:
     values = {str(name): column.to_numpy() for name, column in forecast.inputs.items()}
     shown = [name for name in values if name != "flops" or not {"params", "tokens"} <= set(values)]
     return [
-        "\n".join(
-            f"{name} {format_flops(values[name][i]) if name == 'flops' else format_quantity(values[name][i])}"
-            for name in shown
-        )
+        "\n".join(f"{name} {format_value(name, values[name][i])}" for name in shown)
         for i in range(forecast.inputs.sizes["point"])
     ]
