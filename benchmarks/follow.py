@@ -132,7 +132,7 @@ def registered(table: Table, known: list[Trajectory], asked: list[Trajectory], p
     cards = []
     for run in asked:
         at, group = table.at(run), run.group if table.grouped else None
-        template = template or make_card(fit, "template", group=group, **at)
+        template = template or make_card(fit, "template", at, group=group)
         values = equally_likely(fit.predict(group=group, **at).new_run.isel(point=0))
         cards.append(
             dataclasses.replace(

@@ -64,7 +64,8 @@ def hero(upto=1.0, seed=7, **options):
 @cache
 def _card(with_history):
     fit = instant_fit(simulated_runs(TRUTH, n=12), "chinchilla", seed=3, draws=100)
-    return make_card(fit, "hero", *HERO, history=small_runs() if with_history else None)
+    inputs = dict(zip(("params", "tokens"), HERO, strict=True))
+    return make_card(fit, "hero", inputs, history=small_runs() if with_history else None)
 
 
 def card(sd=0.02, off=0.0, *, with_history=True):

@@ -13,7 +13,11 @@ from bayes_scaling.cli.options import FILE, FIT, JSON, PICTURE, PROB, verb
 CARD = click.Argument(["card"], type=FILE, help="A forecast card, a .json file.")
 
 
-@verb(FIT, CARD, "reporting.register.register", "forecast.predict.predict", PROB, JSON, skip="path")
+@verb(
+    FIT, CARD, "reporting.register.register", "forecast.predict.predict", PROB, JSON,
+    skip="path",
+    then="score {card} --loss LOSS",
+)  # fmt: skip
 def register(fit: str, card: str, prob: float, **asked: Any) -> Answer:
     """Write down what one run should reach, before it starts."""
     opened = bs.open_fit(fit)
@@ -31,6 +35,7 @@ def register(fit: str, card: str, prob: float, **asked: Any) -> Answer:
         help="The run so far: a log, a folder of event files, or a table with loss and progress, tokens or step.",
     ),
     "forecast.follow.follow", PROB, JSON, *PICTURE,
+    then="score {card} --loss LOSS",
 )  # fmt: skip
 def follow(card: str, curve: str, prob: float, **asked: Any) -> Answer:
     """Where a run that goes on will end, and whether it has left the band of its card: then the exit code is 1."""
@@ -50,6 +55,7 @@ def follow(card: str, curve: str, prob: float, **asked: Any) -> Answer:
     CARD, "evaluation.outcome.score",
     click.Option(["--refit"], type=FILE, metavar="FIT", help="The fit of the card: fitted again with this run in it."),
     PROB, JSON,
+    then="ledger .",
 )  # fmt: skip
 def score(card: str, refit: str | None, prob: float, **asked: Any) -> Answer:
     """What a registered run reached: inside of its intervals or not, and how well that was forecast."""
@@ -60,6 +66,7 @@ def score(card: str, refit: str | None, prob: float, **asked: Any) -> Answer:
 @verb(
     click.Argument(["folder"], type=FILE, default=".", help="With cards and their outcomes."),
     "evaluation.ledger.ledger", PROB, JSON, *PICTURE,
+    then="register FIT CARD.json",
 )  # fmt: skip
 def ledger(folder: str, prob: float) -> Answer:
     """All cards of a folder with their outcomes, and how reliable the forecasts were."""

@@ -24,6 +24,7 @@ ORIGINS = ("flops", "params_", "tokens_", "run_", "metric", "step", "source", "r
     click.Option(["--picture"], type=FILE, help="Also the curves, with what was read of them: .png, .svg or .pdf."),
     "inference.collection.collect",
     JSON,
+    then="fit {output}",
 )  # fmt: skip
 def collect(sources: tuple[str, ...], output: str, force: bool, picture: str | None, **asked: Any) -> Answer:
     """Bring runs together from logs and trackers: one row each, and why some have none."""

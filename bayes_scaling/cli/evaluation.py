@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     click.Option(["--laws"], multiple=True, metavar="LAW,...", help="Laws to fit to a table: chinchilla,kaplan."),
     *("evaluation.compare.compare", "api.fit"), *COLUMNS, JSON,
     skip="law",
+    then="backtest TABLE.csv --law NAME",
 )  # fmt: skip
 def compare(
     source: tuple[str, ...], laws: tuple[str, ...], table: Table, refit: bool, ahead: bool, **settings: Any
@@ -34,6 +35,7 @@ def compare(
 @verb(
     RUNS, "evaluation.compare_pooling.compare_pooling", "api.fit", *COLUMNS, JSON, *PICTURE,
     skip="pooling",
+    then="fit {runs} --pooling PARAMETER=KIND",
 )  # fmt: skip
 def compare_pooling(runs: str, law: str, table: Table, **settings: Any) -> Answer:
     """Which parameters really differ between groups, by leave-one-out over structures of pooling."""
@@ -46,6 +48,7 @@ def compare_pooling(runs: str, law: str, table: Table, **settings: Any) -> Answe
 @verb(
     RUNS, "evaluation.backtest.backtest", "api.fit", "inference.sample_many.sample_many", *COLUMNS,
     JSON, *PICTURE,
+    then="fit {runs} --law {law}",
 )  # fmt: skip
 def backtest(runs: str, law: str, table: Table, **settings: Any) -> Answer:
     """Hold larger runs out, forecast them from the smaller ones, and count what the bands cover."""
@@ -56,7 +59,7 @@ def backtest(runs: str, law: str, table: Table, **settings: Any) -> Answer:
     return answer(found, {}, also=by_cut, picture="misses", failed=failed, about=about)
 
 
-@verb(FIT, "evaluation.approaches.approaches", PROB, JSON, *PICTURE)
+@verb(FIT, "evaluation.approaches.approaches", PROB, JSON, *PICTURE, then="plot {fit} --kind isoflop")
 def approaches(fit: str, prob: float, **asked: Any) -> Answer:
     """N_opt by Chinchilla's three approaches: envelope, isoFLOP profiles, and the law of a fit."""
     opened = bs.open_fit(fit)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     *COLUMNS,
     PROB,
     JSON,
+    then="report {output}",
 )
 def fit(runs: str, law: str, table: Table, output: str, force: bool, prob: float, **settings: Any) -> Answer:
     """Fit a law to a table of training runs and save the posterior."""
@@ -51,6 +52,7 @@ def fit(runs: str, law: str, table: Table, output: str, force: bool, prob: float
     click.Argument(["runs"], nargs=-1, required=True, type=FILE, help="Tables, one fit each."),
     click.Option(["--folder"], type=FILE, required=True, help="Each fit is saved there as soon as it is done."),
     *("api.fit_many", "api.fit", "inference.sample_many.sample_many"), *COLUMNS, JSON,
+    then="diagnose {folder}/NAME.nc",
 )  # fmt: skip
 def fit_many(runs: tuple[str, ...], law: str, table: Table, **settings: Any) -> Answer:
     """Fit a law to many tables, in one compiled program; go on where an interrupted batch stopped."""
@@ -81,13 +83,13 @@ def fit_many(runs: tuple[str, ...], law: str, table: Table, **settings: Any) -> 
     return Answer(as_text(written(brief)), {"fits": rows}, warnings=said, failed=bool(wrong))
 
 
-@verb(FIT, "inference.summary.summary", JSON)
+@verb(FIT, "inference.summary.summary", JSON, then="plot {fit}")
 def summary(fit: str, prob: float) -> Answer:
     """Posterior of every quantity, with what it means, R-hat and ESS."""
     return _summarised(bs.open_fit(fit), fit, prob)
 
 
-@verb(FIT, JSON)
+@verb(FIT, JSON, then="plot {fit} --kind residuals")
 def diagnose(fit: str) -> Answer:
     """Whether a fit converged, and what its data could not tell."""
     opened = bs.open_fit(fit)

@@ -23,7 +23,7 @@ HIDDEN = ("drifted", "flops")
 """Columns of a forecast that only programs get."""
 
 
-@verb(FIT, "forecast.predict.predict", BELOW, PROB, JSON)
+@verb(FIT, "forecast.predict.predict", BELOW, PROB, JSON, then="allocate {fit} --flops 1e24")
 def predict(fit: str, below: tuple[str, ...], prob: float, **point: Any) -> Answer:
     """The loss at other inputs: the law's, and that of one more training run."""
     opened = bs.open_fit(fit)
@@ -36,6 +36,7 @@ def predict(fit: str, below: tuple[str, ...], prob: float, **point: Any) -> Answ
     click.Argument(["loss"], type=FILE, help="A .nc file: a fit of the loss."),
     click.Argument(["task"], type=FILE, help="A .nc file: a fit of a task against that loss, as of task_of_loss."),
     *("forecast.two_step.two_step", "forecast.predict.predict"), BELOW, PROB, JSON,
+    then="diagnose {task}",
 )  # fmt: skip
 def two_step(loss: str, task: str, below: tuple[str, ...], prob: float, **point: Any) -> Answer:
     """A task from compute: a fit of the loss, then a fit of the task against that loss."""

@@ -28,6 +28,7 @@ OF_ANSWER = ("prob", "json", "output", "force")
     click.Option(["--save"], type=FILE, help="Also the fit of the variants, a .nc file for further questions."),
     PROB, JSON, *PICTURE,
     skip="runs",
+    then="plot {save}",
 )  # fmt: skip
 def gate(source: str, law: str, table: Table, save: str | None, prob: float, **asked: Any) -> Answer:
     """Is a change worth a larger rung? Effective speedups of variants over a baseline."""

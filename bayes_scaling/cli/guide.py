@@ -8,47 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bayes_scaling.data.runs import Runs
 
-NEXT = {
-    "collect": "fit {output}",
-    "fit": "report {output}",
-    "fit-many": "diagnose {folder}/NAME.nc",
-    "summary": "plot {fit}",
-    "diagnose": "plot {fit} --kind residuals",
-    "predict": "allocate {fit} --flops 1e24",
-    "two-step": "diagnose {task}",
-    "allocate": "risk {fit} --flops {flops}",
-    "plan": "report {fit}",
-    "risk": "design {fit} --budget 1e22 --optimum-at {flops}",
-    "serve": "plan {fit} --flops 1e24",
-    "contrast": "compare-pooling TABLE.csv",
-    "gate": "plot {save}",
-    "exponents": "approaches {fit}",
-    "transfer": "plot {fit} --kind residuals",
-    "design": "fit TABLE.csv",
-    "register": "score {card} --loss LOSS",
-    "follow": "score {card} --loss LOSS",
-    "score": "ledger .",
-    "ledger": "register FIT CARD.json",
-    "compare": "backtest TABLE.csv --law NAME",
-    "compare-pooling": "fit {runs} --pooling PARAMETER=KIND",
-    "backtest": "fit {runs} --law {law}",
-    "approaches": "plot {fit} --kind isoflop",
-    "report": "planner {fit}",
-    "plot": "report {fit}",
-    "planner": "plan {fit} --flops 1e24",
-    "laws": "fit TABLE.csv --law NAME",
-    "demo": "fit TABLE.csv",
-}
-"""Verb -> the command that mostly comes after it, with what was given."""
 
-
-def next_command(verb: str, given: Mapping[str, object]) -> str:
-    """The command worth typing after this one; words in capitals are for the reader to fill in."""
+def next_command(verb: str, form: str, given: Mapping[str, object]) -> str:
+    """The command worth typing after a verb, of its ``form``; words in capitals are for the reader to fill in."""
     words = {name: _written(value) for name, value in given.items() if value is not None}
     try:
-        return f"bayes-scaling {NEXT[verb].format(**words)}"
+        return f"bayes-scaling {form.format(**words)}"
     except KeyError:  # of what was not given
-        return "" if verb not in NEXT else f"bayes-scaling {verb} --help"
+        return f"bayes-scaling {verb} --help"
 
 
 def _written(value: object) -> str:

@@ -44,7 +44,7 @@ def output(help: str, form: str) -> tuple[click.Option, click.Option]:
 
 
 def verb(
-    *sources: str | click.Parameter, skip: str = "", required: bool = True
+    *sources: str | click.Parameter, then: str, skip: str = "", required: bool = True
 ) -> "Callable[[Callable[..., Answer]], Verb]":
     """Makes a verb of a function.
 
@@ -54,6 +54,8 @@ def verb(
         Parameters of the command line, and functions of the package (``"planning.risk.risk"``). Their arguments become
         options where a command line can give them: type and default from the first function that has one, words from
         the first that has any.
+    then : str
+        The command that mostly comes after it, with what was given: ``"report {output}"``.
     skip : str
         Arguments that this verb does not take.
     required : bool
@@ -61,7 +63,7 @@ def verb(
     """
 
     def make(run: Callable[..., Answer]) -> Verb:
-        return Verb(run, partial(_parameters, sources, skip.split(), required))
+        return Verb(run, partial(_parameters, sources, skip.split(), required), then)
 
     return make
 
@@ -165,10 +167,12 @@ class Verb(click.Command):
 
     context_class = Context
 
-    def __init__(self, run: Callable[..., Answer], parameters: Callable[[], list[click.Parameter]]) -> None:
+    def __init__(
+        self, run: Callable[..., Answer], parameters: Callable[[], list[click.Parameter]], then: str
+    ) -> None:
         super().__init__(run.__name__.replace("_", "-"), callback=run, help=run.__doc__)
         del self.params  # Click's own are none
-        self._parameters = parameters
+        self._parameters, self._then = parameters, then
 
     @cached_property
     def params(self) -> list[click.Parameter]:  # type: ignore[override]
@@ -212,7 +216,7 @@ class Verb(click.Command):
         answer: Answer = super().invoke(ctx)
         if picture:
             answer.draw(Path(picture))
-        return answer.show(as_json=as_json, further=next_command(str(self.name), given))
+        return answer.show(as_json=as_json, further=next_command(str(self.name), self._then, given))
 
 
 def said() -> dict[str, str]:

@@ -19,14 +19,14 @@ HARDWARE = (
 )
 
 
-@verb(FIT, "planning.allocate.allocate", PROB, JSON)
+@verb(FIT, "planning.allocate.allocate", PROB, JSON, then="risk {fit} --flops {flops}")
 def allocate(fit: str, prob: float, **asked: Any) -> Answer:
     """Compute-optimal params and tokens for some training budgets."""
     opened = bs.open_fit(fit)
     return answer(opened.allocate(**asked), {fit: opened}, prob, hidden=("interior", "loss"))
 
 
-@verb(FIT, *HARDWARE, "planning.plan.plan", PROB, JSON, *PICTURE)
+@verb(FIT, *HARDWARE, "planning.plan.plan", PROB, JSON, *PICTURE, then="report {fit}")
 def plan(fit: str, prob: float, utilisation: str, **asked: Any) -> Answer:
     """What to train under real constraints: hardware and time, data at hand, caps, a target loss."""
     count, kind, time, peak = machine = [asked.pop(name) for name in ("accelerators", "kind", "time", "peak")]
@@ -40,21 +40,21 @@ def plan(fit: str, prob: float, utilisation: str, **asked: Any) -> Answer:
     return answer(found, {fit: opened}, prob, picture="plan" if isinstance(found, bs.Plan) else "needed")
 
 
-@verb(FIT, "planning.risk.risk", PROB, JSON, *PICTURE)
+@verb(FIT, "planning.risk.risk", PROB, JSON, *PICTURE, then="design {fit} --budget 1e22 --optimum-at {flops}")
 def risk(fit: str, prob: float, **asked: Any) -> Answer:
     """What a choice of N and D may cost, how flat the valley is, and the chance of a target."""
     opened = bs.open_fit(fit)
     return answer(opened.risk(**asked), {fit: opened}, prob, picture="valley", hidden=("expected regret",))
 
 
-@verb(FIT, "planning.serving.serve", PROB, JSON, *PICTURE)
+@verb(FIT, "planning.serving.serve", PROB, JSON, *PICTURE, then="plan {fit} --flops 1e24")
 def serve(fit: str, prob: float, **asked: Any) -> Answer:
     """The best model when inference is paid for too."""
     opened = bs.open_fit(fit)
     return answer(opened.serve(**asked), {fit: opened}, prob, picture="serving", hidden=("answered",))
 
 
-@verb(FIT, "planning.contrast.contrast", PROB, JSON, *PICTURE)
+@verb(FIT, "planning.contrast.contrast", PROB, JSON, *PICTURE, then="compare-pooling TABLE.csv")
 def contrast(fit: str, prob: float, **asked: Any) -> Answer:
     """Groups against groups: which is better at a scale, with what probability, and where curves cross."""
     opened = bs.open_fit(fit)
@@ -63,14 +63,14 @@ def contrast(fit: str, prob: float, **asked: Any) -> Answer:
     )
 
 
-@verb(FIT, "planning.exponents.exponents", PROB, JSON, *PICTURE)
+@verb(FIT, "planning.exponents.exponents", PROB, JSON, *PICTURE, then="approaches {fit}")
 def exponents(fit: str, prob: float, **asked: Any) -> Answer:
     """What the literature reads off exponents: intrinsic dimension, and what a doubling buys."""
     opened = bs.open_fit(fit)
     return answer(opened.exponents(**asked), {fit: opened}, prob, picture="doublings")
 
 
-@verb(FIT, "planning.transfer.transfer", PROB, JSON, *PICTURE)
+@verb(FIT, "planning.transfer.transfer", PROB, JSON, *PICTURE, then="plot {fit} --kind residuals")
 def transfer(fit: str, prob: float, **asked: Any) -> Answer:
     """Whether the best learning rate moves with width, as muP says that it does not."""
     opened = bs.open_fit(fit)
@@ -83,6 +83,7 @@ def transfer(fit: str, prob: float, **asked: Any) -> Answer:
     click.Option(["--candidates"], type=FILE, metavar="TABLE", help="Runs to choose from: params, tokens, group."),
     click.Option(["--law"], default="chinchilla", help="Whose prior lays out the first runs."),
     JSON, *PICTURE,
+    then="fit TABLE.csv",
 )  # fmt: skip
 def design(fit: str | None, budget: str, candidates: str | None, law: str, **goal: Any) -> Answer:
     """Which runs to train next, within a budget; without a fit, which to begin with."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     click.Option(["--backtest/--no-backtest"], default=True, show_default=True,
                  help="Also what the smaller runs would have said of the larger: a fit for each of three cuts."),
     skip="path",
+    then="planner {fit}",
 )  # fmt: skip
 def report(fit: str, output: str, comparison: tuple[str, ...], backtest: bool, **asked: Any) -> Answer:
     """One self-contained HTML page about a fit."""
@@ -49,6 +50,7 @@ def _tested(fit: "bs.Fit") -> "Backtest | None":
     FIT, *output("The page to write. Default: the name of the fit.", "{stem}-planner.html"),
     "reporting.planner.planner",
     skip="path",
+    then="plan {fit} --flops 1e24",
 )  # fmt: skip
 def planner(fit: str, output: str, **asked: Any) -> Answer:
     """One offline page with sliders: budget, hardware, data, target; the loss and its risk move along."""
@@ -62,6 +64,7 @@ def planner(fit: str, output: str, **asked: Any) -> Answer:
     click.Option(["--kind"], type=click.Choice(list(KINDS)), default="overview", help="What it shows."),
     *KINDS.values(),
     required=False,
+    then="report {fit}",
 )  # fmt: skip
 def plot(fit: str, output: str, kind: str, force: bool, **asked: Any) -> Answer:
     """One picture of a fit, as .png, .svg or .pdf; each kind takes options of its own."""
@@ -83,7 +86,7 @@ def plot(fit: str, output: str, kind: str, force: bool, **asked: Any) -> Answer:
     return Answer(f"Wrote {output}.", {}, {fit: opened})
 
 
-@verb(JSON)
+@verb(JSON, then="fit TABLE.csv --law NAME")
 def laws() -> Answer:
     """The catalogue of law families."""
     families = [
@@ -106,6 +109,7 @@ def laws() -> Answer:
     click.Option(["-o", "--output"], type=FILE, default="bayes-scaling-demo", help="A folder."),
     "cli.demo.demo", JSON,
     skip="folder progress",
+    then="fit TABLE.csv",
 )  # fmt: skip
 def demo(output: str, **asked: Any) -> Answer:
     """Fit, forecast, plan, compare and report, on the embedded sweep of small models."""

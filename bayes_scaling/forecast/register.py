@@ -1,5 +1,6 @@
 """The card of a run that nobody has trained yet, from a posterior."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from bayes_scaling.data.units import Quantities
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.card import Card, equally_likely
 from bayes_scaling.forecast.course import Course
-from bayes_scaling.forecast.predict import predict
+from bayes_scaling.forecast.predict import forecast
 from bayes_scaling.forecast.ratios import course_of, history_of
 from bayes_scaling.inference.checksum import checksum_of_runs
 from bayes_scaling.inference.diagnostics import diagnose
@@ -28,16 +29,14 @@ _DRIFTS: dict[Response, str] = {"loss": "log loss", "share": "the log odds", "sc
 def make_card(
     fit: "Posterior",
     name: str,
-    params: Quantities | None = None,
-    tokens: Quantities | None = None,
+    inputs: Mapping[str, Quantities | None],
     *,
     group: str | None = None,
     drift: Drift | float | bool | None = None,
     note: str = "",
     history: "HistoryLike | Collection | None" = None,
-    **inputs: Quantities,
 ) -> Card:
-    """The card of one run; arguments as for `predict`, with a name, a note and a history.
+    """The card of one run under a name; its inputs by column, the rest as for `bayes_scaling.Fit.register`.
 
     Raises
     ------
@@ -48,44 +47,36 @@ def make_card(
         raise InputError(
             f"a card is of one run: say whose it is with group=..., one of {', '.join(fit.groups)}, or 'new'"
         )
-    forecast = predict(fit, params, tokens, group=group, drift=drift, **inputs)
-    if (count := forecast.inputs.sizes["point"]) > 1:
+    found = forecast(fit, inputs, group=group, drift=drift)
+    if (count := found.inputs.sizes["point"]) > 1:
         raise InputError(f"a card is of one run, not of {count}; register each under a name of its own")
-    new_run = forecast.new_run.isel(point=0)
+    new_run = found.new_run.isel(point=0)
     if lost := float((~np.isfinite(new_run)).mean()):
         raise InputError(
-            f"{lost:.1%} of the draws have no finite {forecast.response} there: there is nothing to register; "
+            f"{lost:.1%} of the draws have no finite {found.response} there: there is nothing to register; "
             "ask for a run nearer to the data"
         )
-    at = {str(column): float(values[0]) for column, values in forecast.inputs.items()}
+    at = {str(column): float(values[0]) for column, values in found.inputs.items()}
     course = None if history is None else _course(fit, history, at, group)
     used, diagnosis = as_drift(drift, fit.drift), diagnose(fit)
-    run = forecast.points()[0]
+    run = found.points()[0]
+    said = (*diagnosis.problems, *found.warnings, *diagnosis.warnings, *(course.warnings if course else ()))
     return Card(
         name=name,
         registered=datetime.now(UTC).isoformat(timespec="seconds"),
         run=run if group is None else f"{group}, {run}",
         inputs=at,
         group=group,
-        response=forecast.response,
-        unit=forecast.unit,
+        response=found.response,
+        unit=found.unit,
         values=equally_likely(new_run),
-        beyond=float(distance(forecast.decades_beyond)[0]),
+        beyond=float(distance(found.decades_beyond)[0]),
         assumptions=(
             *_assumptions(fit, used),
             diagnosis.sentences()[0],
             *([_schedule(course)] if course else []),
         ),
-        warnings=tuple(
-            dict.fromkeys(
-                (
-                    *diagnosis.problems,
-                    *forecast.warnings,
-                    *diagnosis.warnings,
-                    *(course.warnings if course else ()),
-                )
-            )
-        ),
+        warnings=tuple(dict.fromkeys(said)),
         note=note,
         data=checksum_of_runs(fit.tree, fit.provenance["runs"]["columns"]),
         fit={**fit.provenance, "drift": used.to_dict()},

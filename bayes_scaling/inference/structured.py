@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from bayes_scaling.data.units import format_range
+
 if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
 
@@ -128,8 +130,6 @@ def _quantities(fit: "Posterior") -> Iterator[tuple[str, np.ndarray]]:
 
 def _levels(values: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """The distinct values, where they are few, or parts of about as many units each: each run's, and their names."""
-    from bayes_scaling.data.units import format_quantity
-
     distinct, level = np.unique([f"{x:.3g}" for x in values], return_inverse=True)
     order = np.argsort([float(x) for x in distinct])
     level = np.argsort(order)[level]
@@ -138,12 +138,8 @@ def _levels(values: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, list[str]
         parts = max(min(BINS, (unit.max() + 1) // (2 * LEAST)), 1)
         edges = np.quantile(_mean(np.log(values), unit), np.linspace(0, 1, parts + 1)[1:-1])
         level = np.searchsorted(edges, np.log(values), side="right")
-    words = []
-    for i in range(level.max() + 1):
-        own = values[level == i]
-        low, high = (format_quantity(x) for x in ((own.min(), own.max()) if own.size else (np.nan, np.nan)))
-        words.append(low if low == high else f"{low} to {high}")
-    return level, words
+    each = (values[level == i] for i in range(level.max() + 1))
+    return level, [format_range(own, " to ") if own.size else "" for own in each]
 
 
 def _mean(values: np.ndarray, unit: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from bayes_scaling.forecast.predict import forecast
 from bayes_scaling.inference.intervals import median
 from bayes_scaling.laws.elementwise import log
 from bayes_scaling.planning.results.gate import PROMOTE, Gate
-from bayes_scaling.planning.speedups import needed, settled
+from bayes_scaling.planning.speedups import baseline_budget, settled
 from bayes_scaling.planning.variants import USUAL, questions
 from bayes_scaling.planning.variants import rungs as rungs_of
 
@@ -86,7 +86,7 @@ def gate(
     def curve(at: np.ndarray) -> "xr.DataArray":
         return _losses(fit, along(at), baseline)
 
-    budget = needed(fit, baseline, curve, budgets, loss)
+    budget = baseline_budget(fit, baseline, curve, budgets, loss)
     speedup = budget / points
     further = np.array([*ladder, ladder[-1] * (ladder[-1] / ladder[-2] if len(ladder) > 1 else 4.0)])
     last = along(further[-1:])

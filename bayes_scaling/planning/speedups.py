@@ -19,7 +19,7 @@ _LARGEST = 1e3
 """Speedups beyond this factor, either way, count as this much where variances are taken."""
 
 
-def needed(
+def baseline_budget(
     fit: "Posterior",
     baseline: str,
     curve: "Callable[[np.ndarray], xr.DataArray]",

@@ -69,17 +69,8 @@ def register(
                 f"{file} exists, and what is registered is never replaced; give the new card another name"
             )
         check_writable(file, force=False)
-    card = make_card(
-        fit,
-        path.name.removesuffix(".json"),
-        params,
-        tokens,
-        group=group,
-        drift=drift,
-        note=note,
-        history=history,
-        **inputs,
-    )
+    asked, name = {"params": params, "tokens": tokens, **inputs}, path.name.removesuffix(".json")
+    card = make_card(fit, name, asked, group=group, drift=drift, note=note, history=history)
     write_card(card, path)
     with replacing(page, force=False) as aside:
         aside.write_text(card_page(card), encoding="utf-8")

@@ -369,7 +369,7 @@ class TestLogs:
 
         from bayes_scaling.forecast.register import make_card
 
-        found = make_card(fit, "hero", 264_192, 1000 * 2048)
+        found = make_card(fit, "hero", {"params": 264_192, "tokens": 1000 * 2048})
         return dataclasses.replace(found, values=tuple(np.linspace(2.4, 2.9, 399)))
 
     def test_evaluations_of_a_log_beside_those_of_a_folder(self, runs, log, of_log):

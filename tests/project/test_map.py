@@ -41,6 +41,10 @@ def test_what_may_be_added_has_a_place():
         "a noise",
         "a verb",
         "a plot",
+        "a warning of a table",
+        "a warning of a fit",
+        "a format of tables",
+        "a tracker",
         "a data set",
         "a benchmark",
     ]

@@ -104,7 +104,7 @@ def collection():
 
 @cache
 def registered(fit, group=None):
-    return make_card(fit, "hero", "100B", "2T", group=group)
+    return make_card(fit, "hero", {"params": "100B", "tokens": "2T"}, group=group)
 
 
 def outcome(fit, **options):

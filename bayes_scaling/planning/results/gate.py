@@ -134,7 +134,7 @@ class Gate(Result):
         )
         first = ", ".join(kept[:NAMED]) + (f" and {len(kept) - NAMED} more" if len(kept) > NAMED else "")
         return (
-            f"At {self._words(self.budgets[-1])} promote {first or 'none'}; train {len(undecided) or 'none'} further "
+            f"At {self.in_words(self.budgets[-1])} promote {first or 'none'}; train {len(undecided) or 'none'} further "
             f"and drop {len(dropped) or 'none'} of {len(verdicts)}"
         )
 
@@ -147,16 +147,16 @@ class Gate(Result):
         )
         if row["verdict"] != "train":
             return (
-                f"{said}; a run of each at {self._words(self.rungs[-1])} confirms that it is better with probability "
+                f"{said}; a run of each at {self.in_words(self.rungs[-1])} confirms that it is better with probability "
                 f"{row['prob confirmed']:.2f}"
             )
         again = "one more run" if row["next rung"] < float(self.rungs[-1]) else "a run"
         return (
-            f"{said}; {again} of each at {self._words(row['next rung'])} settles it with probability "
+            f"{said}; {again} of each at {self.in_words(row['next rung'])} settles it with probability "
             f"{row['prob settled']:.2f}"
         )
 
-    def _words(self, budget: "float | xr.DataArray") -> str:
+    def in_words(self, budget: "float | xr.DataArray") -> str:
         """A budget with what it is in."""
         if self.column == "flops":
             return f"{format_flops(float(budget))} FLOPs"

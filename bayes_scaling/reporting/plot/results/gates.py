@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import format_flops, format_quantity
 from bayes_scaling.inference.intervals import bound_names
 from bayes_scaling.inference.result import plot_of
 from bayes_scaling.planning.results.gate import Gate
@@ -56,9 +55,5 @@ def gate(gate: Gate, *, prob: float = 0.9, ax: "Axes | None" = None) -> "Axes":
         marks.key(style.COLOURS[1], "dotted", f"threshold {gate.threshold:g}"),
     ]
     marks.legend_below(ax, keys)
-    last = float(gate.budgets[-1])
-    where = (
-        f"{format_flops(last)} FLOPs" if gate.column == "flops" else f"{format_quantity(last)} {gate.column}"
-    )
-    ax.set_title(f"Speedup over {gate.baseline} at {where}")
+    ax.set_title(f"Speedup over {gate.baseline} at {gate.in_words(gate.budgets[-1])}")
     return ax
