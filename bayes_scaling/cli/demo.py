@@ -103,7 +103,7 @@ def demo(
     story = SWEEP if sweep else PILE
     law = law or story.laws[0]
     families = {name: get_law(name) for name in (law, *story.laws)}
-    if families[law].columns != ("params", "tokens"):
+    if not families[law].of_n_and_d:
         raise InputError(
             f"the demo shows laws of params and tokens; {law!r} takes {', '.join(families[law].columns)}"
         )

@@ -1,7 +1,9 @@
 """The loss at inputs that nobody has trained yet: the law, its drift beyond the data, and one more run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from bayes_scaling.data.units import Quantities
 from bayes_scaling.forecast.forecast import Forecast, drifted
@@ -51,6 +53,13 @@ def predict(
         If an input of the law is missing, or one is given that it does not have.
     """
     return forecast(fit, {"params": params, "tokens": tokens, **inputs}, group=group, drift=drift)
+
+
+def at_own_runs(fit: "Posterior") -> "Iterator[tuple[str, np.ndarray, Forecast]]":
+    """Each group, which runs are its own, a mask of shape (runs,), and what is forecast where they lie."""
+    for i, name in enumerate(fit.groups):
+        own = fit.runs.group_index == i
+        yield name, own, forecast(fit, {c: fit.runs.column(c)[own] for c in fit.law.columns}, group=name)
 
 
 def forecast(

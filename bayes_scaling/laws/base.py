@@ -141,6 +141,11 @@ class Law:
         return None if own or code is None else str(code.co_filename)
 
     @property
+    def of_n_and_d(self) -> bool:
+        """Whether it takes parameters and tokens, and nothing else."""
+        return self.columns == ("params", "tokens")
+
+    @property
     def allocates(self) -> bool:
         """Whether a compute budget splits into an optimal N and D under this law."""
         return self.response == "loss" and {"params", "tokens"} <= set(self.columns)

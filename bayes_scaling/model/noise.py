@@ -35,9 +35,7 @@ _DEFAULTS: dict[Response, str] = {"loss": "constant", "share": "shares", "score"
 
 def usual_noise(law: Law) -> NoiseModel:
     """The noise of a law where none is chosen: a law of N and D is wrong where it has not been seen."""
-    return (
-        NOISES["discrepancy"] if law.columns == ("params", "tokens") else as_noise("constant", law.response)
-    )
+    return NOISES["discrepancy"] if law.of_n_and_d else as_noise("constant", law.response)
 
 
 def noise_of(law: Law, noise: str | NoiseModel | None) -> NoiseModel:

@@ -121,8 +121,7 @@ def _variants(fit: "Posterior", baseline: str) -> list[str]:
         raise InputError(
             f"no group {baseline!r} to be the baseline; the groups of this fit are {', '.join(fit.groups)}"
         )
-    of_split = law.allocates and set(law.columns) == {"params", "tokens"}
-    if law.response != "loss" or law.rises or not (of_split or len(law.columns) == 1):
+    if law.response != "loss" or law.rises or not (law.of_n_and_d or len(law.columns) == 1):
         raise InputError(
             f"law {law.name!r} takes {', '.join(law.columns)} and gives a {law.response}; a gate compares losses that "
             f"fall, under a law of N and D or of one input: {USUAL} is E + A C^-alpha"

@@ -21,7 +21,7 @@ GRID = 4000
 
 def others_alone(fit: "Posterior", cost: Cost, budget: float) -> list[str]:
     """A sentence where the runs whose residuals make a pattern decide the best size of a budget, in FLOPs."""
-    if fit.law.columns != ("params", "tokens") or fit.hierarchical or not (out := apart(fit)).any():
+    if not fit.law.of_n_and_d or fit.hierarchical or not (out := apart(fit)).any():
         return []
     n = np.geomspace(1, budget / 6, GRID)
     d = cost.tokens(budget, n)

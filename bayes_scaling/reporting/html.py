@@ -17,7 +17,7 @@ from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.planning.risk import risk
 from bayes_scaling.reporting.page import checked, rendered, written_to
 from bayes_scaling.reporting.page_groups import HEADINGS, answers_of, of_groups
-from bayes_scaling.reporting.page_pictures import PLANE, backtest_picture, page_pictures
+from bayes_scaling.reporting.page_pictures import backtest_picture, page_pictures
 from bayes_scaling.reporting.page_runs import runs_of_page
 from bayes_scaling.reporting.plot.groups import largest_group
 from bayes_scaling.reporting.plot.style import percent
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bayes_scaling.evaluation.compare import Comparison
     from bayes_scaling.forecast.forecast import Forecast
     from bayes_scaling.inference.posterior import Posterior
+    from bayes_scaling.laws.base import Law
     from bayes_scaling.planning.results.allocation import Allocation
 
 
@@ -114,9 +115,9 @@ def _page(
     bands: int | None,
 ) -> str:
     shown = group or largest_group(fit)
-    points = _points(fit.law.columns, targets, budgets)
+    points = _points(fit.law, targets, budgets)
     forecast = predict(fit, group=group, **points) if points else None
-    splits = bool(budgets) and fit.law.columns == PLANE
+    splits = bool(budgets) and fit.law.of_n_and_d
     plan = allocate(fit, list(budgets), group=group) if splits else None
     valley = risk(fit, list(budgets), group=shown) if splits else None
     diagnosis = diagnose(fit)
@@ -179,7 +180,7 @@ def _larger_budgets(fit: "Posterior") -> list[Quantity]:
 
 def _larger_runs(fit: "Posterior") -> list[Target]:
     """The largest run, with 10, 100 and 1,000 times its compute at the same tokens per parameter."""
-    if fit.law.columns != PLANE:
+    if not fit.law.of_n_and_d:
         return []
     largest = int((fit.runs.params * fit.runs.tokens).argmax())
     n, d = float(fit.runs.params[largest]), float(fit.runs.tokens[largest])
@@ -208,12 +209,12 @@ def _first_about(shown: str, groups: Sequence[str], warnings: Iterable[str]) -> 
     return sorted(warnings, key=elsewhere)
 
 
-def _points(columns: tuple[str, ...], targets: Sequence[Target], budgets: Sequence[Quantity]) -> Points:
-    """What to forecast under a law of these columns; nothing where neither targets nor budgets say it."""
-    if columns == PLANE and targets:
+def _points(law: "Law", targets: Sequence[Target], budgets: Sequence[Quantity]) -> Points:
+    """What to forecast under a law; nothing where neither targets nor budgets say it."""
+    if law.of_n_and_d and targets:
         params, tokens = zip(*targets, strict=True)
         return {"params": list(params), "tokens": list(tokens)}
-    return {"flops": list(budgets)} if columns == ("flops",) and budgets else {}
+    return {"flops": list(budgets)} if law.columns == ("flops",) and budgets else {}
 
 
 def _compared(

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
     from bayes_scaling.planning.results.risk import Risk
 
-PLANE = ("params", "tokens")
-
 MOST = 2000
 """Runs that a picture names under the pointer; of more, none."""
 
@@ -46,8 +44,7 @@ class Picture(NamedTuple):
 
 def path_picture(fit: "Posterior", group: str, runs: RunsOfPage, prob: float) -> Picture:
     """The law of a group along the compute-optimal path, or along its first input."""
-    columns = fit.law.columns
-    path = "the compute-optimal path" if columns == PLANE else columns[0]
+    path = "the compute-optimal path" if fit.law.of_n_and_d else fit.law.columns[0]
     departs = "discrepancy" if fit.noise.joint else "drift beyond the data"
     return _picture(
         lambda: extrapolation(fit, group=group, prob=prob, ax=style.axes(None, SMALL)),
@@ -76,9 +73,9 @@ def page_pictures(
 ) -> Iterator[Picture]:
     """Those that this fit allows; a loss band for each size of a model."""
     columns = fit.law.columns
-    if columns == PLANE or len(columns) == 1:
+    if fit.law.of_n_and_d or len(columns) == 1:
         yield path_picture(fit, group, runs, prob)
-    if columns == PLANE:
+    if fit.law.of_n_and_d:
         for params in dict.fromkeys(sizes):
             yield _picture(
                 partial(loss_band, fit, params, group=group, prob=prob),

@@ -6,7 +6,7 @@ import numpy as np
 
 from bayes_scaling.data.response import WORDS
 from bayes_scaling.data.units import format_value
-from bayes_scaling.forecast.predict import predict
+from bayes_scaling.forecast.predict import at_own_runs
 
 if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
@@ -39,10 +39,8 @@ def runs_of_page(fit: "Posterior") -> RunsOfPage:
     """Each run by its own names, its inputs, what was measured and what the law gives there."""
     runs, response = fit.runs, fit.law.response
     law = np.empty(len(runs))
-    for i, name in enumerate(fit.groups):
-        own = runs.group_index == i
-        at = {column: runs.column(column)[own] for column in fit.law.columns}
-        law[own] = predict(fit, group=name, **at).median("mean").to_numpy()
+    for _, own, there in at_own_runs(fit):
+        law[own] = there.median("mean").to_numpy()
     off = runs.loss / law - 1 if response == "loss" else runs.loss - law
     words, cells = [], []
     names = _names(fit)
@@ -53,12 +51,11 @@ def runs_of_page(fit: "Posterior") -> RunsOfPage:
         measured, by_law = (
             f"{x:.3f}" if response != "score" else f"{x:.4g}" for x in (runs.loss[row], law[row])
         )
-        plane = fit.law.columns == ("params", "tokens")
         said = [
             *([fit.groups[runs.group_index[row]]] if len(fit.groups) > 1 else []),
             *(name for name in own_names.values() if name != "-"),
             "{params} parameters on {tokens} tokens".format(**at)
-            if plane
+            if fit.law.of_n_and_d
             else ", ".join(f"{column} {value}" for column, value in at.items()),
             f"{WORDS[response]} {measured}, {apart} from the law's {by_law}",
         ]

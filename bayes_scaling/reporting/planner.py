@@ -98,7 +98,7 @@ def numbers_of(fit: "Posterior", group: str) -> dict[str, object]:
     """What the page computes with: grids of log loss by draw, drift, noise, and the range of the data."""
     import xarray as xr
 
-    if fit.law.columns != ("params", "tokens"):
+    if not fit.law.of_n_and_d:
         raise InputError(
             f"a planner needs a law of params and tokens; law {fit.law.name!r} takes {', '.join(fit.law.columns)}"
         )

@@ -65,7 +65,7 @@ def titled(text: str, values: "xr.DataArray", group: str | None) -> str:
 
 def needs_plane(fit: "Posterior", picture: str) -> None:
     """`InputError` for a law that is not one of N and D alone."""
-    if fit.law.columns != ("params", "tokens"):
+    if not fit.law.of_n_and_d:
         raise InputError(
             f"{picture} draws a law of params and tokens; law {fit.law.name!r} takes {', '.join(fit.law.columns)}"
         )

@@ -43,7 +43,7 @@ def overview(
     Axes
         Its panels (`bayes_scaling.plot.panels`) are these pictures.
     """
-    group, splits = group or largest_group(fit), fit.law.columns == ("params", "tokens")
+    group, splits = group or largest_group(fit), fit.law.of_n_and_d
     color = look(fit, group)["color"]
     ax = style.axes(ax, (13.0 if splits else 9.2, 4.4))
     part, panels = style.split(ax, 1, 3 if splits else 2)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.forecast.predict import predict
+from bayes_scaling.forecast.predict import at_own_runs
 from bayes_scaling.inference.intervals import tails
 from bayes_scaling.inference.summary import meaning
 from bayes_scaling.reporting.plot import marks, style
@@ -111,9 +111,7 @@ def measured_against_law(fit: "Posterior", *, prob: float = 0.9, ax: "Axes | Non
     """
     ax = style.axes(ax, (5.4, 4.8))
     both = []
-    for i, name in enumerate(fit.groups):
-        mask = fit.runs.group_index == i
-        at = predict(fit, group=name, **{column: fit.runs.column(column)[mask] for column in fit.law.columns})
+    for name, mask, at in at_own_runs(fit):
         low, law, high = bounds(at.drifted, prob), bounds(at.mean, prob)[1], bounds(at.new_run, prob)
         order, color = np.argsort(law), look(fit, name)["color"]
         ax.fill_between(law[order], high[0][order], high[2][order], color=color, alpha=0.1, lw=0)
@@ -158,9 +156,7 @@ def residuals(
     measured = on_scale(fit.runs.loss)
     outer = tails(prob)[::2]
     outside, everything = 0, []
-    for i, name in enumerate(fit.groups):
-        mask = fit.runs.group_index == i
-        at = predict(fit, group=name, **{column: fit.runs.column(column)[mask] for column in fit.law.columns})
+    for name, mask, at in at_own_runs(fit):
         mean, new_run = (
             on_scale(values.transpose(..., "point").to_numpy()) for values in (at.mean, at.new_run)
         )

@@ -56,7 +56,7 @@ def extrapolation(
     columns = fit.law.columns
     if along is not None and along not in columns:
         raise InputError(f"law {fit.law.name!r} has no input {along!r}; its inputs are {', '.join(columns)}")
-    optimal = along is None and columns == ("params", "tokens")
+    optimal = along is None and fit.law.of_n_and_d
     column = "flops" if optimal else along or columns[0]
     x = _grid(fit, column, to, 3)
     paths = {}
@@ -105,7 +105,7 @@ def loss_band(
         Probability of the bands.
     ax : Axes, optional
     """
-    if along not in ("tokens", "params") or fit.law.columns != ("params", "tokens"):
+    if along not in ("tokens", "params") or not fit.law.of_n_and_d:
         raise InputError(
             f"loss_band draws a law of params and tokens along one of the two; law {fit.law.name!r} takes "
             f"{', '.join(fit.law.columns)}, and along is {along!r}"
