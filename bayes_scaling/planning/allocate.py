@@ -53,7 +53,7 @@ def allocate(
     if surface.fresh:
         raise InputError(f"law {fit.law.name!r} needs {FRESH!r} to split a budget; give {FRESH}=...")
     n, _ = split(surface, budgets)
-    tokens_for = surface.cost.tokens
+    tokens_for = (cost := surface.cost).tokens
     # Groups may share the optimum and still differ in loss: one set of dims for all.
     params, loss = map(ordered, xr.broadcast(n, surface.loss(n, tokens_for(budgets, n))))
     chosen = median(params)
@@ -61,7 +61,7 @@ def allocate(
     beyond = xr.DataArray(surface.beyond(chosen, data)).where(chosen.notnull())
     new_run = ordered(surface.new_run(chosen, data)).rename("loss")
     said = about(surface, chosen, data)
-    if surface.cost.own and said:  # the other answer too, for those who count in 6ND
+    if cost.own and said:  # the other answer too, for those who count in 6ND
         surface.cost = SIX
         by_six = median(split(surface, budgets)[0]).to_numpy().ravel()[-1]
         budget = float(budgets[-1])
@@ -76,4 +76,5 @@ def allocate(
         decades_beyond=decades_beyond(fit.runs, "flops", budgets).rename(None),
         beyond=beyond.rename(None),
         about=said,
+        cost=cost,
     )

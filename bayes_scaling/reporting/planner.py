@@ -126,6 +126,7 @@ def numbers_of(fit: "Posterior", group: str) -> dict[str, object]:
         "logD": reach["tokens"],
         "extent": {name: np.log10(fit.runs.extent[name]).tolist() for name in ("flops", "params", "tokens")},
         "budgets": np.log10([first, end * 10**DECADES, 10 * end]).tolist(),
+        "cost": {"level": float(np.log10(surface.cost.c)), "power": surface.cost.p},
         "peak": ACCELERATORS[KIND].peak,
     }
     here = forecast(fit, {c: fit.reference[c] for c in fit.law.columns}, group=group, alike=True)

@@ -76,6 +76,26 @@ def test_every_verb_spends_the_tables_own_flops(costly):
     assert float(forecast.inputs["flops"][0]) == pytest.approx(budget, rel=0.01)
 
 
+def test_every_picture_spends_the_tables_own_flops(costly):
+    fit, cost = costly
+    n, d = best(cost, 3e20)
+    loss = float(fit.law(n / fit.reference["params"], d / fit.reference["tokens"], **LAW))
+    [law] = [x for x in bs.plot.extrapolation(fit).lines if x.get_ls() == "-" and len(x.get_xdata()) > 30]
+    known = np.isfinite(law.get_xdata())
+    x, y = np.log(law.get_xdata()[known]), law.get_ydata()[known]
+    assert np.interp(np.log(3e20), x, y) == pytest.approx(loss, rel=1e-3)
+    ax = bs.plot.isoflop(fit, ["3e20"])
+    lowest = min(np.nanmin(line.get_ydata()) for line in ax.lines)
+    assert lowest == pytest.approx(loss, rel=1e-3)
+    tens = [line.get_xydata()[0] for line in bs.plot.isoloss(fit).lines if len(line.get_xdata()) == 1]
+    powers = np.log10([cost(*at) for at in tens])
+    assert len(tens) > 2
+    assert powers == pytest.approx(np.round(powers), abs=0.005)
+    sizes = bs.plot.panels(bs.plot.allocation(fit))[0]
+    [rule] = [line for line in sizes.lines if line.get_ls() == ":" and len(line.get_xdata()) > 2]
+    assert cost(rule.get_ydata(), 20 * rule.get_ydata()) == pytest.approx(rule.get_xdata(), rel=0.01)
+
+
 def test_the_tracker_export_costs_what_it_recorded(read, case):
     runs = read(case("tracker-export.csv"), **COLUMNS)
     cost = cost_of(runs)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.cost import cost_of
 from bayes_scaling.data.units import Quantity, format_flops, parse_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.planning.design import goals
@@ -144,4 +145,5 @@ def design(
         budget=money,
         cost=spent,
         own_cost=cost_words(fit, table),
+        counted=cost_of(fit.runs),
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from bayes_scaling.data.cost import SIX, Cost
 from bayes_scaling.data.units import format_flops, format_quantity
 from bayes_scaling.inference.intervals import columns, long_table
 from bayes_scaling.inference.result import Result
@@ -35,6 +36,8 @@ class Allocation(Result):
         Powers of ten of that run beyond the data, in compute, N or D, dims ([group,] point).
     about : list of str
         Runs beside an answer that the law misses; that FLOPs are the table's own, and the answer for C = 6ND.
+    cost : Cost
+        FLOPs of N and D.
     """
 
     flops: "xr.DataArray"
@@ -45,6 +48,7 @@ class Allocation(Result):
     decades_beyond: "xr.DataArray"
     beyond: "xr.DataArray"
     about: list[str] = field(default_factory=list)
+    cost: Cost = SIX
 
     quantities: ClassVar = ("params", "tokens", "tokens_per_param", "new_run", "loss")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.cost import SIX, Cost
 from bayes_scaling.data.units import format_flops
 from bayes_scaling.inference.result import Result
 
@@ -40,6 +41,8 @@ class Design(Result):
         FLOPs that may be spent, and that the batch takes.
     own_cost : list of str
         That FLOPs are the table's own, where they are.
+    counted : Cost
+        FLOPs of N and D.
     """
 
     goal: str
@@ -53,6 +56,7 @@ class Design(Result):
     budget: float
     cost: float
     own_cost: list[str] = field(default_factory=list)
+    counted: Cost = SIX
 
     @property
     def warnings(self) -> list[str]:

@@ -30,17 +30,20 @@ function logLoss(page, table, draw, logN, logD) {
   return sum;
 }
 
-const LOG6 = Math.log10(6);
+// What a run costs: log C = level + power log N + log D, each in powers of ten.
+function compute(page, logN, logD) { return page.cost.level + page.cost.power * logN + logD; }
+function tokens(page, logC, logN) { return logC - compute(page, logN, 0); }
+function size(page, logC, logD) { return (logC - logD - page.cost.level) / page.cost.power; }
 
 function ends(page, logC) {
   // The sizes for which both N and D lie on the grid.
-  return [Math.max(page.logN[0], logC - LOG6 - page.logD[1]), Math.min(page.logN[1], logC - LOG6 - page.logD[0])];
+  return [Math.max(page.logN[0], size(page, logC, page.logD[1])), Math.min(page.logN[1], size(page, logC, page.logD[0]))];
 }
 
 function optimum(page, draw, logC) {
   // log10 of the size with the least loss for a budget: the best of even steps, then golden section around it.
   const [low, high] = ends(page, logC), steps = 48;
-  const at = (logN) => logLoss(page, page.loss, draw, logN, logC - LOG6 - logN);
+  const at = (logN) => logLoss(page, page.loss, draw, logN, tokens(page, logC, logN));
   let best = 0, least = Infinity;
   for (let i = 0; i <= steps; i++) {
     const found = at(low + (high - low) * i / steps);
@@ -59,7 +62,7 @@ function beyond(page, logN, logD) {
   // Powers of ten beyond the data: the largest of those in compute, N and D.
   const far = (x, [low, high]) => Math.max(low - x, x - high, 0);
   const { flops, params, tokens } = page.extent;
-  return Math.max(far(logN + logD + LOG6, flops), far(logN, params), far(logD, tokens));
+  return Math.max(far(compute(page, logN, logD), flops), far(logN, params), far(logD, tokens));
 }
 
 function newRuns(page, logN, logD) {
@@ -79,17 +82,18 @@ function plan(page, asked) {
   // The median of the draws' best sizes, less data where there are no more, and what a run of it reaches.
   const logC = Math.log10(asked.flops), each = page.noise.map((_, draw) => optimum(page, draw, logC));
   const cap = Math.log10(asked.maxTokens || Infinity);
-  const best = quantile(each, 0.5);
-  const logD = Math.min(logC - LOG6 - best, cap), logN = logC - LOG6 - logD;
+  const best = quantile(each, 0.5), wanted = tokens(page, logC, best);
+  const logD = Math.min(wanted, cap), logN = size(page, logC, logD);
   const losses = newRuns(page, logN, logD);
-  const n = 10 ** logN, d = 10 ** logD;
+  // A token that is served costs a third of one that is trained on.
+  const serving = 10 ** compute(page, logN, 0) / 3 * (asked.served || 0);
   return {
-    params: n, tokens: d, capped: logC - LOG6 - best > cap,
+    params: 10 ** logN, tokens: 10 ** logD, capped: wanted > cap,
     paramsLow: 10 ** quantile(each, 0.05), paramsHigh: 10 ** quantile(each, 0.95),
     loss: quantile(losses, 0.5), low: quantile(losses, 0.05), high: quantile(losses, 0.95),
     chance: losses.filter(loss => loss <= asked.target).length / losses.length,
     beyond: beyond(page, logN, logD),
-    serving: 2 * n * (asked.served || 0), total: asked.flops + 2 * n * (asked.served || 0),
+    serving, total: asked.flops + serving,
   };
 }
 

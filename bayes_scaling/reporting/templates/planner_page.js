@@ -31,7 +31,7 @@ function draw(asked, found) {
   const logC = Math.log10(asked.flops), [low, high] = ends(page, logC), best = Math.log10(found.params);
   const left = Math.max(low, best - 1.7), right = Math.min(high, best + 1.7), points = [];
   for (let i = 0; i <= 40; i++) {
-    const logN = left + (right - left) * i / 40, losses = newRuns(page, logN, logC - LOG6 - logN);
+    const logN = left + (right - left) * i / 40, losses = newRuns(page, logN, tokens(page, logC, logN));
     points.push([logN, quantile(losses, 0.05), quantile(losses, 0.5), quantile(losses, 0.95)]);
   }
   const floor = Math.min(...points.map(p => p[1])), top = Math.min(Math.max(...points.map(p => p[3])), floor + 4 * (found.high - found.low) + 0.05);

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.cost import cost_of
 from bayes_scaling.data.units import Quantities, format_flops, parse_quantities
 from bayes_scaling.forecast.predict import predict
 from bayes_scaling.planning.allocate import allocate
@@ -52,14 +53,14 @@ def isoflop(
         flops = np.sort(np.atleast_1d(parse_quantities(budgets, "budgets")).astype(float))
     best = allocate(fit, flops, group=group)
     optimum = bounds(best.params, prob, group)
-    kind = "drifted" if fit.noise.joint else "mean"
+    kind, cost = "drifted" if fit.noise.joint else "mean", cost_of(fit.runs)
     ax = style.axes(ax, (7.6, 5.2))
     style.log_axis(ax, "x", "params", optimum[1][0] / REACH, optimum[1][-1] * REACH * 8)
     heights: list[float] = []
     for i, budget in enumerate(flops):
         color = style.COLOURS[i % len(style.COLOURS)]
         n = np.geomspace(optimum[1][i] / REACH, optimum[1][i] * REACH, 41)
-        valley = bounds(predict(fit, n, budget / (6 * n), group=group).draws(kind), prob, group)
+        valley = bounds(predict(fit, n, cost.tokens(budget, n), group=group).draws(kind), prob, group)
         beyond = np.full(n.shape, budget > end * 1.001)
         marks.curve(ax, n, valley, beyond, color, marks.RUN_ALPHA)
         low, middle, high = optimum[:, i]

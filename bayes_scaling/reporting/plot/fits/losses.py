@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from bayes_scaling.data.cost import cost_of
 from bayes_scaling.data.units import Quantity, format_quantity, parse_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.predict import forecast
@@ -65,7 +66,7 @@ def extrapolation(
             few = np.geomspace(x[0], x[-1], style.BUDGETS)
             best = median(allocate(fit, few, group=name).params).to_numpy()
             n = np.exp(np.interp(np.log(x), np.log(few), np.log(best)))
-            paths[name] = {"params": n, "tokens": x / (6 * n)}
+            paths[name] = {"params": n, "tokens": cost_of(fit.runs).tokens(x, n)}
         else:
             paths[name] = {c: np.full_like(x, fit.reference[c]) for c in columns} | {column: x}
     beyond = x > fit.runs.extent[column][1]

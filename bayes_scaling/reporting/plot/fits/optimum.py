@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.cost import Cost, cost_of
 from bayes_scaling.data.units import Quantity
 from bayes_scaling.planning.allocate import allocate
 from bayes_scaling.reporting.plot import marks, style
@@ -84,9 +85,12 @@ def isoloss(
     color = look(fit, group)["color"]
     (n_first, n_end), (d_first, d_end) = fit.runs.extent["params"], fit.runs.extent["tokens"]
     c_first, c_end = fit.runs.extent["flops"]
-    budgets = np.geomspace(c_first, max(style.horizon(c_end, to), c_end), style.BUDGETS)
+    budgets, cost = (
+        np.geomspace(c_first, max(style.horizon(c_end, to), c_end), style.BUDGETS),
+        cost_of(fit.runs),
+    )
     low, middle, high = bounds(allocate(fit, budgets, group=group).params, prob)
-    data = budgets / (6 * middle)
+    least, data, most = (cost.tokens(budgets, n) for n in (low, middle, high))
     style.log_axis(ax, "x", "params", min(n_first, middle[0]) / 2, max(n_end, middle[-1]) * 4)
     style.log_axis(ax, "y", "tokens", min(d_first, data[0]) / 2, max(d_end, data[-1]) * 3)
 
@@ -95,11 +99,10 @@ def isoloss(
     seen.set(facecolor="white", edgecolor=style.GREY)
     ax.add_patch(seen)
     _contours(ax, fit, group)
-    edge_n, edge_d = np.r_[low, high[::-1]], np.r_[budgets / (6 * low), (budgets / (6 * high))[::-1]]
-    ax.fill(edge_n, edge_d, color=color, alpha=marks.RUN_ALPHA, lw=0)
+    ax.fill(np.r_[low, high[::-1]], np.r_[least, most[::-1]], color=color, alpha=marks.RUN_ALPHA, lw=0)
     beyond = (middle < n_first) | (middle > n_end) | (data < d_first) | (data > d_end)
     marks.line(ax, middle, data, beyond, color)
-    _budget_marks(ax, budgets, middle, color)
+    _budget_marks(ax, cost, budgets, middle, color)
     for i, name in enumerate(fit.groups):
         mask = fit.runs.group_index == i
         marks.points(ax, fit.runs.params[mask], fit.runs.tokens[mask], **look(fit, name), which=mask)
@@ -128,12 +131,12 @@ def _contours(ax: "Axes", fit: "Posterior", group: str, points: int = 50, draws:
     ax.clabel(lines, fmt="%.2f", fontsize=8)
 
 
-def _budget_marks(ax: "Axes", budgets: np.ndarray, optimum: np.ndarray, color: str) -> None:
+def _budget_marks(ax: "Axes", cost: Cost, budgets: np.ndarray, optimum: np.ndarray, color: str) -> None:
     """Every second power of ten of the budget, on the compute-optimal path."""
     decades = np.arange(np.ceil(np.log10(budgets[0])), np.floor(np.log10(budgets[-1]) + 1e-9) + 1)
     for decade in decades[::-2]:
         n = np.exp(np.interp(decade, np.log10(budgets), np.log(optimum)))
-        d = 10**decade / (6 * n)
+        d = cost.tokens(10**decade, n)
         ax.plot(n, d, marker="o", ms=4.5, mfc="white", mec=color, mew=1.5, zorder=5)
         ax.annotate(
             f"$10^{{{decade:.0f}}}$ FLOPs", (n, d), (7, -4), textcoords="offset points", fontsize=8, va="top",

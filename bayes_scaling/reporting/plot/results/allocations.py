@@ -65,7 +65,7 @@ def draw_optimum(
     """The optimal N or D against compute, beside the rule of thumb; which budgets lie beyond the data."""
     order = np.argsort(found.flops.to_numpy())
     budgets, beyond = found.flops.to_numpy()[order], found.decades_beyond.to_numpy()[order] > 0
-    rule = np.sqrt(budgets / (6 * TOKENS_PER_PARAM)) * (1 if what == "params" else TOKENS_PER_PARAM)
+    rule = found.cost.at_ratio(budgets, TOKENS_PER_PARAM) * (1 if what == "params" else TOKENS_PER_PARAM)
     low, middle, high = bounds(found.draws(what), prob, group)[:, order]
     style.log_axis(ax, "x", "flops", budgets[0] / 1.3, budgets[-1] * 1.3)
     style.log_axis(ax, "y", what, np.nanmin([low, rule]) / 1.5, np.nanmax([high, rule]) * 1.5)

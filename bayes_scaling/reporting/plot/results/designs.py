@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.cost import Cost
 from bayes_scaling.inference.result import plot_of
 from bayes_scaling.planning.results.design import Design
 from bayes_scaling.reporting.plot import marks, style
@@ -54,23 +55,23 @@ def _candidates(ax: "Axes", design: Design) -> None:
     for row in batch[batch["runs"] > 1].to_dict("records"):
         at = row["params"], row["tokens"]
         ax.annotate(f"{row['runs']}x", at, (6, 4), textcoords="offset points", fontsize=8.5)
-    _same_compute(ax, every["flops"].min(), every["flops"].max())
+    _same_compute(ax, design.counted, every["flops"].min(), every["flops"].max())
     keys.append(marks.key(style.FAINT, "points", "candidates; area: variance that one run removes"))
     marks.legend_below(ax, keys, columns=2)
     ax.set_title("Runs to train next")
 
 
-def _same_compute(ax: "Axes", low: float, high: float) -> None:
+def _same_compute(ax: "Axes", cost: Cost, low: float, high: float) -> None:
     """Diagonals of equal compute, at powers of ten."""
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     ends = np.array([left, right])
     for decade in np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1):
-        compute = 10**decade / 6
-        ax.plot(ends, compute / ends, color=style.BEYOND, lw=1, zorder=0)
-        at = min(max(compute / (top * 0.85), left), right)
-        if bottom < compute / at < top:
+        compute = 10**decade
+        ax.plot(ends, cost.tokens(compute, ends), color=style.BEYOND, lw=1, zorder=0)
+        at = min(max(cost.params(compute, top * 0.85), left), right)
+        if bottom < (tokens := cost.tokens(compute, at)) < top:
             label = f"$10^{{{decade:.0f}}}$"
-            ax.annotate(label, (at, compute / at), fontsize=7.5, color=style.GREY, ha="left")
+            ax.annotate(label, (at, tokens), fontsize=7.5, color=style.GREY, ha="left")
     ax.set(xlim=(left, right), ylim=(bottom, top))
 
 
