@@ -7,15 +7,9 @@ import numpy as np
 
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.edges import optimum_at_edge
-from bayes_scaling.inference.floors import floor_at_zero
-from bayes_scaling.inference.identifiability import (
-    floor_above_runs,
-    known_by_prior,
-    misfit,
-    unidentified,
-    wrong_way,
-)
-from bayes_scaling.inference.misfit import unbelievable
+from bayes_scaling.inference.floors import floor_above_runs, floor_at_zero
+from bayes_scaling.inference.identifiability import known_by_prior, unidentified, wrong_way
+from bayes_scaling.inference.misfit import too_noisy, unbelievable
 from bayes_scaling.inference.prior_sensitivity import prior_sensitive
 from bayes_scaling.inference.result import Result
 from bayes_scaling.inference.run_checks import run_checks
@@ -124,7 +118,7 @@ def diagnose(fit: "Posterior") -> Diagnosis:
         *unidentified(fit.runs, fit.law, fit.noise),
         *known_by_prior(fit),
         *prior_sensitive(fit),
-        *misfit(fit),
+        *too_noisy(fit),
         *floor_at_zero(fit),
         *optimum_at_edge(fit.runs),
         *turning(fit),

@@ -1,15 +1,19 @@
-"""A floor that presses against 0: the runs go on falling where no loss may, because their unit has another zero."""
+"""Floors that cannot be: above a loss that was reached, or pressed against 0 by losses whose unit has another zero."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayes_scaling.inference.left_out import mode
+from bayes_scaling.laws.derivatives import endless, evaluate
 from bayes_scaling.laws.names import get_law
 from bayes_scaling.laws.roles import Kind
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from bayes_scaling.inference.posterior import Posterior
 
 POOR, BETTER = 0.03, 0.6
@@ -53,3 +57,38 @@ def floor_at_zero(fit: "Posterior") -> list[str]:
         f"instead of {above:.2g}. Responses that may fall below 0 are no losses: fit their negative as a score "
         "(response='score', law pow3, whose ceiling may be any number), or take a law without a floor, as power_law"
     ]
+
+
+def floor_above_runs(fit: "Posterior") -> list[str]:
+    """Groups whose irreducible loss lies above a loss that one of their runs has reached."""
+    law = fit.law
+    if not law.with_kind(Kind.IRREDUCIBLE):
+        return []
+    sentences = []
+    for i, group in enumerate(fit.groups):
+        own = np.flatnonzero(fit.runs.group_index == i)
+        lowest = own[fit.runs.loss[own].argmin()]
+        at = {
+            letter: float(fit.runs.column(column)[lowest] / fit.reference[column])
+            for letter, column in zip(law.inputs, law.columns, strict=True)
+            if letter not in law.resources and letter not in law.chosen
+        }
+        floor = float(_floor(fit, group, at).quantile(0.05))
+        reached = float(fit.runs.loss[lowest])
+        if floor > reached:
+            sentences.append(
+                f"the irreducible loss of {group} (95% of it above {floor:.3g}) lies above a loss that a run has "
+                f"reached ({reached:.3g}): the law does not fit there, and no band of it can be believed"
+            )
+    return sentences
+
+
+def _floor(fit: "Posterior", group: str | None, at: Mapping[str, float]) -> "xr.DataArray":
+    """Draws of the law as scale grows without end; 0 where it rises.
+
+    ``at`` are the inputs that are no resource, as a covariate; what a run may choose, as its recipe, is at its best.
+    """
+    draws = fit.draws(group)
+    parameters = {name: draws[name] for name in fit.law.parameters}
+    limit: xr.DataArray = endless(fit.law, at, parameters)
+    return limit.where(limit <= evaluate(fit.law, at, parameters), 0.0)

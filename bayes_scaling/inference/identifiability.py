@@ -1,19 +1,14 @@
 """What a table does not identify of a law, before anything is sampled and after, in sentences."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayes_scaling.data.units import format_quantity
 from bayes_scaling.laws.base import Law
-from bayes_scaling.laws.derivatives import endless, evaluate
 from bayes_scaling.laws.roles import Kind
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from bayes_scaling.data.runs import Runs
     from bayes_scaling.inference.posterior import Posterior
     from bayes_scaling.model.structure import NoiseModel
@@ -23,9 +18,6 @@ KNOWN_BY_PRIOR = 0.8
 
 RISES = 0.5
 """Rank correlation of response and scale from which on it is asked whether the response is what the law is of."""
-
-POOR_FIT = 0.03
-"""Noise of log loss above this (3%) is far more than seeds make: the law itself misses something."""
 
 
 def unidentified(runs: "Runs", law: Law, noise: "NoiseModel") -> list[str]:
@@ -119,56 +111,5 @@ def known_by_prior(fit: "Posterior") -> list[str]:
     return found
 
 
-def misfit(fit: "Posterior") -> list[str]:
-    """Noise that is too large to be noise, by group."""
-    if not fit.noise.sigma_is_misfit:
-        return []
-    scale = fit.posterior["sigma"].median(("chain", "draw"))
-    groups = fit.groups if scale.dims else [""]
-    return [
-        f"the law misses the runs{f' of {group}' if group else ''} by {float(value):.1%} of their loss: "
-        "seeds make about 0.3%, so the rest is lack of fit; look at the residuals before believing a band"
-        for group, value in zip(groups, np.atleast_1d(scale.to_numpy()), strict=True)
-        if value > POOR_FIT
-    ]
-
-
-def floor_above_runs(fit: "Posterior") -> list[str]:
-    """Groups whose irreducible loss lies above a loss that one of their runs has reached."""
-    law = fit.law
-    if not law.with_kind(Kind.IRREDUCIBLE):
-        return []
-    sentences = []
-    for i, group in enumerate(fit.groups):
-        own = np.flatnonzero(fit.runs.group_index == i)
-        lowest = own[fit.runs.loss[own].argmin()]
-        at = {
-            letter: float(fit.runs.column(column)[lowest] / fit.reference[column])
-            for letter, column in zip(law.inputs, law.columns, strict=True)
-            if letter not in law.resources and letter not in law.chosen
-        }
-        floor = float(_floor(fit, group, at).quantile(0.05))
-        reached = float(fit.runs.loss[lowest])
-        if floor > reached:
-            sentences.append(
-                f"the irreducible loss of {group} (95% of it above {floor:.3g}) lies above a loss that a run has "
-                f"reached ({reached:.3g}): the law does not fit there, and no band of it can be believed"
-            )
-    return sentences
-
-
 def _listed(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def _floor(
-    fit: "Posterior", group: str | None, at: Mapping[str, float] = MappingProxyType({})
-) -> "xr.DataArray":
-    """Draws of the law as scale grows without end; 0 where it rises.
-
-    ``at`` are the inputs that are no resource, as a covariate; what a run may choose, as its recipe, is at its best.
-    """
-    draws = fit.draws(group)
-    parameters = {name: draws[name] for name in fit.law.parameters}
-    limit: xr.DataArray = endless(fit.law, at, parameters)
-    return limit.where(limit <= evaluate(fit.law, at, parameters), 0.0)

@@ -1,4 +1,4 @@
-"""Fits no band of which can be believed: the law misses its runs by a multiple of what any smooth curve leaves."""
+"""Laws that miss their runs: by more than seeds make, or by a multiple of what any smooth curve leaves."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from bayes_scaling.data.runs import Runs
     from bayes_scaling.inference.posterior import Posterior
 
+POOR_FIT = 0.03
+"""Noise of log loss above this (3%) is far more than seeds make: the law itself misses something."""
+
 MISSED = 0.03
 """Scatter of log loss around a law (3%) below which nothing is refused: bands are as wide as that."""
 
@@ -19,6 +22,20 @@ TIMES = 3.0
 
 FREE = 6
 """Runs beyond its coefficients that a surface must have: with fewer it may pass through all of them by chance."""
+
+
+def too_noisy(fit: "Posterior") -> list[str]:
+    """Noise that is too large to be noise, by group."""
+    if not fit.noise.sigma_is_misfit:
+        return []
+    scale = fit.posterior["sigma"].median(("chain", "draw"))
+    groups = fit.groups if scale.dims else [""]
+    return [
+        f"the law misses the runs{f' of {group}' if group else ''} by {float(value):.1%} of their loss: "
+        "seeds make about 0.3%, so the rest is lack of fit; look at the residuals before believing a band"
+        for group, value in zip(groups, np.atleast_1d(scale.to_numpy()), strict=True)
+        if value > POOR_FIT
+    ]
 
 
 def unbelievable(fit: "Posterior") -> list[str]:

@@ -12,7 +12,8 @@ from helpers import instant_fit, quiet_fit, table, with_posterior
 import bayes_scaling as bs
 from bayes_scaling import DoubtfulFitWarning, Noise
 from bayes_scaling.inference.diagnostics import diagnose
-from bayes_scaling.inference.identifiability import _floor, unidentified, wrong_way
+from bayes_scaling.inference.floors import _floor
+from bayes_scaling.inference.identifiability import unidentified, wrong_way
 from bayes_scaling.model.noise import as_noise
 
 FLAWS = {
@@ -188,6 +189,6 @@ def test_the_floor_is_the_law_at_endless_scale(single_fit):
     """Guessing bends that of `rosenfeld` below its E; of `chinchilla` it is E."""
     bent = instant_fit(single_fit.runs, "rosenfeld", priors={"G": bs.LogNormal(3.0, 0.1)})
     p = bent.draws()
-    np.testing.assert_allclose(_floor(bent, None), p["E"] / (1 + (p["E"] / p["G"]) ** 2) ** 0.5)
-    assert (_floor(bent, None) < 0.9 * p["E"]).all()
-    np.testing.assert_array_equal(_floor(single_fit, None), single_fit.draws()["E"])
+    np.testing.assert_allclose(_floor(bent, None, {}), p["E"] / (1 + (p["E"] / p["G"]) ** 2) ** 0.5)
+    assert (_floor(bent, None, {}) < 0.9 * p["E"]).all()
+    np.testing.assert_array_equal(_floor(single_fit, None, {}), single_fit.draws()["E"])
