@@ -22,6 +22,9 @@ _TEXT = (".csv", ".tsv", ".txt", ".dat")
 _JSON = (".json", ".jsonl", ".ndjson")
 _EXCEL = (".xlsx", ".xlsm")
 _BINARY = {".parquet": "Parquet", ".pq": "Parquet", ".feather": "Feather", ".arrow": "Feather", ".orc": "ORC"}
+TABLES = (*_TEXT, *_EXCEL, *_BINARY)
+"""Suffixes of what is a table and nothing else; JSON may be a log."""
+
 KINDS = ".csv, .tsv, .txt, .json, .jsonl, .parquet, .feather, .orc or .xlsx"
 """What can be read, for messages; the first five also packed."""
 

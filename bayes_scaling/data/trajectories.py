@@ -19,8 +19,9 @@ from bayes_scaling.data.collect.read import read_sources
 from bayes_scaling.data.collect.settle import FEWEST, Request, Settled, settle
 from bayes_scaling.data.load import load_runs
 from bayes_scaling.data.questions import NAMES
-from bayes_scaling.data.read_file import read_file
+from bayes_scaling.data.read_file import TABLES, read_file
 from bayes_scaling.data.runs import Runs
+from bayes_scaling.data.units import training_flops
 from bayes_scaling.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ NEAR = 1.02
 
 PROGRESS = ("progress", "share")
 """What a column of progress is called."""
-
-_TABLES = (".csv", ".tsv", ".txt", ".parquet", ".feather", ".xlsx")
 
 
 def tokens_seen(history: History, steps: np.ndarray) -> np.ndarray:
@@ -228,7 +227,7 @@ def column_of(frame: pd.DataFrame, role: str) -> str | None:
 
 def _with_flops(inputs: dict[str, float]) -> dict[str, float]:
     if {"params", "tokens"} <= set(inputs):
-        inputs.setdefault("flops", 6 * inputs["params"] * inputs["tokens"])
+        inputs.setdefault("flops", float(training_flops(inputs["params"], inputs["tokens"])))
     return inputs
 
 
@@ -293,4 +292,4 @@ def read_history(source: HistoryLike, metric: str | None = None) -> Trajectories
 def is_table(source: Location, role: str) -> bool:
     """Whether a file is a table with a column of this role."""
     path = Path(source)
-    return path.suffix in _TABLES and path.is_file() and column_of(read_file(path).table, role) is not None
+    return path.suffix in TABLES and path.is_file() and column_of(read_file(path).table, role) is not None
