@@ -83,10 +83,7 @@ def _departure(
     away, n, d = Departure(fit, group), points["params"], points["tokens"]
     delta = away.delta(n, d, away.draw) + away.slope * away.beyond(n, d, away.draw)
     posterior, law = fit.draws(group), fit.law
-    at = {
-        x: points[column] / fit.reference[column] for x, column in zip(law.inputs, law.columns, strict=True)
-    }
-    floor = endless(law, at, {name: posterior[name] for name in law.parameters})
+    floor = endless(law, fit.scaled(points), {name: posterior[name] for name in law.parameters})
     moved: xr.DataArray = log(departed(mean, floor, delta) / mean)
     return moved
 

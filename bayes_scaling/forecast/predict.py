@@ -76,11 +76,8 @@ def forecast(
 
     law, points = fit.law, read_points(fit, inputs)
     posterior = fit.draws(group)
-    at = [points[column] / fit.reference[column] for column in law.columns]
     # Where groups share the law, they may still differ in noise: one group dim for both.
-    mean, scale = xr.broadcast(
-        law(*at, **{name: posterior[name] for name in law.parameters}), new_run_scale(fit, posterior, points)
-    )
+    mean, scale = xr.broadcast(fit.law_at(points, posterior), new_run_scale(fit, posterior, points))
     paths = discrepancy_paths(fit, group, points, mean)
     mean, scale, paths = xr.broadcast(mean, scale, paths)
     dims = [dim for dim in ("chain", "draw", "group", "point") if dim in mean.dims]

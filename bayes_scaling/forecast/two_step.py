@@ -77,11 +77,9 @@ def two_step(
     rng = np.random.default_rng([loss.seed, task.seed, 808])
     draws = _paired(rng, task.draws(task_group or task.groups[0]), first.mean)
     (column,) = law.columns
-    reference = task.reference[column]
 
     def at(value: "xr.DataArray") -> "xr.DataArray":
-        share: xr.DataArray = law(value / reference, **{name: draws[name] for name in law.parameters})
-        return share
+        return task.law_at({column: value}, draws)
 
     slopes = as_drift(task_drift, task.drift).slopes(rng, first.drift.isel(point=0).shape)
     own = first.mean.isel(point=0, drop=True).copy(data=slopes) * distance(first.decades_beyond)

@@ -13,7 +13,8 @@ from bayes_scaling.errors import InputError
 from bayes_scaling.inference.convergence import convergence
 from bayes_scaling.inference.provenance import Provenance
 from bayes_scaling.inference.spec import NEW_GROUP, Spec
-from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.base import Law, Named
+from bayes_scaling.laws.elementwise import Array
 from bayes_scaling.model.build import Model
 from bayes_scaling.model.drift import Drift
 from bayes_scaling.model.noise import NoiseModel, usual_drift
@@ -21,6 +22,7 @@ from bayes_scaling.model.structure import Pooling, Structure, structure
 from bayes_scaling.sampling.settings import Sampler
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Self
 
     import pandas as pd
@@ -186,6 +188,19 @@ class Posterior:
                 f"no group {group!r} in this fit; its groups are {', '.join(self.groups)}, or 'new'"
             )
         return everything.sel(group=group, drop=True)
+
+    def law_at(
+        self, inputs: "Mapping[str, xr.DataArray] | xr.Dataset", draws: "xr.Dataset"
+    ) -> "xr.DataArray":
+        """What the law gives at some inputs, by column, under draws of its parameters; dims of both."""
+        parameters = {name: draws[name] for name in self.law.parameters}
+        given: xr.DataArray = self.law(*self.scaled(inputs).values(), **parameters)
+        return given
+
+    def scaled(self, inputs: "Mapping[str, Array] | xr.Dataset") -> Named:
+        """Inputs by column as the law takes them: under its own names, in multiples of the reference point."""
+        names = zip(self.law.inputs, self.law.columns, strict=True)
+        return {letter: inputs[column] / self.reference[column] for letter, column in names}
 
     def _new_group(self, everything: "xr.Dataset") -> "xr.Dataset":
         """One group per draw from the population that the draw describes."""

@@ -57,13 +57,12 @@ def of_draws(fit: "Posterior") -> Residuals:
     runs, draws = fit.runs, fit.draws()
     group = xr.DataArray(runs.group_index, dims="run")
     of_rows = draws.isel(group=group, drop=True) if "group" in draws.dims else draws
-    at = {c: xr.DataArray(runs.column(c) / fit.reference[c], dims="run") for c in fit.law.columns}
-    law = fit.law(*at.values(), **{name: of_rows[name] for name in fit.law.parameters})
+    at = {column: xr.DataArray(runs.column(column), dims="run") for column in fit.law.columns}
     covariates = {
         name: xr.DataArray(np.log(runs.column(column) / fit.reference[column]), dims="run")
         for name, column in fit.noise.covariates.items()
     }
-    residual = xr.DataArray(runs.log_loss, dims="run") - np.log(law) - at_runs(fit)
+    residual = xr.DataArray(runs.log_loss, dims="run") - np.log(fit.law_at(at, of_rows)) - at_runs(fit)
     scale = (
         fit.noise.new_run_scale(of_rows, covariates) ** 2 + xr.DataArray(runs.measurement_sd**2, dims="run")
     ) ** 0.5

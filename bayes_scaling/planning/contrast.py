@@ -64,14 +64,10 @@ def contrast(
 
     def best(name: str, flops: "xr.DataArray") -> "xr.DataArray":
         """The loss of a group at budgets, each spent on its own optimum."""
-        if not of_compute:
-            found: xr.DataArray = surfaces[name].loss(*split(surfaces[name], flops))
-            return found
-        draws = fit.draws(name)
-        of_law: xr.DataArray = fit.law(
-            flops / fit.reference["flops"], **{p: draws[p] for p in fit.law.parameters}
-        )
-        return of_law
+        if of_compute:
+            return fit.law_at({"flops": flops}, fit.draws(name))
+        found: xr.DataArray = surfaces[name].loss(*split(surfaces[name], flops))
+        return found
 
     def enough(name: str, goal: "xr.DataArray") -> "xr.DataArray":
         """The least compute at which a group reaches a loss."""

@@ -152,9 +152,7 @@ def _points(fit: "Posterior", ratio: float, budgets: np.ndarray) -> "xr.Dataset"
 
 def _losses(fit: "Posterior", points: "xr.Dataset", group: str | None = None) -> "xr.DataArray":
     """The losses there, with a discrepancy and without drift, which is alike for all groups."""
-    draws = fit.draws(group)
-    at = [points[column] / fit.reference[column] for column in fit.law.columns]
-    law = fit.law(*at, **{name: draws[name] for name in fit.law.parameters}) + fit.one_per_draw
+    law = fit.law_at(points, fit.draws(group)) + fit.one_per_draw
     return drifted(law, discrepancy_paths(fit, group, points, law), "loss")
 
 

@@ -158,9 +158,7 @@ class LossSurface:
         return departed(law, floor, self._away.delta(params, tokens, given[1]) + beyond)
 
     def _scaled(self, params: Array, tokens: Array, given: tuple[Array, ...]) -> dict[str, Computed]:
-        """The law's inputs by its own names, as multiples of the reference point."""
-        law, at = self.fit.law, self.inputs(params, tokens, given)
-        return {x: at[c] / self.fit.reference[c] for x, c in zip(law.inputs, law.columns, strict=True)}
+        return self.fit.scaled(self.inputs(params, tokens, given))
 
     def _parameters(self, given: tuple[Array, ...]) -> dict[str, Array]:
         return dict(zip(self.fit.law.parameters, given[_FIRST + len(self._fixed) :], strict=True))

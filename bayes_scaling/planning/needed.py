@@ -48,7 +48,7 @@ def needed(
     low, high = fit.runs.extent[column]
     steps = int(np.ceil(np.log10(high / low * ABOVE / BELOW) * PER_DECADE)) + 1
     x = xr.DataArray(np.geomspace(low * BELOW, high * ABOVE, steps), dims="step")
-    alone = law(x / fit.reference[column], **{name: draws[name] for name in law.parameters})
+    alone = fit.law_at({column: x}, draws)
     away = drift_slopes(fit, drift) * decades_beyond(fit.runs, column, x)
     # A loss that falls is to be as low as the target; a score, a share or a loss that rises, as high.
     sign = 1 if law.response == "loss" and not law.rises else -1
