@@ -8,6 +8,7 @@ import click
 import bayes_scaling as bs
 from bayes_scaling.cli.answer import Answer, answer
 from bayes_scaling.cli.options import COLUMNS, FILE, JSON, PICTURE, PROB, said, verb
+from bayes_scaling.cli.signatures import signature
 from bayes_scaling.cli.values import Table, at_a_terminal
 from bayes_scaling.data.files import check_writable
 from bayes_scaling.errors import InputError
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from bayes_scaling.data.runs import Runs
     from bayes_scaling.laws.priors import Prior
 
-OF_GATE = ("baseline", "at", "rungs", "threshold", "tokens_per_param")
 OF_ANSWER = ("prob", "json", "output", "force")
 
 
@@ -32,9 +32,10 @@ OF_ANSWER = ("prob", "json", "output", "force")
 )  # fmt: skip
 def gate(source: str, law: str, table: Table, save: str | None, prob: float, **asked: Any) -> Answer:
     """Is a change worth a larger rung? Effective speedups of variants over a baseline."""
-    own, given = {name: asked.pop(name) for name in OF_GATE}, said()
+    of_gate = [name for name in signature("planning.gate.gate").arguments if name in asked]
+    own, given = {name: asked.pop(name) for name in of_gate}, said()
     if source.endswith(".nc"):
-        if needy := [flag for name, flag in given.items() if name not in (*OF_GATE, *OF_ANSWER)]:
+        if needy := [flag for name, flag in given.items() if name not in (*of_gate, *OF_ANSWER)]:
             raise InputError(
                 f"{needy[0]} is for a table of runs, and {source} is fitted already; leave it out"
             )

@@ -73,12 +73,12 @@ class Backtest(Result):
         own = self.runs[self.runs["method"] == "posterior"]
         error = own["error"].median()
         covered = self.table(prob)[f"coverage {100 * prob:g}%"]
-        others = covered.drop("posterior")
+        others = [f"{share:.0%} ({name})" for name, share in covered.drop("posterior").items()]
         return [
             f"on held-out runs up to {10 ** own['decades'].max():.3g}x beyond those fitted, {100 * prob:g}% intervals "
             f"covered {covered['posterior']:.0%} of {len(own)}; the median forecast lay {abs(error):.1%} "
             f"{'above' if error > 0 else 'below'} what was reached",
-            *([f"other methods covered {_listed(others)}"] if len(others) else []),
+            *([f"other methods covered {', '.join(others)}"] if others else []),
             *([self._drift_learnt] if self.drift.spread else []),
         ]
 
@@ -207,7 +207,3 @@ def _rows(cut: str, method: str, test: Runs, decades: np.ndarray, scores: Scores
 def _covered(runs: "pd.DataFrame", prob: float) -> "pd.Series[bool]":
     """Which runs lie inside of their equal-tailed interval."""
     return (runs["pit"] - 0.5).abs() <= prob / 2
-
-
-def _listed(shares: "pd.Series[float]") -> str:
-    return ", ".join(f"{share:.0%} ({name})" for name, share in shares.items())

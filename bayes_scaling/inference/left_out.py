@@ -133,7 +133,7 @@ def compared(fit: "Posterior", one: Mode, other: Mode) -> str:
     return ", ".join([*said, ahead])
 
 
-def listed(rows: np.ndarray) -> str:
+def rows_in_words(rows: np.ndarray) -> str:
     """Rows by number, ten of them at most."""
     shown = ", ".join(str(row + 1) for row in rows[:10]) + (
         f" and {rows.size - 10} more" if rows.size > 10 else ""

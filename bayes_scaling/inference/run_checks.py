@@ -7,7 +7,7 @@ import numpy as np
 
 from bayes_scaling.data.scales import loss_scales
 from bayes_scaling.data.units import format_quantity
-from bayes_scaling.inference.left_out import SPARE, compared, listed, mode, of_one_law, without
+from bayes_scaling.inference.left_out import SPARE, compared, mode, of_one_law, rows_in_words, without
 from bayes_scaling.inference.residuals import Residuals, have_residuals, residuals
 from bayes_scaling.inference.schedules import bend
 from bayes_scaling.inference.structured import GROUPS, Finding, findings
@@ -57,7 +57,7 @@ def _far_off(fit: "Posterior", found: Residuals) -> Iterator[str]:
     worst = found.of_loss[rows[np.abs(found.of_loss[rows]).argmax()]]
     one = rows.size == 1
     yield (
-        f"{listed(rows)} of the table {'lies' if one else 'lie'} far from the law that fits the others (up to "
+        f"{rows_in_words(rows)} of the table {'lies' if one else 'lie'} far from the law that fits the others (up to "
         f"{np.expm1(worst):+.0%} of the loss){_all_at(fit, rows)}: look whether {'this run' if one else 'these runs'} "
         "diverged, stopped early or came from another recipe or unit, and leave them out; where recipes were not "
         "tuned, noise='undertuned'"
@@ -129,7 +129,7 @@ def _answer_without(fit: "Posterior", pattern: Finding) -> Iterator[str]:
         return
     level, one, other = left
     word = (fit.groups if pattern.of == GROUPS else pattern.words)[level]
-    rows = listed(np.flatnonzero(pattern.level == level))
+    rows = rows_in_words(np.flatnonzero(pattern.level == level))
     yield f"without {pattern.of} {word} ({rows}) {compared(fit, one, other)}"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from bayes_scaling.data.cost import Cost
 from bayes_scaling.data.units import format_flops, format_quantity
 from bayes_scaling.inference.apart import apart
-from bayes_scaling.inference.left_out import listed, mode
+from bayes_scaling.inference.left_out import mode, rows_in_words
 
 if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
@@ -34,6 +34,6 @@ def others_alone(fit: "Posterior", cost: Cost, budget: float) -> list[str]:
     size, data = (format_quantity(x[alone]) for x in (n, d))
     return [
         f"residuals have a pattern (see diagnose), and the best split of {format_flops(budget)} FLOPs rests on "
-        f"{listed(np.flatnonzero(out))}: from the others, which the law fits best, it is {size} parameters on {data} "
-        f"tokens instead of {format_quantity(n[every])} (modes of the law alone); look how those were trained"
+        f"{rows_in_words(np.flatnonzero(out))}: from the others, which the law fits best, it is {size} parameters on "
+        f"{data} tokens instead of {format_quantity(n[every])} (modes of the law alone); look how those were trained"
     ]
