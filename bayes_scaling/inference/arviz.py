@@ -26,7 +26,9 @@ GROUPS = "groups"
 """The dim of groups in trees for ArviZ."""
 
 
-def to_arviz(fit: Posterior, rename: Mapping[str, str] = MappingProxyType({})) -> "xr.DataTree":
+def to_arviz(
+    fit: Posterior, rename: Mapping[str, str] = MappingProxyType({}), *, free: bool = True
+) -> "xr.DataTree":
     """The tree of a posterior with the groups that are not kept: for the functions of ArviZ.
 
     Parameters
@@ -35,6 +37,11 @@ def to_arviz(fit: Posterior, rename: Mapping[str, str] = MappingProxyType({})) -
     rename : mapping of parameter or dim to the name that ArviZ is given, optional
         Its plots of prior sensitivity take the name ``alpha`` for themselves: ``{"alpha": "exponent of N"}``. That of
         priors beside posteriors takes ``group``, so that this dim is ``groups`` unless it is renamed otherwise.
+    free : bool
+        Whether posterior and prior have the free variables of `fit.model` too (mean, tau_offset, offset, shared): what
+        PyMC does not find of them it draws from the prior, in silence. Plots of every variable are half as long
+        without. A noise that mixes has further ones, which are not kept: PyMC draws noise anew with them, as for a run
+        that is still to come.
 
     Returns
     -------
@@ -43,9 +50,7 @@ def to_arviz(fit: Posterior, rename: Mapping[str, str] = MappingProxyType({})) -
         run), and log_prior, one variable for each parameter. The observed variable (``log_loss`` or ``share``) has
         one name in all groups. Its log_likelihood has dims (chain, draw, run); where runs err together (replicates,
         checkpoints, a curve) it is (chain, draw, cluster), and functions that pair it with rows do not apply.
-        Posterior draws are thinned to those whose log likelihood was kept. Posterior and prior have the free variables
-        of `fit.model` too (mean, tau_offset, offset, shared): what PyMC does not find of them it draws from the prior,
-        in silence. A noise that mixes has further ones, which are not kept.
+        Posterior draws are thinned to those whose log likelihood was kept.
     """
     import xarray as xr
 
@@ -59,10 +64,10 @@ def to_arviz(fit: Posterior, rename: Mapping[str, str] = MappingProxyType({})) -
     tree["prior_predictive"] = xr.Dataset({name: predictive(fit, fit.prior, 919)})
     priors = fit.structure.priors | fit.structure.global_priors
     log_priors = xr.Dataset({key: log_prior(posterior, key, prior) for key, prior in priors.items()})
-    with_free = {
-        name: free_variables(fit, draws) for name, draws in (("posterior", posterior), ("prior", fit.prior))
-    }
-    for group, draws in {**with_free, "log_prior": log_priors}.items():
+    drawn = {"posterior": posterior, "prior": fit.prior}
+    if free:
+        drawn = {name: free_variables(fit, draws) for name, draws in drawn.items()}
+    for group, draws in {**drawn, "log_prior": log_priors}.items():
         tree[group] = draws.rename(
             {key: new for key, new in rename.items() if key in draws or key in draws.dims}
         )

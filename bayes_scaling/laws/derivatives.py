@@ -14,6 +14,7 @@ import numpy as np
 from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import Law, Named
 from bayes_scaling.laws.elementwise import Array, Computed, log
+from bayes_scaling.laws.roles import Kind
 
 type Values = Mapping[str, Array]
 
@@ -111,10 +112,11 @@ def exponents(law: Law, at: Values, parameters: Values) -> Named:
     if law.response != "loss":
         raise InputError(f"law {law.name!r} gives a {law.response}, not a loss that falls with scale")
     found = {}
+    product = any(len({*law.roles[name].of} & {*law.resources}) > 1 for name in law.with_kind(Kind.AMPLITUDE))
     for name, column in zip(law.inputs, law.columns, strict=True):
         if name not in law.resources:
             continue
-        found[column] = local_exponent(law, at, parameters, name)
+        found[column] = local_exponent(law, at, parameters, name, alone=not product)
         if not bool(np.isfinite(found[column]).all()):
             found[column] = local_exponent(law, at, parameters, name, alone=False)
     if set(law.columns) <= set(_DERIVED) and len(law.columns) == 2 and not law.allocates:

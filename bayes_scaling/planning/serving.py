@@ -2,7 +2,7 @@
 
 Over its life a model costs 6 N D FLOPs to train and 2 N for every token served (Sardana et al. 2023, arXiv:2401.00448).
 For the same quality, or the same total, a smaller model on more data is the cheaper the more is served. All of it is
-the law's own, per draw: drift would bend training and serving alike. `predict` gives the forecast of a choice.
+the law's own, per draw: drift would bend training and serving alike. What the choice reaches is a forecast, with drift.
 """
 
 from typing import TYPE_CHECKING
@@ -90,19 +90,21 @@ def serve(
         question = f"The least FLOPs of training and serving for {what}"
         why = "no model of any size reaches the loss"
     params, tokens, saved, loss = map(ordered, xr.broadcast(n, d, saved, surface.loss(n, d)))
-    none = float(params.isnull().mean())
+    chosen, none = (median(params), median(tokens)), float(params.isnull().mean())
+    new_run = ordered(LossSurface(fit, group, None, inputs).new_run(*chosen))
     return Serving(
         question=question,
         served=demand,
         params=params.rename("params"),
         tokens=tokens.rename("tokens"),
         loss=loss.rename("loss"),
+        new_run=new_run.rename("loss"),
         total=_total(surface.cost, params, tokens, demand).rename("total"),
         saved=saved.rename("saved"),
-        beyond=surface.beyond(median(params), median(tokens)),
+        beyond=surface.beyond(*chosen),
         quality=flops is None,
         warnings=[
-            *about(surface, median(params), median(tokens)),
+            *about(surface, *chosen),
             *(
                 [f"{question}: no answer in {none:.1%} of the draws ({why}); they are left out"]
                 if none
@@ -119,7 +121,7 @@ def _goal(
     if like is None:
         assert target is not None
         goal = parse_quantity(target, "target")
-        return goal, f"a loss of {goal:g}"
+        return goal, f"a loss of {goal:g} by the law"
     size, data = parse_quantity(like[0], "params"), parse_quantity(like[1], "tokens")
     words = f"the quality of {format_quantity(size)} parameters on {format_quantity(data)} tokens"
     return surface.loss(size, data), words

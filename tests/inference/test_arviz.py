@@ -80,6 +80,14 @@ def test_the_dim_of_groups_is_not_that_which_plots_of_priors_take(pile_fit, rena
     plt.close("all")
 
 
+def test_plots_of_every_variable_have_room_for_three_groups(pile_fit):
+    """ArviZ refuses more than 40 panels, and each free variable of the model would have one of its own."""
+    import arviz_plots
+
+    arviz_plots.plot_prior_posterior(pile_fit.to_arviz(free=False), backend="matplotlib")
+    plt.close("all")
+
+
 NAMES = ["E", "alpha"]
 
 PLOTS = {

@@ -200,6 +200,18 @@ class TestExponents:
         alpha = medians(shape)["alpha"]
         assert found == pytest.approx({"d_model": 2 * alpha, "n_layer": alpha}, abs=1e-6)
 
+    @pytest.mark.parametrize("k", [0.7, 1.1, 2.6])
+    def test_of_depth_and_width_where_further_layers_are_wasted(self, k):
+        """Endless layers are no help there: numbers this large are not endless, and had an exponent of their own."""
+        shape, at = bs.LAWS["depth_width"], {"d_model": 0.7, "n_layer": 1.4}
+        p = medians(shape) | {"k": k}
+        found = derivatives.exponents(shape, at, p)
+        for x in at:
+            expected = -numeric_slope(
+                lambda value, x=x: np.log(shape(*(at | {x: value}).values(), **p) - p["E"]), at[x]
+            )
+            assert found[x] == pytest.approx(expected, abs=1e-6)
+
     @pytest.mark.parametrize("name", POWERS)
     def test_are_the_parameters_of_laws_that_are_powers(self, name):
         p = medians(bs.LAWS[name]) | {"alpha": 0.31, "beta": 0.23}

@@ -28,6 +28,16 @@ def test_the_total_is_spent_and_no_other_model_is_better(single_fit):
         assert bool((surface.law(n, d) > found.loss).all())
 
 
+@pytest.mark.parametrize("asked", [{"flops": "1e24"}, {"like": ("10B", "200B")}])
+def test_what_a_run_of_it_reaches_is_what_predict_says_of_that_run(single_fit, asked):
+    found = single_fit.serve("1T", **asked)
+    n, d = (float(x.median()) for x in (found.params, found.tokens))
+    said = single_fit.predict(n, d)
+    np.testing.assert_allclose(found.new_run.squeeze(), said.new_run.squeeze(), rtol=1e-9)
+    low, high = (f"{float(x):.3f}" for x in said.interval(0.9))
+    assert f"a new run of it reaches {float(said.median()):.3f} (90%: {low} to {high})" in str(found)
+
+
 def test_the_quality_is_reached_at_the_least_total(single_fit):
     served = 3e12
     found = single_fit.serve(served, like=("10B", "200B"))

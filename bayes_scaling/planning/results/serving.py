@@ -8,7 +8,7 @@ import numpy as np
 from bayes_scaling.data.units import format_flops, format_quantity
 from bayes_scaling.inference.intervals import columns, long_table
 from bayes_scaling.inference.result import Result
-from bayes_scaling.planning.results.wording import of_group, span, three, with_span
+from bayes_scaling.planning.results.wording import beyond_words, of_group, span, three, with_span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,9 @@ class Serving(Result):
     params, tokens : xarray.DataArray
         The N and D of each draw, dims (chain, draw, [group,] point); NaN where a draw has no answer.
     loss : xarray.DataArray
-        The law's loss there.
+        The loss that ranks choices there: the law's, beside the discrepancy's path where the noise has one.
+    new_run : xarray.DataArray
+        What one more run of the median model reaches, as `predict` and `plan` say of it; same dims.
     total : xarray.DataArray
         FLOPs of training and serving.
     saved : xarray.DataArray
@@ -45,13 +47,14 @@ class Serving(Result):
     params: "xr.DataArray"
     tokens: "xr.DataArray"
     loss: "xr.DataArray"
+    new_run: "xr.DataArray"
     total: "xr.DataArray"
     saved: "xr.DataArray"
     beyond: "xr.DataArray"
     quality: bool
     warnings: list[str]
 
-    quantities: ClassVar = ("params", "tokens", "tokens_per_param", "loss", "total", "saved")
+    quantities: ClassVar = ("params", "tokens", "tokens_per_param", "new_run", "loss", "total", "saved")
 
     @property
     def tokens_per_param(self) -> "xr.DataArray":
@@ -63,7 +66,8 @@ class Serving(Result):
         values = {"served": self.served}
         for what in self.quantities:
             values |= columns(what, self.draws(what), prob)
-        return long_table(values | {"answered": self.params.notnull().mean(("chain", "draw"))})
+        answered = self.params.notnull().mean(("chain", "draw"))
+        return long_table(values | {"decades beyond": self.beyond, "answered": answered})
 
     def sentences(self, prob: float = 0.9) -> list[str]:
         """One sentence per demand and group."""
@@ -77,8 +81,9 @@ class Serving(Result):
             found.append(
                 f"{lead}: {with_span(row, 'params', prob, format_quantity)} parameters on "
                 f"{format_quantity(row['tokens'])} tokens, {row['tokens_per_param']:.3g} per parameter "
-                f"({span(row, 'tokens_per_param', prob, three)}), {format_flops(row['total'])} FLOPs in total, law's "
-                f"loss {row['loss']:.3f}; the compute-optimal model would "
+                f"({span(row, 'tokens_per_param', prob, three)}), {format_flops(row['total'])} FLOPs in total; a new "
+                f"run of it reaches {with_span(row, 'new_run', prob, lambda x: f'{x:.3f}')}, {beyond_words(row)}; the "
+                "compute-optimal model would "
                 + (f"cost {saved:.1%} more" if self.quality else f"give up {saved:.4f} nats")
             )
         return found
