@@ -4,10 +4,7 @@ import numpy as np
 
 from bayes_scaling.data.runs import Runs
 
-SCALES = ("lowest", "range", "highest")
-
-
-NATS = 1.0, 6.0
+_OF_LANGUAGE = 1.0, 6.0
 """Between these lie the lowest losses of tables of language models in nats per token, which priors are made for."""
 
 _USUAL = {"lowest": 2.6, "range": 1.2}
@@ -21,7 +18,7 @@ def loss_units(runs: Runs) -> tuple[float, float]:
     normalised or squared, is so measured by its own scales.
     """
     scales = loss_scales(runs)
-    if NATS[0] <= scales["lowest"] <= NATS[1]:
+    if _OF_LANGUAGE[0] <= scales["lowest"] <= _OF_LANGUAGE[1]:
         return 1.0, 1.0
     return scales["lowest"] / _USUAL["lowest"], scales["range"] / _USUAL["range"]
 

@@ -183,7 +183,7 @@ def approaches(
     import pandas as pd
     import xarray as xr
 
-    if set(fit.law.columns) != {"params", "tokens"}:
+    if not fit.law.of_n_and_d:
         raise InputError(
             f"the three approaches split compute into params and tokens; law {fit.law.name!r} takes "
             f"{', '.join(fit.law.columns)}"

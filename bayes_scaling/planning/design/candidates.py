@@ -73,7 +73,7 @@ def isoflop_grid(
     import pandas as pd
 
     chosen, money = get_law(law), parse_quantity(budget, "budget")
-    if chosen.power_terms is None or set(chosen.columns) != {"params", "tokens"}:
+    if chosen.power_terms is None or not chosen.of_n_and_d:
         raise InputError(
             f"law {chosen.name!r} has no optimum in closed form to take a prior from; name one that has, such as "
             "'chinchilla'"

@@ -83,7 +83,7 @@ def design(
     """
     import pandas as pd  # loads when a design is asked for, and not on import
 
-    if set(fit.law.columns) != {"params", "tokens"}:
+    if not fit.law.of_n_and_d:
         raise InputError(
             f"designs are made for laws of params and tokens; law {fit.law.name!r} takes "
             f"{', '.join(fit.law.columns)}"
