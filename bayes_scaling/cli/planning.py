@@ -7,6 +7,7 @@ import click
 import bayes_scaling as bs
 from bayes_scaling.cli.answer import Answer, answer
 from bayes_scaling.cli.options import FILE, FIT, JSON, PICTURE, PROB, said, verb
+from bayes_scaling.cli.signatures import constant
 from bayes_scaling.cli.values import listed
 from bayes_scaling.errors import InputError
 
@@ -81,7 +82,7 @@ def transfer(fit: str, prob: float, **asked: Any) -> Answer:
     click.Argument(["fit"], required=False, type=FILE, help="Without one, the runs to begin with are laid out."),
     "planning.design.design.design",
     click.Option(["--candidates"], type=FILE, metavar="TABLE", help="Runs to choose from: params, tokens, group."),
-    click.Option(["--law"], default="chinchilla", help="Whose prior lays out the first runs."),
+    click.Option(["--law"], default=constant("laws.names", "DEFAULT"), help="Whose prior lays out the first runs."),
     JSON, *PICTURE,
     then="fit TABLE.csv",
 )  # fmt: skip
