@@ -22,7 +22,7 @@ from bayes_scaling.inference.intervals import median
 from bayes_scaling.laws.elementwise import log
 from bayes_scaling.planning.results.gate import PROMOTE, Gate
 from bayes_scaling.planning.speedups import baseline_budget, settled
-from bayes_scaling.planning.variants import USUAL, questions
+from bayes_scaling.planning.variants import questions, usual_in_words
 from bayes_scaling.planning.variants import rungs as rungs_of
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _variants(fit: "Posterior", baseline: str) -> list[str]:
     if law.response != "loss" or law.rises or not (law.of_n_and_d or len(law.columns) == 1):
         raise InputError(
             f"law {law.name!r} takes {', '.join(law.columns)} and gives a {law.response}; a gate compares losses that "
-            f"fall, under a law of N and D or of one input: {USUAL} is E + A C^-alpha"
+            f"fall, under a law of N and D or of one input: {usual_in_words()}"
         )
     return [name for name in fit.groups if name != baseline]
 

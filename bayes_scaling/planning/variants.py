@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
 
 USUAL = "gpt4"
-"""The curve of a variant where none is named, E + A C^-alpha: three or four rungs can tell no more."""
+"""The curve of a variant where none is named: three or four rungs can tell no more."""
 
 BETWEEN = 0.04
 """Scale of the spread of log amplitudes between variants: with an exponent of .15, speedups that differ by a sixth."""
@@ -61,7 +61,7 @@ def for_variants(law: str | Law = USUAL, priors: Mapping[str, Prior | float] | N
     if not (own := family.with_kind(Kind.AMPLITUDE)):
         raise InputError(
             f"law {family.name!r} has no amplitude that is not pinned, in which variants could differ; pin "
-            f"others, or take another law: {USUAL} is E + A C^-alpha"
+            f"others, or take another law: {usual_in_words()}"
         )
     spread = {
         name: replace(prior, between=BETWEEN)
@@ -74,6 +74,11 @@ def for_variants(law: str | Law = USUAL, priors: Mapping[str, Prior | float] | N
         "priors": {**(priors or {}), **spread},
         "noise": "constant",
     }
+
+
+def usual_in_words() -> str:
+    """The usual curve, with its formula."""
+    return f"{USUAL} is {get_law(USUAL).formula}"
 
 
 def questions(fit: "Posterior", baseline: str, column: str) -> Iterator[str]:
