@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import bayes_scaling as bs
 from bayes_scaling.cli.answer import say
 from bayes_scaling.cli.guide import columns_taken
-from bayes_scaling.cli.signatures import constant, signature
+from bayes_scaling.cli.signatures import signature
 from bayes_scaling.errors import InputError
 
 if TYPE_CHECKING:
@@ -139,15 +139,17 @@ READER = "data.load.load_runs"
 """The function that reads tables, from the package on."""
 
 
-def columns_of_tables() -> set[str]:
-    """Arguments of `READER` that name a column, which ``--column`` gives, or the table."""
-    kinds = (constant("data.columns", kind) for kind in ("REQUIRED", "OPTIONAL"))
-    return {"source", "name"}.union(*kinds)
+def roles() -> list[str]:
+    """Arguments of `READER` that name a column, which ``--column`` gives: those between the table and the inputs."""
+    names = [*signature(READER).arguments]
+    return names[1 : names.index("inputs")]
 
 
 def reader_options() -> list[str]:
     """Arguments of `READER` that have an option of their own."""
-    return [name for name in signature(READER).arguments if name not in {"inputs", *columns_of_tables()}]
+    return [
+        name for name in signature(READER).arguments if name not in ("source", "inputs", "name", *roles())
+    ]
 
 
 @dataclass(frozen=True)
@@ -163,11 +165,9 @@ class Table:
         """The runs of a file, with the columns that these laws take."""
         from bayes_scaling.laws import get_law
 
-        roles = columns_of_tables() - {"source", "name"}
         for role in self.column:
-            if role not in roles:
-                known = ", ".join(role for role in signature(READER).arguments if role in roles)
-                raise InputError(f"--column {role}=... is unknown; the columns are {known}")
+            if role not in (known := roles()):
+                raise InputError(f"--column {role}=... is unknown; the columns are {', '.join(known)}")
         read = {**self.options, **self.column}
         if self.group is not None:
             if "group" in read:
