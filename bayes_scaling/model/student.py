@@ -219,7 +219,8 @@ class Noise(StudentT):
         data, z = design.data, rng.standard_normal(len(design.law))
         if "previous" in data and (persistence := float(design.shared.get("persistence", 0.0))):
             correlation = np.exp(-data["gap"] / persistence)
-            for rows in _one_after_another(data["previous"]):
+            depth = depths(data["previous"])
+            for rows in (np.flatnonzero(depth == step) for step in range(1, depth.max() + 1)):
                 own = np.sqrt(1 - correlation[rows] ** 2) * z[rows]
                 z[rows] = correlation[rows] * z[data["previous"][rows]] + own
         own = np.sqrt(self._drawn_scale(design) ** 2 + design.measurement_sd**2) * z
@@ -247,12 +248,12 @@ def scattered(rng: np.random.Generator, design: Design, own: np.ndarray, cluster
     return residuals
 
 
-def _one_after_another(previous: np.ndarray) -> list[np.ndarray]:
-    """The second checkpoint of each trajectory, the third, ...: rows, each after the one before it."""
+def depths(previous: np.ndarray) -> np.ndarray:
+    """How many checkpoints of its trajectory are before each one."""
     depth, at = np.zeros(len(previous), int), np.arange(len(previous))
-    while (later := previous[at] != at).any():
-        depth, at = depth + later, previous[at]
-    return [np.flatnonzero(depth == step) for step in range(1, int(depth.max(initial=0)) + 1)]
+    while (more := previous[at] != at).any():
+        depth, at = depth + more, previous[at]
+    return depth
 
 
 def _steps(runs: Runs) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from bayes_scaling.model.build import OF_TABLE
 from bayes_scaling.model.structure import Structure
+from bayes_scaling.model.student import depths
 
 _WASTE, _FEW = 2, 64
 """Boxes are used where they have at most ``_WASTE`` times the rows that are needed, and ``_FEW`` more."""
@@ -91,7 +92,7 @@ def _places(data: Mapping[str, np.ndarray], to: Structure) -> np.ndarray:
     group, cluster = data["group_index"].astype(int), data["cluster_index"].astype(int)
     _, first = np.unique(cluster, return_index=True)
     of_group = group[first] * to.box[0] + _earlier(group[first])
-    depth = _depth(data["previous"]) if "previous" in data else np.zeros(len(cluster), int)
+    depth = depths(data["previous"]) if "previous" in data else np.zeros(len(cluster), int)
     along, within = np.argsort(depth, kind="stable"), np.zeros(len(cluster), int)
     within[along] = _earlier(cluster[along])
     places: np.ndarray = of_group[cluster] * to.box[1] + within
@@ -104,14 +105,6 @@ def _earlier(labels: np.ndarray) -> np.ndarray:
     earlier = np.empty(len(labels), int)
     earlier[order] = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order])
     return earlier
-
-
-def _depth(previous: np.ndarray) -> np.ndarray:
-    """How many checkpoints of its trajectory are before each one."""
-    depth, at = np.zeros(len(previous), int), np.arange(len(previous))
-    while (more := previous[at] != at).any():
-        depth, at = depth + more, previous[at]
-    return depth
 
 
 def _summarised(data: Mapping[str, np.ndarray], observed: str) -> dict[str, np.ndarray]:
