@@ -76,6 +76,7 @@ def test_every_verb_spends_the_tables_own_flops(costly):
     assert float(forecast.inputs["flops"][0]) == pytest.approx(budget, rel=0.01)
 
 
+@pytest.mark.sampling
 def test_every_picture_spends_the_tables_own_flops(costly):
     fit, cost = costly
     n, d = best(cost, 3e20)
