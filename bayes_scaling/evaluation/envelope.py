@@ -100,7 +100,9 @@ def envelope(runs: "Runs", sigma: "xr.DataArray", window: float, seed: int) -> L
             raise InputError(
                 f"{len(sizes)} model sizes make up the envelope (those at its edges left out); a line takes {FEWEST}"
             )
-        middle = np.bincount(of, centres[inside]) / np.bincount(of)
+        # Where a stretch begins and ends is known to a window.
+        ends = window * np.log(10) * rng.uniform(-0.5, 0.5, (2, len(sizes)))
+        middle = np.bincount(of, centres[inside]) / np.bincount(of) + ends.mean(axis=0)
         a[i], at_reference[i] = _regressed(middle - origin, sizes, rng)
 
     def as_draws(values: np.ndarray) -> "xr.DataArray":

@@ -160,6 +160,18 @@ class TestEnvelope:
         with pytest.raises(InputError, match="training curves of the envelope end while they are the best"):
             envelope(runs_of(pd.DataFrame(rows), sigma=1e-4), noise_of(1e-5), 0.1, 3)
 
+    @pytest.mark.parametrize(("sizes", "most", "window"), [(6, 100, 0.2), (6, 400, 0.4), (7, 200, 0.2)])
+    def test_few_sizes_on_a_regular_grid_do_not_look_exact(self, sizes, most, window):
+        """Their stretches are counted in windows and lie on a line by chance: a was .500 to .500 for 6 sizes."""
+        rows = [
+            {"params": n, "tokens": d, "trajectory": f"run {i}"}
+            for i, n in enumerate(np.geomspace(3e7, 3e9, sizes))
+            for d in n * np.geomspace(1, most, 24)
+        ]
+        a, _, _ = envelope(runs_of(pd.DataFrame(rows), sigma=1e-4), noise_of(1e-5), window, 3)
+        low, high = np.quantile(a, [0.05, 0.95])
+        assert low < TRUTH["beta"] / (TRUTH["alpha"] + TRUTH["beta"]) < high
+
     def test_more_noise_is_more_uncertainty(self):
         runs = runs_of(training_curves(), sigma=1e-4)
         quiet, loud = (float(envelope(runs, noise_of(s), 0.1, 3)[0].std()) for s in (1e-4, 0.003))
