@@ -147,10 +147,11 @@ def fit(
         where the table has one.
     pooling : {"partial", "complete", "none"} or mapping of parameter name to one of them, optional
         How groups share parameters. Default: partial for all.
-    noise : {"constant", "curve", "discrepancy", "flops", "params", "tokens", "undertuned"} or Noise, optional
+    noise : {"constant", "curve", "discrepancy", "shared_discrepancy", "flops", "params", ...} or Noise, optional
         How log loss scatters around the law: independently; together along a curve (`Discrepancy`, for laws of
-        one input); around processes of the reducible loss over compute and D/N (`Surface`, for laws of N and D);
-        with a sigma that changes with that column; or further above the law than below it.
+        one input); around processes of the reducible loss over compute and D/N (`Surface`, for laws of N and D),
+        of each group alone or with one of all groups; with a sigma that changes with a column (also ``"tokens"``);
+        or further above the law than below it (``"undertuned"``).
     priors : mapping of parameter name to Prior or number, optional
         Replaces the law's priors for these parameters; a number pins one, which is then not sampled.
     progress : bool or callable

@@ -21,16 +21,26 @@ import numpy as np
 
 import bayes_scaling as bs
 from bayes_scaling.evaluation.predictive import predictive
-from bayes_scaling.reporting.tables import markdown
 
 RESULTS = Path(__file__).parent / "results"
 PIECES = RESULTS / "new_group.jsonl"
 COMMAND = "BAYES_SCALING_DATA=../shared/data python -m benchmarks.new_group"
 TABLES = ("gadre", "sweep", "okar_sweep", "xlstm", "gzip_pcfg")
-NOISES = ("discrepancy", "constant")
+POOLED = {
+    "discrepancy": ("none", "partial", "complete"),
+    "shared_discrepancy": ("partial",),
+    "constant": ("none", "partial", "complete"),
+}
+"""The kinds of pooling under each noise; without pooling, groups have no path together."""
+
 DRAWS = 500  # of each of four chains
 OWN = (3, 5, 10)
-POOLINGS = ("none", "partial", "complete")
+LABELS = {
+    ("discrepancy", "none"): "no pooling",
+    ("discrepancy", "partial"): "partial pooling",
+    ("shared_discrepancy", "partial"): "partial pooling, and a path together",
+    ("discrepancy", "complete"): "complete pooling",
+}
 KEY = ("noise", "table", "group", "own", "pooling")
 FURTHER = 3.0  # times the compute of the group's own largest run that is fitted
 
@@ -77,10 +87,10 @@ def scored(runs: bs.Runs, fitted: np.ndarray, larger: np.ndarray, noise: str, po
 def sample() -> None:
     """All pieces that are not there yet."""
     done = {tuple(piece[name] for name in KEY) for piece in pieces()}
-    for noise in NOISES:
+    for noise, poolings in POOLED.items():
         for table, runs in tables():
             for group, count, fitted, larger in cases(runs):
-                for pooling in POOLINGS:
+                for pooling in poolings:
                     if (key := (noise, table, group, count, pooling)) in done:
                         continue
                     piece = dict(zip(KEY, key, strict=True)) | scored(runs, fitted, larger, noise, pooling)
@@ -99,45 +109,48 @@ def page() -> None:
     import pandas as pd
 
     found = pd.DataFrame(pieces())
-    means = found.groupby(["own", "pooling"])[["covered", "width", "log_density"]].mean()
-    rows = [
-        [*key, f"{m['covered']:.2f}", f"{m['width']:.3f}", f"{m['log_density']:.2f}"]
-        for key, m in means.iterrows()
-    ]
-    wide = found.pivot_table(index=["table", "group", "own"], columns="pooling", values="log_density")
-    best = (wide["partial"] >= wide[["none", "complete"]].max(axis=1)).mean()
-    worse = found[found["r_hat"] > 1.01]
-    text = [
+    found["as"] = [LABELS.get((p["noise"], p["pooling"]), f"{p['noise']}, {p['pooling']}") for p in pieces()]
+    shown = ["covered", "width", "log_density"]
+    tables = found.groupby(["own", "as", "table"])[shown].mean()
+    lines = [
         "# A few runs of a new group among known ones", "",
         f"Made by `{COMMAND}`. Law `chinchilla`, each group's forecast runs have at least {FURTHER:g} times the compute of",
-        f"its fitted ones; means over groups of {', '.join(found['table'].unique())} (runs, then groups). Log density is",
-        "a run's, of log loss.", "",
-        markdown(["own runs", "pooling", "90% band holds", "its width", "log density"], rows), "",
-        f"Partial pooling scores at least as well as both others in {best:.0%} of {len(wide)} cases. R-hat is above 1.01 in",
-        f"{len(worse)} of {len(found)} fits (worst {found['r_hat'].max():.3f}); {int(found['divergences'].sum())} divergences in all.", "",
-        "![Log density and coverage by pooling](new_group.png)", "",
-        markdown(
-            ["table", "group", "own runs", *POOLINGS],
-            [[*key, *(f"{row[p]:.2f}" for p in POOLINGS)] for key, row in wide.iterrows()],
-        ), "",
+        "its fitted ones; means over runs, then groups. Log density is a run's, of log loss.", "",
     ]  # fmt: skip
-    (RESULTS / "new_group.md").write_text("\n".join(text))
-    picture(means)
+    for table in dict.fromkeys(found["table"]):
+        means = tables.xs(table, level="table").round(3).reset_index()
+        means.columns = ["own runs", "noise and pooling", "90% band holds", "its width", "log density"]
+        lines += [f"## {table}", "", means.to_markdown(index=False), ""]
+    wide = found.pivot_table(index=["table", "group", "own"], columns="as", values="log_density")
+    rivals = wide[["no pooling", "complete pooling"]].max(axis=1)
+    lines += ["## Partial pooling against none and complete, all with a discrepancy", ""]
+    for label in ("partial pooling", "partial pooling, and a path together"):
+        pairs = (wide[label] >= rivals)[wide[label].notna() & rivals.notna()]
+        lines.append(f"- {label}: at least as likely as both in {pairs.sum()} of {len(pairs)} cases.")
+    worse = found[found["r_hat"] > 1.01]
+    lines += [
+        "", f"R-hat is above 1.01 in {len(worse)} of {len(found)} fits of {DRAWS} draws a chain (worst {found['r_hat'].max():.3f}); "
+        f"{int(found['divergences'].sum())} divergences in all.", "",
+        "![Log density and coverage by pooling](new_group.png)", "",
+        wide[list(LABELS.values())].round(2).reset_index().to_markdown(index=False), "",
+    ]  # fmt: skip
+    (RESULTS / "new_group.md").write_text("\n".join(lines))
+    picture(tables.groupby(level=["own", "as"]).mean())
 
 
 def picture(means: Any) -> None:
-    """Coverage against width, and log density against own runs, by pooling."""
+    """Log density against own runs, and coverage against width, by pooling."""
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    for pooling in POOLINGS:
-        of_kind = means.xs(pooling, level="pooling")
-        left.plot(of_kind.index, of_kind["log_density"], "o-", label=pooling)
-        right.plot(of_kind["width"], of_kind["covered"], "o-", label=pooling)
+    for label in LABELS.values():
+        of_kind = means.xs(label, level="as")
+        left.plot(of_kind.index, of_kind["log_density"], "o-", label=label)
+        right.plot(of_kind["width"], of_kind["covered"], "o-", label=label)
     left.set(xlabel="own runs that are fitted", ylabel="log density a larger run", xticks=OWN)
     right.axhline(0.9, color="0.6", lw=1)
     right.set(xlabel="width of the 90% band, log loss", ylabel="share of larger runs inside", ylim=(0, 1.02))
-    left.legend(title="pooling", frameon=False)
+    right.legend(frameon=False, fontsize=8)
     figure.savefig(RESULTS / "new_group.png", dpi=130)
 
 

@@ -117,7 +117,7 @@ def instant_sampling(chains=2, draws=30):
         stats = {name: rng.random(shape) for name in ("energy", "lp", "acceptance_rate", "step_size")}
         stats["energy_change"] = np.diff(stats["energy"], axis=1, prepend=np.nan)
         stats |= {"diverging": np.zeros(shape, bool), "n_steps": np.ones(shape, int)}
-        of_process = structure.noise.weight_shape[0]
+        of_process = structure.noise.rank
         return Draws(
             parameters=around_the_medians(structure, shape, seed),
             log_likelihood=rng.normal(size=(*shape, structure.n_clusters)),

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from bayes_scaling.laws.elementwise import Array, Computed, exp
 from bayes_scaling.model.paths import Paths, draw_paths, joined
+from bayes_scaling.model.processes import Basis
 from bayes_scaling.model.surface import AMPLITUDES, Surface
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Departure:
     Attributes
     ----------
     draw : xarray.DataArray
-        Of each draw (and group), its row in the tables of paths: dims (chain, draw, [group]).
+        Which it is of the draws of all groups: dims (chain, draw, [group]).
     slope : xarray.DataArray
         Change of log reducible loss per decade beyond the largest compute, dims (chain, draw).
     """
@@ -35,7 +36,6 @@ class Departure:
         noise, runs = fit.noise, fit.runs
         labels = fit.groups if group is None else [group]
         which = [fit.groups.index(label) if label in fit.groups else -1 for label in labels]
-        self._paths = joined([_paths_of(fit, g) for g in which])
         one = fit.one_per_draw
         rows = one.copy(data=np.arange(one.size).reshape(one.shape))
         if len(labels) > 1:
@@ -45,8 +45,10 @@ class Departure:
         self.draw = rows.astype(int)
         normal = np.random.default_rng([fit.seed, 404]).standard_normal(one.shape)
         self.slope = one.copy(data=noise.beyond.mean + noise.beyond.spread * normal)
-        middles = [noise.middle(runs, g) for g in which]
-        self._middle = np.repeat(np.array(middles), one.size, axis=0)
+        middles = np.repeat([noise.middle(runs, g) for g in which], one.size, axis=0)
+        self._parts = [_Part(joined([_own_paths(fit, g) for g in which]), middles)]
+        if noise.shared:
+            self._parts.append(_Part(_common_paths(fit), np.tile(noise.middle(runs, -1), (one.size, 1))))
         own = [runs.group_index == g if g >= 0 else np.full(len(runs), True) for g in which]
         self._last = np.repeat([np.log10(runs.params * runs.tokens)[seen].max() for seen in own], one.size)
 
@@ -67,8 +69,12 @@ class Departure:
         # Solvers hand draws on as floats, and try what cannot be, such as fewer than no tokens.
         with np.errstate(invalid="ignore", divide="ignore"):
             n, d, draw = np.log10(params), np.log10(tokens), draw.astype(int)
-        middle = self._middle[draw]
-        return self._paths.at(draw, n + d - middle[..., 0], d - n - middle[..., 1], n, d)
+        found = np.zeros(np.shape(draw))
+        for paths, middles in self._parts:
+            row = draw % len(middles)
+            middle = middles[row]
+            found += paths.at(row, n + d - middle[..., 0], d - n - middle[..., 1], n, d)
+        return found
 
     def _at_all(self, params: Array, tokens: Array) -> "xr.DataArray":
         """Delta of all draws at places that they share, which takes a tenth of the time."""
@@ -82,12 +88,16 @@ class Departure:
             n, d = (
                 x if label is None or "group" not in x.dims else x.sel(group=label, drop=True) for x in places
             )
-            rows, middle = slice(g * one.size, (g + 1) * one.size), self._middle[g * one.size]
             with np.errstate(invalid="ignore", divide="ignore"):
                 log_n, log_d = np.log10(n.to_numpy().ravel()), np.log10(d.to_numpy().ravel())
-            delta = self._paths.at_all(
-                rows, log_n + log_d - middle[0], log_d - log_n - middle[1], log_n, log_d
-            )
+            delta = np.zeros((one.size, log_n.size))
+            for paths, middles in self._parts:
+                first = g * one.size % len(middles)
+                of_compute, of_ratio = middles[first]
+                rows = slice(first, first + one.size)
+                delta += paths.at_all(
+                    rows, log_n + log_d - of_compute, log_d - log_n - of_ratio, log_n, log_d
+                )
             found.append((one + 0.0 * n).copy(data=delta.reshape(*one.shape, *n.shape)))
         return found[0] if labels[0] is None else xr.concat(found, dim=self.draw["group"])
 
@@ -113,12 +123,38 @@ def _elementwise(function: Callable[..., np.ndarray], *given: Computed) -> Compu
     return function(*np.broadcast_arrays(*given))
 
 
+class _Part(NamedTuple):
+    """Paths of a group or of several, or those that all have together."""
+
+    paths: Paths
+    middles: np.ndarray  # (paths, 2): where the processes of compute and D/N are 0
+
+
 @lru_cache(maxsize=32)
-def _paths_of(fit: "Posterior", g: int) -> Paths:
+def _own_paths(fit: "Posterior", g: int) -> Paths:
     """The paths of one group of a fit, drawn once."""
-    assert isinstance(fit.noise, Surface)
-    noise, posterior = fit.noise, fit.posterior
-    amplitudes = np.stack([posterior[name].to_numpy().ravel() for name in AMPLITUDES], axis=1)
+    noise = fit.noise
+    assert isinstance(noise, Surface)
+    share = fit.posterior["amplitude_own"].to_numpy().ravel()[:, None] if noise.shared else 1.0
+    return _drawn(fit, noise.basis(fit.runs, g), fit.weights(g)[:, noise.tied :], share, g + 1)
+
+
+@lru_cache(maxsize=32)
+def _common_paths(fit: "Posterior") -> Paths:
+    """The paths that the groups of a fit have together, drawn once."""
+    noise = fit.noise
+    assert isinstance(noise, Surface)
+    return _drawn(
+        fit, noise.common_basis(fit.runs), fit.weights(0)[:, : noise.tied], 1.0, len(fit.groups) + 1
+    )
+
+
+def _drawn(
+    fit: "Posterior", basis: Basis, weights: np.ndarray, share: np.ndarray | float, stream: int
+) -> Paths:
+    noise = fit.noise
+    assert isinstance(noise, Surface)
+    amplitudes = np.stack([fit.posterior[name].to_numpy().ravel() for name in AMPLITUDES[:3]], axis=1)
     seen = np.log10(np.stack([fit.runs.params, fit.runs.tokens], axis=1))
-    rng = np.random.default_rng([fit.seed, 606, g + 1])
-    return draw_paths(rng, noise.basis(fit.runs, g), fit.weights(g), amplitudes, noise.length, seen)
+    rng = np.random.default_rng([fit.seed, 606, stream])
+    return draw_paths(rng, basis, weights, share * amplitudes, noise.length, seen)

@@ -6,7 +6,7 @@ import numpy as np
 
 from bayes_scaling.laws.derivatives import endless
 from bayes_scaling.model.data import model_data
-from bayes_scaling.model.surface import AMPLITUDES, Surface
+from bayes_scaling.model.surface import Surface
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,7 +24,7 @@ def at_runs(fit: "Posterior") -> "xr.DataArray | float":
         return 0.0
     data = model_data(runs, fit.law, noise)
     weights = np.stack([fit.weights(g) for g in range(len(fit.groups))], axis=1)
-    amplitudes = np.stack([fit.posterior[name].to_numpy().ravel() for name in AMPLITUDES], axis=1)
+    amplitudes = np.stack([fit.posterior[name].to_numpy().ravel() for name in noise.amplitudes], axis=1)
     delta = noise.at_rows(data, weights, amplitudes).reshape(*fit.one_per_draw.shape, len(runs))
     group = xr.DataArray(runs.group_index, dims="run")
     draws = fit.draws()

@@ -19,6 +19,7 @@ from bayes_scaling.model.build import Model
 from bayes_scaling.model.drift import Drift
 from bayes_scaling.model.noise import NoiseModel, usual_drift
 from bayes_scaling.model.structure import Pooling, Structure, structure
+from bayes_scaling.model.surface import Surface
 from bayes_scaling.sampling.settings import Sampler
 
 if TYPE_CHECKING:
@@ -157,11 +158,10 @@ class Posterior:
 
     def weights(self, group: int) -> np.ndarray:
         """Weights of a joint noise's process in a group, (chain times draw, weights); -1: a new group."""
-        if group < 0:
-            return np.zeros((self.one_per_draw.size, self.noise.weight_shape[0]))
         values = self.tree["discrepancy"]["weights"].transpose("group", "chain", "draw", "weight").to_numpy()
-        own: np.ndarray = values[group].reshape(-1, values.shape[-1])
-        return own
+        own: np.ndarray = values[max(group, 0)].reshape(-1, values.shape[-1])
+        assert isinstance(self.noise, Surface)
+        return own if group >= 0 else np.where(np.arange(own.shape[1]) < self.noise.tied, own, 0.0)
 
     def draws(self, group: str | None = None) -> "xr.Dataset":
         """Draws of the law's and the noise's parameters.

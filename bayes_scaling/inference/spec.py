@@ -24,7 +24,8 @@ from bayes_scaling.laws.roles import Kind
 from bayes_scaling.model.build import Model, build_model
 from bayes_scaling.model.data import model_data
 from bayes_scaling.model.noise import NoiseModel, noise_of, noise_within
-from bayes_scaling.model.structure import Pooling, Structure, structure
+from bayes_scaling.model.pooling import Pooling, resolve_pooling
+from bayes_scaling.model.structure import Structure, structure
 from bayes_scaling.sampling.draws import Draws
 from bayes_scaling.sampling.job import Job
 from bayes_scaling.sampling.progress import Report
@@ -163,7 +164,9 @@ def make_spec(
     if any(prior.of for prior in chosen.priors.values()):
         chosen = chosen.in_units(loss_scales(runs))
     _check_floor(chosen, runs)
+    groups = len(runs.groups)
     layer = noise_within(noise_of(chosen, noise), *span)
+    layer = layer.among(groups, dict(resolve_pooling(chosen, groups, pooling)))
     spec = Spec(runs, chosen, layer, pooling, sampler or Sampler())
     spec.structure  # noqa: B018  (a pooling that cannot be is refused here, and not later)
     return spec

@@ -25,6 +25,7 @@ NOISES: dict[str, NoiseModel] = {
     "params": Noise(slope_in="params"),
     "tokens": Noise(slope_in="tokens"),
     "discrepancy": Surface(),
+    "shared_discrepancy": Surface(shared=True),
     "undertuned": Undertuned(),
     "shares": Shares(),
     "scores": Scores(),

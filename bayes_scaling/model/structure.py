@@ -173,17 +173,21 @@ class NoiseModel(Recorded, ABC):
         """Measurements of simulated runs, (rows,)."""
 
     def weights(self, rows: "Rows", normal: Computed) -> Computed:
-        """Weights of a joint noise's process, (groups, weights), drawn by normals of shape (groups, normals)."""
+        """Weights of a joint noise's process, (groups, rank), drawn by standard normals of that shape."""
         raise NotImplementedError
 
     def mixing(self, rows: "Rows", normal: Computed) -> tuple[Computed, Computed]:
         """Shape and rate of each cluster's mixing variable given the rest, (clusters,); ``normal`` as above."""
         raise NotImplementedError
 
+    def among(self, groups: int, pooling: Mapping[str, Pooling]) -> Self:
+        """The same noise for so many groups, which share the law's parameters so."""
+        return self
+
     @property
-    def weight_shape(self) -> tuple[int, int]:
-        """How many weights each group has, and how many standard normals draw them; 0 for a noise without a process."""
-        return 0, 0
+    def rank(self) -> int:
+        """How many weights of a joint noise's process each group has; 0 for a noise without one."""
+        return 0
 
     def new_run_scale(
         self, posterior: "xr.Dataset", covariates: "Mapping[str, xr.DataArray | float]"

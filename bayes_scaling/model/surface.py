@@ -6,19 +6,21 @@ reducible loss R (the loss above its limit for endless resources) is off by a fa
     log L_i = log f_i + w_i delta_i + noise,   w = d log f / d log R = R / f,
     delta   = a_C W_C(c) + a_M W_M(m) + a_S S(log N, log D),   c = log10 C,  m = log10(D / N),
 
-with W integrated Brownian motions from the middle of a group's runs (cubic splines, which go on straight), S a process
-of short range, and amplitudes a that all groups share. Forecasts replace R by R exp(delta), so that no draw falls below
-its own limit. Beyond the largest compute of the runs R falls by some more per decade than the law says (`Slope`).
+with W integrated Brownian motions from the middle of the runs (cubic splines, which go on straight) and S a process of
+short range. Each group has a path of its own; or, where what a law misses of one corpus is missed of others much alike
+(`shared`), groups have one path together, and each another on top of it, of amplitudes in proportion. Forecasts replace
+R by R exp(delta), so that no draw falls below its own limit. Beyond the largest compute of the runs R falls by some
+more per decade than the law says (`beyond`).
 
 Noise is a Student-t, a scale mixture of normals (West 1987, doi:10.1093/biomet/74.3.646): given the parameters and a
-mixing variable for each cluster of rows, all is normal. Each group's process is a linear model in a fixed basis
-(`processes`), whose weights are integrated out: the likelihood is that of a Bayesian linear regression (Rasmussen and
-Williams 2006, 2.1). Given the weights in turn, mixing variables are gamma.
+mixing variable for each cluster of rows, all is normal. Paths are linear models in fixed bases (`processes`), whose
+weights are integrated out: the likelihood is that of a Bayesian linear regression (Rasmussen and Williams 2006, 2.1).
+Given the weights in turn, mixing variables are gamma.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -27,7 +29,9 @@ from bayes_scaling.errors import InputError
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.elementwise import Computed
 from bayes_scaling.laws.priors import LogNormal, Normal, Prior
+from bayes_scaling.model.given_others import White, log_density_given_others
 from bayes_scaling.model.likelihood import of_trajectory
+from bayes_scaling.model.pooling import Pooling
 from bayes_scaling.model.processes import Basis, Places, integrated_brownian, squared_exponential
 from bayes_scaling.model.regression import Regression, regression
 from bayes_scaling.model.structure import Density, Design, ModelData, Rows, Structure
@@ -36,10 +40,7 @@ from bayes_scaling.model.student import Noise
 if TYPE_CHECKING:
     import xarray as xr
 
-AMPLITUDES = ("amplitude_flops", "amplitude_ratio", "amplitude_local")
-
-_LOG_MIXING = np.arange(-14.0, 2.6, 0.3)
-"""Nodes of a trapezoidal rule over the logarithm of a mixing variable: runs may be off by a thousand sigma."""
+AMPLITUDES = ("amplitude_flops", "amplitude_ratio", "amplitude_local", "amplitude_own")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,13 @@ class Surface(Noise):
     beyond : Normal
         Change of log R per decade beyond the largest compute.
     ranks : tuple of int
-        How many functions of each of the three processes a group's runs see.
+        How many functions of each of the three processes the runs see.
+    shared : bool
+        Whether groups have a path together too; never where they share nothing else, or there is one (`among`).
+    amplitude_own : Prior
+        Of the amplitudes of a group's own path beside the common one, as a share of those.
+    own_ranks : tuple of int
+        As ``ranks``, of such a path.
     """
 
     # Learnt on held-out larger runs of eleven families of tables: benchmarks/results/discrepancy.md.
@@ -72,6 +79,9 @@ class Surface(Noise):
     length: float = 0.7
     beyond: Normal = Normal(-0.035, 0.02)
     ranks: tuple[int, int, int] = (6, 6, 16)
+    shared: bool = False
+    amplitude_own: Prior = LogNormal(1.0, 0.5)
+    own_ranks: tuple[int, int, int] = (3, 3, 8)
 
     joint = True
     mixed = True
@@ -80,7 +90,7 @@ class Surface(Noise):
 
     @property
     def name(self) -> str:
-        return "discrepancy"
+        return "shared_discrepancy" if self.shared else "discrepancy"
 
     @property
     def description(self) -> str:
@@ -92,12 +102,27 @@ class Surface(Noise):
             "amplitude_flops": "slope of log reducible loss beside the law's, sd at one decade of compute",
             "amplitude_ratio": "slope of log reducible loss beside the law's, sd at one decade of D/N",
             "amplitude_local": "local departures from the law, sd of log reducible loss",
+            "amplitude_own": "departures of one group, as a share of those that all have",
         }
 
     def shared_priors(self, clustered: bool, along: bool = False) -> dict[str, Prior]:
         rest = super().shared_priors(clustered, along)
         del rest["nu"]
-        return {name: getattr(self, name) for name in AMPLITUDES} | rest
+        return {name: getattr(self, name) for name in self.amplitudes} | rest
+
+    @property
+    def amplitudes(self) -> tuple[str, ...]:
+        """The parameters that its processes are scaled by."""
+        return AMPLITUDES if self.shared else AMPLITUDES[:3]
+
+    @property
+    def tied(self) -> int:
+        """How many of the weights, the first, are those of the path that groups have together."""
+        return sum(self.ranks) if self.shared else 0
+
+    def among(self, groups: int, pooling: Mapping[str, Pooling]) -> Self:
+        apart = groups == 1 or all(kind == "none" for name, kind in pooling.items() if name != "sigma")
+        return replace(self, shared=self.shared and not apart)
 
     def check(self, runs: Runs, law: Law) -> None:
         if not law.allocates:
@@ -119,16 +144,27 @@ class Surface(Noise):
         return (n + d - of_compute)[:, None], (d - n - of_ratio)[:, None], np.stack([n, d], axis=1)
 
     def basis(self, runs: Runs, group: int) -> Basis:
-        """The processes as the runs of a group see them; -1 for a group without runs."""
+        """A group's own processes as its runs see them; -1 for a group without runs."""
         own = runs.group_index == group
+        places = self.places(runs, group, runs.params[own], runs.tokens[own])
+        return self._basis(places, self.own_ranks if self.shared else self.ranks)
+
+    def common_basis(self, runs: Runs) -> Basis:
+        """The processes that groups have together, as all runs see them."""
+        return self._basis(self.places(runs, -1, runs.params, runs.tokens), self.ranks)
+
+    def _basis(self, places: Places, ranks: tuple[int, ...]) -> Basis:
         kernels = (integrated_brownian, integrated_brownian, squared_exponential(self.length))
-        return Basis(kernels, self.places(runs, group, runs.params[own], runs.tokens[own]), self.ranks)
+        return Basis(kernels, places, ranks)
 
     def data(self, runs: Runs, inputs: Mapping[str, np.ndarray]) -> ModelData:
         basis = np.zeros((len(runs), self.rank))
+        if self.shared:
+            common = self.common_basis(runs)
+            basis[:, : self.tied] = common.at(common.places)
         for g in range(len(runs.groups)):
             own = self.basis(runs, g)
-            basis[runs.group_index == g] = own.at(own.places)
+            basis[runs.group_index == g, self.tied :] = own.at(own.places)
         return super().data(runs, inputs) | {"basis": basis}
 
     def blank(self, s: Structure) -> ModelData:
@@ -145,7 +181,8 @@ class Surface(Noise):
         given_others = None
         if s.boxed:
             misses = known.misses(known.mean).reshape((s.n_groups, *s.box))
-            given_others = self._given_others(rows, white, known.precision(s.box), misses)
+            precision = known.precision(s.box)
+            given_others = log_density_given_others(rows, self.degrees, white, precision, misses)
         return Density(of_group, white.residual, white.variance, given_others)
 
     def weights(self, rows: Rows, normal: Computed) -> Computed:
@@ -160,18 +197,19 @@ class Surface(Noise):
 
     @property
     def rank(self) -> int:
-        """Of the processes together."""
-        return sum(self.ranks)
-
-    @property
-    def weight_shape(self) -> tuple[int, int]:
-        return self.rank, self.rank
+        """Of the processes together, in one group."""
+        return self.tied + sum(self.own_ranks if self.shared else self.ranks)
 
     def _spread(self, amplitudes: Computed) -> Computed:
-        """The amplitude of each weight, (..., weights), of those of the processes, (..., 3)."""
-        return amplitudes @ np.repeat(np.eye(len(self.ranks)), self.ranks, axis=1)
+        """The amplitude of each weight, (..., weights), of `amplitudes`, (..., 3 or 4)."""
+        each = np.repeat(np.eye(3), self.ranks, axis=1)
+        if not self.shared:
+            return amplitudes @ each
+        each = np.hstack([each, np.repeat(np.eye(3), self.own_ranks, axis=1)])
+        own = np.arange(self.rank) >= self.tied
+        return (amplitudes[..., :3] @ each) * (~own + own * amplitudes[..., 3:])
 
-    def _known(self, rows: Rows, white: "_White") -> Regression:
+    def _known(self, rows: Rows, white: White) -> Regression:
         """What the rows of each group say of its weights, as their mixing variables weigh them."""
         import pytensor.tensor as pt
 
@@ -179,12 +217,13 @@ class Surface(Noise):
         return regression(
             rows.by_group(white.basis, self.rank),
             rows.by_group(root * white.scale),
-            self._spread(pt.stack([rows.shared[name] for name in AMPLITUDES])),
+            self._spread(pt.stack([rows.shared[name] for name in self.amplitudes])),
             rows.by_group(root * white.residual),
+            tied=self.tied,
             sloping=_joined(rows.structure),
         )
 
-    def _whitened(self, rows: Rows) -> "_White":
+    def _whitened(self, rows: Rows) -> White:
         """Rows whose own noise is standard, where their mixing variables are 1.
 
         What a cluster shares is taken out by the symmetric root of its precision, (I + s^2 e e')^(-1/2).
@@ -220,57 +259,19 @@ class Surface(Noise):
             part = e**2 / rows.of_cluster(pt.switch(known > 0, known, 1.0))
             log_norm = log_norm + part * rows.of_cluster(2 * pt.log(inflation))
             variance = variance + spread**2
-        return _White(y, x, scale, log_norm, variance, scatter)
-
-    def _given_others(self, rows: Rows, white: "_White", known: Computed, misses: Computed) -> Computed:
-        """Log density of each cluster given all others of its group, (groups, clusters).
-
-        Parameters
-        ----------
-        known : array, shape (groups, clusters, rows of a cluster, rows of a cluster)
-            The precision of each cluster given the others of its group.
-        misses : array, shape (groups, clusters, rows of a cluster)
-            What the group's own posterior misses of each row.
-
-        Notes
-        -----
-        Of y ~ N(0, V): y_c given the others has precision [V^-1]_cc and misses by its inverse times [V^-1 y]_c
-        (Buerkner, Gabry and Vehtari 2021, doi:10.1007/s00180-020-01045-4). Its own mixing variable is then averaged
-        over, of which the others say nothing.
-        """
-        import pytensor.tensor as pt
-
-        box, groups = rows.structure.box, rows.structure.n_groups
-        if box[1] == 1:
-            precision, along = known[..., 0], misses
-        else:
-            precision, axes = pt.linalg.eigh(known)
-            along = (axes.mT @ misses[..., None])[..., 0]
-        # In units of the noise under the mixing variable that is there: variance by the others, and squared miss.
-        process, squared = (1 / precision - 1)[..., None], ((along / precision) ** 2)[..., None]
-        there = rows.data["mixing"].reshape((groups, *box))[..., 0]
-        nodes = np.exp(_LOG_MIXING)
-        times = nodes / there[..., None, None]
-        of_process = -0.5 * (pt.log1p(times * process) + times * squared / (1 + times * process)).sum(axis=2)
-        runs, scatter, norm = (
-            (x + 0 * white.residual).reshape((groups, *box)).sum(axis=2)[..., None]
-            for x in (rows.data["weight"], white.scatter, white.log_norm)
-        )
-        log_prior = 0.5 * self.degrees * (_LOG_MIXING - nodes)
-        log_prior = log_prior - np.log(np.sum(np.exp(log_prior)))
-        own = 0.5 * (runs * _LOG_MIXING - nodes * scatter - norm)
-        return pt.logsumexp(log_prior + own + of_process, axis=2)
+        return White(y, x, scale, log_norm, variance, scatter)
 
     def at_rows(self, data: ModelData, weights: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
-        """Delta at the rows of `data`, (draws, rows), of weights (draws, groups, weights) and amplitudes (draws, 3)."""
+        """Delta at the rows of `data`, (draws, rows), of weights (draws, groups, weights) and `amplitudes`."""
         of_rows = (weights * self._spread(amplitudes)[:, None])[:, data["group_index"]]
         delta: np.ndarray = np.einsum("nr,snr->sn", data["basis"], of_rows)
         return delta
 
     def draw(self, rng: np.random.Generator, design: Design) -> np.ndarray:
         losses = super().draw(rng, design._replace(shared={**design.shared, "nu": self.degrees}))
-        amplitudes = np.array([[float(design.shared.get(name, 0.0)) for name in AMPLITUDES]])
+        amplitudes = np.array([[float(design.shared.get(name, 0.0)) for name in self.amplitudes]])
         weights = rng.standard_normal((1, int(design.data["group_index"].max()) + 1, self.rank))
+        weights[:, :, : self.tied] = weights[:, :1, : self.tied]
         (delta,) = self.at_rows(dict(design.data), weights, amplitudes)
         share = 1 - (0.0 if design.floor is None else design.floor) / design.law
         with np.errstate(all="ignore"):
@@ -289,12 +290,3 @@ class Surface(Noise):
 def _joined(s: Structure) -> bool:
     """Whether some clusters have several rows, so that whitening mixes them."""
     return s.clustered and not (s.boxed and s.box[1] == 1)
-
-
-class _White(NamedTuple):
-    residual: Computed  # (rows,)
-    basis: Computed  # (rows, rank), but for the processes' amplitudes and the scale of each row
-    scale: Computed  # (rows,)
-    log_norm: Computed  # (rows,): -2 log density of a row whose residual is 0
-    variance: Computed  # (rows,): of the noise before
-    scatter: Computed  # (rows,) or 0: squares of the runs that a row stands for around their mean

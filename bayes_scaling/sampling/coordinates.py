@@ -112,7 +112,7 @@ class Coordinates:
         assert self.program.mixing is not None
         s = self.program.structure
         of_weights, of_mixing = jax.random.split(key)
-        normal = jax.random.normal(of_weights, (s.n_groups, s.noise.weight_shape[1]))
+        normal = jax.random.normal(of_weights, (s.n_groups, s.noise.rank))
         data = self.given(mixing, data)
         at, _ = self.point(xi, transport, data)
         shape, rate = self.program.mixing(normal, self.theta(at), at.noise, data)

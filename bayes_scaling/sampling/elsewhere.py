@@ -44,7 +44,7 @@ class Elsewhere:
         """Weights of a joint noise's process, (chain, draw, group, weight); None of other noises."""
         if self._program.weights is None:
             return None
-        shape = (len(self._draws[0]), self._structure.n_groups, self._structure.noise.weight_shape[1])
+        shape = (len(self._draws[0]), self._structure.n_groups, self._structure.noise.rank)
         return self._of_each(self._program.weights, np.random.default_rng([seed, 909]).standard_normal(shape))
 
     def _of_each(self, function: Callable[..., Array], *more: np.ndarray) -> np.ndarray:

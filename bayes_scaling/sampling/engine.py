@@ -51,7 +51,7 @@ class Engine:
     def weight_normals(self) -> int:
         """How many standard normals draw the weights of a joint noise's process; 0 for other noises."""
         s = self.program.structure
-        return s.n_groups * s.noise.weight_shape[1] if self.program.weights else 0
+        return s.n_groups * s.noise.rank if self.program.weights else 0
 
     def _weights(self, xi: Array, transport: TransportMap, data: Data) -> Array:
         """Weights of a joint noise's process at one point; mixing variables and standard normals come after it."""
