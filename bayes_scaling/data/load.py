@@ -150,12 +150,13 @@ def load_runs(
             f"expected the path of a {KINDS} file, a pandas DataFrame, or Runs."
         )
     renamed = usual_names(frame, mapping, inputs, name)
-    table = canonical(frame, {**mapping, **renamed}, inputs, name, where, response)
+    read_from = {**mapping, **renamed}
+    table = canonical(frame, read_from, inputs, name, where, response)
     if finished:
         table = _last_checkpoints(table, name)
     table = in_nats(table, loss_unit, bytes_per_token, name)
     if not trust_units:
-        refuse_other_units(table, inputs, name)
+        refuse_other_units(table, inputs, name, read_from)
     unit = (
         source.unit if isinstance(source, Runs) and loss_unit == "nats" else Unit(loss_unit, bytes_per_token)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -185,13 +185,16 @@ def other_units(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
     return found
 
 
-def refuse_other_units(table: pd.DataFrame, inputs: tuple[str, ...], name: str) -> None:
-    """`InputError` where a count that a law reads looks like billions or millions."""
+def refuse_other_units(
+    table: pd.DataFrame, inputs: tuple[str, ...], name: str, read_from: Mapping[str, str | None]
+) -> None:
+    """`InputError` where a count that a law reads, from the source's own column, looks like billions or millions."""
     for column, (sentence, factor) in other_units(table).items():
         if column in inputs or not inputs:
+            own = read_from.get(column) or column
             raise InputError(
-                f"{name}: {sentence} Map it with {column}='{column}*{factor}' (command line: --column "
-                f"{column}={column}*{factor}), or take it as it is with trust_units=True (--trust-units)."
+                f"{name}: {sentence} Map it with {column}='{own}*{factor}' (command line: --column "
+                f"{column}={own}*{factor}), or take it as it is with trust_units=True (--trust-units)."
             )
 
 

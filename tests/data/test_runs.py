@@ -510,6 +510,10 @@ class TestUnits:
         with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
             load_runs(table, name="t")
         np.testing.assert_allclose(load_runs(table, params="params*1e9").params, [7e7, 1e9, 6.9e9, 1.2e10])
+        own = table.rename(columns={"params": "N_big"})
+        with pytest.raises(InputError, match=re.escape("(command line: --column params=N_big*1e9)")):
+            load_runs(own, params="N_big")
+        assert load_runs(own, params="N_big*1e9").params.max() == 1.2e10
         with pytest.warns(DoubtfulInputWarning, match="look like billions"):
             load_runs(table.assign(flops=6 * table["params"] * table["tokens"]), inputs="flops")
 
