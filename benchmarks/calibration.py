@@ -57,6 +57,14 @@ These cells draw priors and noise with the same seeds, so that they differ in th
 
 CROSSED: dict[str, tuple[int, dict[str, Any]]] = {
     "chinchilla-discrepancy": (200, {"law": "chinchilla", "noise": "discrepancy"}),
+    "chinchilla-discrepancy-partial": (
+        200,
+        {"law": "chinchilla", "noise": "discrepancy", "pooling": "partial"},
+    ),
+    "chinchilla-shared_discrepancy": (
+        200,
+        {"law": "chinchilla", "noise": "shared_discrepancy", "pooling": "partial"},
+    ),
     "skaling-measured": (200, {"law": "skaling", "measured": True}),
     "chinchilla-flops-seeds": (1000, {"law": "chinchilla", "noise": "flops", "seeds": 2}),
     "chinchilla-flops-seeds-checkpoints-measured": (
