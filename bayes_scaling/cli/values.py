@@ -1,5 +1,6 @@
 """What is written on the command line, as Python values: lists, pairs, models, groups' poolings, tables, clusters."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -98,8 +99,8 @@ def declare(path: str) -> list[str]:
     """Runs a .py file that declares laws with `@law`; their names."""
     import runpy
 
-    try:
-        found = runpy.run_path(path, run_name=path.removesuffix(".py"))
+    try:  # a saved fit names the whole path, for those who open it from another folder
+        found = runpy.run_path(os.path.abspath(path), run_name=path.removesuffix(".py"))
     except FileNotFoundError:
         raise InputError(f"no file {path}") from None
     return [value.name for value in found.values() if isinstance(value, bs.Law)]

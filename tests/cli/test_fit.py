@@ -290,7 +290,9 @@ def test_a_law_of_ones_own_comes_from_a_file(run, table, judged, tmp_path, monke
     code, _, err = run("summary", "a.nc")
     assert code == 2
     assert "define it with @law before opening the file, as " in err
-    assert "mine.py does (command line: bayes-scaling --laws " in err
+    assert (
+        f"as {tmp_path / 'mine.py'} does (command line: bayes-scaling --laws {tmp_path / 'mine.py'} " in err
+    )
     assert run("--laws", "mine.py", "summary", "a.nc")[0] == 0
     assert (
         "has no law 'other'; it declares of_a_file"
