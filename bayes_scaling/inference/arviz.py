@@ -38,10 +38,9 @@ def to_arviz(
         Its plots of prior sensitivity take the name ``alpha`` for themselves: ``{"alpha": "exponent of N"}``. That of
         priors beside posteriors takes ``group``, so that this dim is ``groups`` unless it is renamed otherwise.
     free : bool
-        Whether posterior and prior have the free variables of `fit.model` too (mean, tau_offset, offset, shared): what
-        PyMC does not find of them it draws from the prior, in silence. Plots of every variable are half as long
-        without. A noise that mixes has further ones, which are not kept: PyMC draws noise anew with them, as for a run
-        that is still to come.
+        Whether posterior and prior have the free variables of `fit.model` too (mean, tau_offset, offset, shared, and
+        of the posterior mixing): what PyMC does not find of them it draws from the prior, in silence. Plots of every
+        variable are half as long without. A discrepancy is integrated out: PyMC draws it anew, as for another table.
 
     Returns
     -------
@@ -67,6 +66,8 @@ def to_arviz(
     drawn = {"posterior": posterior, "prior": fit.prior}
     if free:
         drawn = {name: free_variables(fit, draws) for name, draws in drawn.items()}
+        if "mixing" in fit.tree:
+            drawn["posterior"]["mixing"] = fit.tree["mixing"]["mixing"].astype(float)
     for group, draws in {**drawn, "log_prior": log_priors}.items():
         tree[group] = draws.rename(
             {key: new for key, new in rename.items() if key in draws or key in draws.dims}

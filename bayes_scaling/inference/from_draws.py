@@ -72,6 +72,7 @@ def from_draws(model: Any, tree: "xr.DataTree") -> Posterior:
         warmup=0,
         device="drawn elsewhere",
         weights=elsewhere.weights(sampler.seed),
+        mixing=mixing if s.noise.mixed else None,
     )
     return posterior_of(replace(spec, sampler=sampler), done, 0.0)
 

@@ -53,6 +53,11 @@ def make_tree(spec: Spec, sampled: Draws, provenance: Provenance) -> "xr.DataTre
     scores = {name: ((*dims[:2], spec.structure.scored), sampled.log_likelihood)}
     observed = {name: ("run", spec.noise.measured(runs)[0])}
     weights = {"weights": ((*dims, "weight"), sampled.weights)} if sampled.weights is not None else {}
+    mixing = (
+        {"mixing": ((*dims[:2], "cluster"), sampled.mixing.astype(np.float32))}
+        if sampled.mixing is not None
+        else {}
+    )
     table = runs.table.convert_dtypes(dtype_backend="numpy_nullable")
     columns = {_variable(i, str(name)): ("run", _plain(table[name])) for i, name in enumerate(table.columns)}
     return xr.DataTree.from_dict(
@@ -65,6 +70,7 @@ def make_tree(spec: Spec, sampled: Draws, provenance: Provenance) -> "xr.DataTre
             "observed_data": xr.Dataset(observed),
             "constant_data": xr.Dataset(columns),
             **({"discrepancy": xr.Dataset(weights, coords=index | groups)} if weights else {}),
+            **({"mixing": xr.Dataset(mixing, coords=kept)} if mixing else {}),
         }
     )
 

@@ -83,7 +83,10 @@ def run(job: Job) -> Work[Draws]:
     change = np.diff(chunks.energy, axis=1, prepend=np.nan)
     stats["energy_change"] = change[:, spacing - 1 :: spacing][:, :draws]
     prior = prior_draws(parts, draws, job.sampler.seed, data["unit"])
-    return Draws(parameters, log_likelihood, thin, stats, prior, warmup, spacing, weights=weights)
+    mixing = np.asarray(kept.mixing[:, ::thin]) if structure.noise.mixed else None
+    return Draws(
+        parameters, log_likelihood, thin, stats, prior, warmup, spacing, weights=weights, mixing=mixing
+    )
 
 
 def _finished[Value: np.ndarray | Named](

@@ -29,6 +29,8 @@ class Draws:
         Where and how the chains ran.
     weights : ndarray, shape (chain, draw, group, basis), optional
         Of the basis of a joint noise's discrepancy.
+    mixing : ndarray, shape (chain, kept draws, cluster), optional
+        Mixing variables of a noise that has them.
     """
 
     parameters: dict[str, np.ndarray]
@@ -40,3 +42,4 @@ class Draws:
     spacing: int = 1
     device: str = ""
     weights: np.ndarray | None = None
+    mixing: np.ndarray | None = None

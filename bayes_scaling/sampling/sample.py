@@ -78,7 +78,9 @@ def sample_many(
             place = places.pop(key)
             if isinstance(outcome, Draws):
                 kept = outcome.log_likelihood[..., place]
-                outcome = replace(outcome, log_likelihood=kept, device=outcome.device or over.how)
+                mixing = outcome.mixing if outcome.mixing is None else outcome.mixing[..., place]
+                how = outcome.device or over.how
+                outcome = replace(outcome, log_likelihood=kept, mixing=mixing, device=how)
             yield key, outcome
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytest
 from helpers import quiet_fit
 from scipy.stats import gamma, multivariate_normal
@@ -292,6 +293,7 @@ def test_a_law_without_n_and_d_is_refused_with_a_remedy():
 
 
 @pytest.mark.sampling
+@pytest.mark.filterwarnings("ignore:Skipping Assert")  # of shapes, under JAX
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_fit_forecasts_above_its_floor_and_its_verbs_share_their_paths(tmp_path, shared):
     fit = quiet_fit(table(), "chinchilla", noise=Surface(shared=shared), draws=200, chains=2, seed=1)
@@ -310,6 +312,14 @@ def test_a_fit_forecasts_above_its_floor_and_its_verbs_share_their_paths(tmp_pat
     again = bs.open_fit(fit.save(tmp_path / "fit.nc"))
     assert again.predict(params="10T", tokens="200T", group="a").drifted.equals(far.drifted)
     assert not [s for s in fit.diagnose().warnings if "scales of the noise" in s]
+    # PyMC finds all free variables, mixing variables too, and its draws make the same fit.
+    tree = again.to_arviz()
+    back = bs.Fit.from_draws(again.model, tree)
+    same = [x.predict(params="1B", tokens="20B", group="a").mean.to_numpy() for x in (back, fit)]
+    np.testing.assert_allclose(*same, rtol=1e-9)
+    with again.model:
+        scores = pm.compute_log_likelihood(tree, extend_inferencedata=False, progressbar=False)
+    assert np.isfinite(scores["log_loss"]).all()
 
 
 @pytest.mark.sampling  # of nothing, but it compiles a model
