@@ -15,7 +15,7 @@ import pytensor.tensor as pt
 
 import bayes_scaling as bs
 
-draws = int(os.environ.get("BAYES_SCALING_DRAWS", 1000))  # kept per chain, four chains
+draws = int(os.environ.get("BAYES_SCALING_DRAWS", 2000))  # kept per chain, four chains
 runs = bs.datasets.load("pile")
 law = bs.LAWS["chinchilla"]
 model = bs.build_model(runs, law, noise="constant", pooling="complete")
@@ -26,7 +26,7 @@ print(model.observed_RVs, model.coords["run"][:5], model.coords["group"])
 # The observed variable is `log_loss`; draws of nutpie are those of `bs.fit`, up to Monte Carlo error.
 
 # %%
-sampler = {"draws": draws, "tune": 500, "chains": 4, "seed": 1, "progress_bar": False}
+sampler = {"draws": draws, "tune": 1000, "chains": 4, "seed": 1, "target_accept": 0.99, "progress_bar": False}
 tree = nutpie.sample(nutpie.compile_pymc_model(model), **sampler)
 fit = bs.Fit.from_draws(model, tree)
 print(fit.diagnose())
@@ -48,7 +48,9 @@ with pm.Model(coords={"group": runs.groups, "run": range(len(runs))}) as own:
           for name, p in law.priors.items() if name != "E"}
     spread = pm.HalfCauchy("spread", 0.05)
     local = pm.HalfCauchy("local", 1.0, dims="group")
-    offset = pm.Normal("offset", 0.0, 1.0, dims="group") * local * spread
+    size = local * spread
+    size = size / pt.sqrt(1 + (size / 0.3) ** 2)  # nor is any far beyond this (Piironen and Vehtari 2017)
+    offset = pm.Normal("offset", 0.0, 1.0, dims="group") * size
     centre = pm.Normal("centre", np.log(law.priors["E"].median), law.priors["E"].spread)
     E = pm.Deterministic("E", pt.exp(centre + offset), dims="group")
     pm.Deterministic("E_population", pt.exp(centre))
