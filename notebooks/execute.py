@@ -19,6 +19,9 @@ def execute(name: str) -> Path:
     notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     NotebookClient(notebook, timeout=1200, record_timing=False, resources={"metadata": {"path": FOLDER}}).execute()
     notebook.metadata.pop("language_info", None)
+    for cell in notebook.cells:
+        if "outputs" in cell:  # what libraries write to stderr names folders of one machine
+            cell["outputs"] = [output for output in cell["outputs"] if output.get("name") != "stderr"]
     target = FOLDER / f"{name}.ipynb"
     nbformat.write(notebook, target)
     return target
