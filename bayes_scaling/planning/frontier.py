@@ -64,12 +64,13 @@ class Path(NamedTuple):
 
 
 def split(
-    surface: LossSurface, flops: "Labelled", limits: Limits = FREE
+    surface: LossSurface, flops: "Labelled", limits: Limits = FREE, *, polished: bool = True
 ) -> "tuple[xr.DataArray, xr.DataArray]":
     """The N and D of the least loss that a budget affords within limits, for each draw.
 
     The budget is spent in full unless caps on both N and D forbid it. NaN where a draw has no optimum: its loss falls
-    all the way to the smallest or the largest model.
+    all the way to the smallest or the largest model. Under a discrepancy, and unless it is ``polished``, a size may be
+    some percent off.
     """
     # Here and below: xarray loads when there are draws, and not on import.
     import xarray as xr
@@ -93,7 +94,10 @@ def split(
         if surface.departs:
             # A path goes on where nobody has looked: the valley is looked for around the law's own.
             around = (log_n - AROUND).clip(first, last), (log_n + AROUND).clip(first, last)
-            log_n = minimise(_spent(surface), *around, given, closed=(True, True), points=33)
+            points = 33 if polished else 17
+            log_n = minimise(
+                _spent(surface), *around, given, closed=(True, True), points=points, polished=polished
+            )
         log_n = log_n.where(inside)
     else:
         log_n = minimise(_spent(surface), first, last, given, closed=(lower, upper))
@@ -137,7 +141,8 @@ def path(surface: LossSurface, limits: Limits = FREE) -> Path:
         int(np.ceil(np.log10(last / first) * (5 if surface.closed_form and not surface.departs else 1))) + 1
     )
     flops = xr.DataArray(np.exp(np.linspace(np.log(first), np.log(last), count)), dims="step")
-    n, d = split(surface, flops, limits)
+    # Of a path between budgets a decade apart the loss counts, which is flat at the best size.
+    n, d = split(surface, flops, limits, polished=False)
     return Path(log(n), log(surface.cost.flops(n, d)), surface.cost)
 
 

@@ -38,11 +38,13 @@ def minimise(
     *,
     closed: "tuple[Labelled, Labelled]" = (False, False),
     points: int = 65,
+    polished: bool = True,
 ) -> "xr.DataArray":
     """The x between low and high at which a function is smallest, dims as those of all arguments together.
 
-    A grid of so many points finds the valley, and `scipy.optimize.elementwise.find_minimum` its floor. NaN where the
-    smallest value of the grid lies on an end, unless that end is ``closed`` (lower, upper): there it is an answer.
+    A grid of so many points finds the valley, and `scipy.optimize.elementwise.find_minimum` its floor; unless that is
+    ``polished``, it is that of a parabola through the three lowest neighbours. NaN where the smallest value of the
+    grid lies on an end, unless that end is ``closed`` (lower, upper): there it is an answer.
     """
     # Here and below: SciPy and xarray load when there is something to solve, and not on import.
     import xarray as xr
@@ -56,18 +58,24 @@ def minimise(
     def reflected(x: np.ndarray, first: np.ndarray, last: np.ndarray, *given: np.ndarray) -> Computed:
         return function(_inside(x, first, last), *given)
 
-    best = function(first, *args)
-    k = np.zeros(first.shape)
+    best = value = function(first, *args)
+    k, left, right = np.zeros(first.shape), best, best
     for i in range(1, points):
-        value = function(first + i * step, *args)
-        k = np.where(value < best, i, k)
-        best = np.minimum(best, value)
+        before, value = value, function(first + i * step, *args)
+        lower = value < best
+        left, right = np.where(lower, before, left), np.where(lower | (k == i - 1), value, right)
+        k, best = np.where(lower, i, k), np.minimum(best, value)
     at = first + k * step
+    interior = ((k > 0) | ends[0]) & ((k < points - 1) | ends[1])
+    if not polished:
+        away, bend = left - right, left - 2 * best + right
+        inside = (k > 0) & (k < points - 1) & (bend > 0)
+        at = at + step * np.where(inside, 0.5 * away / np.where(inside, bend, 1.0), 0.0)
+        return even[0].copy(data=np.where(interior, at, np.nan))
     # A bracket around a closed end needs a point beyond it: the function is continued there as its mirror image.
     bracket = at - step, at, at + step
     found = elementwise.find_minimum(reflected, bracket, args=(first, last, *args))
     solved = np.where(found.success, _inside(found.x, first, last), at)
-    interior = ((k > 0) | ends[0]) & ((k < points - 1) | ends[1])
     return even[0].copy(data=np.where(interior, solved, np.nan))
 
 

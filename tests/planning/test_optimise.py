@@ -22,6 +22,17 @@ def test_minima_are_found_for_every_draw_and_point():
     np.testing.assert_allclose(found[:3], inside, atol=1e-7)
 
 
+@pytest.mark.parametrize("points", [17, 33])
+def test_without_polish_a_minimum_is_that_of_a_parabola(points):
+    found = minimise(bowl, -1.0, 4.0, (AT, 1.0), points=points, polished=False)
+    step = 5 / (points - 1)
+    np.testing.assert_allclose(found[:3], AT[:3], atol=step**3 / 12)
+    exact = minimise(lambda x, at: 3 * (x - at) ** 2 + x, -1.0, 4.0, (AT,), points=points, polished=False)
+    np.testing.assert_allclose(exact[:3], AT[:3] - 1 / 6, atol=1e-9)
+    assert np.isnan(found[3])
+    assert minimise(bowl, -1.0, 4.0, (AT[3], 1.0), points=points, closed=(True, True), polished=False) == -1.0
+
+
 def test_a_minimum_at_an_open_end_is_none():
     assert bool(minimise(bowl, -1.0, 4.0, (AT, STEEP))[3].isnull().all())
 
