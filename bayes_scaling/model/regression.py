@@ -81,9 +81,7 @@ class Regression(NamedTuple):
 
     x: Computed  # (groups, rows, rank)
     y: Computed  # (groups, rows)
-    log_density: (
-        Computed  # (groups,): of y, but for the normal's constant; parts of one where weights are tied
-    )
+    log_density: Computed  # (groups,): of y, but for the normal's constant; if tied, parts of one
     mean: Computed  # (groups, rank): of u
     tied: int
     solved: ByRows | ByWeights | Arrow

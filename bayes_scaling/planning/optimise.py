@@ -58,16 +58,16 @@ def minimise(
     def reflected(x: np.ndarray, first: np.ndarray, last: np.ndarray, *given: np.ndarray) -> Computed:
         return function(_inside(x, first, last), *given)
 
-    best = value = function(first, *args)
-    k, left, right = np.zeros(first.shape), best, best
+    best = function(first, *args)
+    k = np.zeros(first.shape)
     for i in range(1, points):
-        before, value = value, function(first + i * step, *args)
-        lower = value < best
-        left, right = np.where(lower, before, left), np.where(lower | (k == i - 1), value, right)
-        k, best = np.where(lower, i, k), np.minimum(best, value)
+        value = function(first + i * step, *args)
+        k = np.where(value < best, i, k)
+        best = np.minimum(best, value)
     at = first + k * step
     interior = ((k > 0) | ends[0]) & ((k < points - 1) | ends[1])
     if not polished:
+        left, right = (reflected(x, first, last, *args) for x in (at - step, at + step))
         away, bend = left - right, left - 2 * best + right
         inside = (k > 0) & (k < points - 1) & (bend > 0)
         at = at + step * np.where(inside, 0.5 * away / np.where(inside, bend, 1.0), 0.0)

@@ -85,10 +85,8 @@ def isoloss(
     color = look(fit, group)["color"]
     (n_first, n_end), (d_first, d_end) = fit.runs.extent["params"], fit.runs.extent["tokens"]
     c_first, c_end = fit.runs.extent["flops"]
-    budgets, cost = (
-        np.geomspace(c_first, max(style.horizon(c_end, to), c_end), style.BUDGETS),
-        cost_of(fit.runs),
-    )
+    budgets = np.geomspace(c_first, max(style.horizon(c_end, to), c_end), style.BUDGETS)
+    cost = cost_of(fit.runs)
     low, middle, high = bounds(allocate(fit, budgets, group=group).params, prob)
     least, data, most = (cost.tokens(budgets, n) for n in (low, middle, high))
     style.log_axis(ax, "x", "params", min(n_first, middle[0]) / 2, max(n_end, middle[-1]) * 4)
