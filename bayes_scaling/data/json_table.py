@@ -72,7 +72,13 @@ def _by_line(text: str, path: Path) -> list[Any]:
 
 
 def _value(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_object)
+    return json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+
+
+def _integer(digits: str) -> int | float:
+    """Infinite beyond the largest float: pandas 3.0 does not take such an integer."""
+    value = int(digits)
+    return value if value.bit_length() < 1024 else float(digits)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MOST_EXPANDED = 64
 """Arrays of so many times their file's size are nothing that draws can be compressed to."""
 
+SEAL = b"\nbayes_scaling: SHA-256 of the bytes above "
+DIGITS = 64
+
 
 def checksum(tree: "xr.DataTree", provenance: Mapping[str, Any]) -> str:
     """SHA-256 over the provenance and every group: names, dims, and each value to the last bit, in hexadecimal."""
@@ -47,6 +50,26 @@ def checksum_of_json(document: Mapping[str, object]) -> str:
     others = {name: value for name, value in document.items() if name != "checksum"}
     plain = json.dumps(others, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def sealed(data: bytes) -> bytes:
+    """A file's bytes with their SHA-256 after them: HDF5 does not look beyond its own end."""
+    return data + SEAL + hashlib.sha256(data).hexdigest().encode()
+
+
+def refuse_broken_seal(path: Path) -> None:
+    """`InputError` for a file whose bytes are not those that it was sealed with.
+
+    HDF5 may go round in a damaged file without end, so that it should meet none. Files of earlier versions have no
+    seal, nor have those that another program has rewritten.
+    """
+    data = path.read_bytes()
+    own = data[: -len(SEAL) - DIGITS]
+    if data[len(own) : -DIGITS] == SEAL and sealed(own) != data:
+        raise InputError(
+            f"{path} is not as it was written: the checksum of its bytes differs, so it is damaged or altered; take "
+            "another copy, or fit again"
+        )
 
 
 def refuse_strange_hdf5(path: Path) -> None:

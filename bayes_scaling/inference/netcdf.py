@@ -13,7 +13,7 @@ from bayes_scaling.data.loss_unit import Unit
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.apart import apart
-from bayes_scaling.inference.checksum import checksum, refuse_strange_hdf5
+from bayes_scaling.inference.checksum import checksum, refuse_broken_seal, refuse_strange_hdf5, sealed
 from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.provenance import (
     FORMAT,
@@ -58,7 +58,8 @@ def make_tree(spec: Spec, sampled: Draws, provenance: Provenance) -> "xr.DataTre
         if sampled.mixing is not None
         else {}
     )
-    table = runs.table.convert_dtypes(dtype_backend="numpy_nullable")
+    with np.errstate(invalid="ignore"):  # pandas 3.0 asks of infinity whether it is an integer
+        table = runs.table.convert_dtypes(dtype_backend="numpy_nullable")
     columns = {_variable(i, str(name)): ("run", _plain(table[name])) for i, name in enumerate(table.columns)}
     return xr.DataTree.from_dict(
         {
@@ -88,7 +89,7 @@ def save_posterior(fit: Posterior, path: str | Path, *, force: bool = False) -> 
     with replacing(path := Path(path), force) as aside:
         # In memory first: on a full disk HDF5 prints its own tracebacks, and brings the process down.
         tree.to_netcdf(packed := BytesIO(), engine="h5netcdf")
-        aside.write_bytes(packed.getvalue())
+        aside.write_bytes(sealed(packed.getvalue()))
     return path
 
 
@@ -186,6 +187,7 @@ def _read(path: Path) -> "xr.DataTree":
     if not path.is_file():
         raise InputError(f"no file {path}")
     try:
+        refuse_broken_seal(path)
         refuse_strange_hdf5(path)
         with xr.open_datatree(path, engine="h5netcdf") as tree:
             return tree.load()

@@ -12,6 +12,7 @@ from helpers import refuses, with_posterior
 
 import bayes_scaling as bs
 from bayes_scaling import InputError
+from bayes_scaling.inference.checksum import SEAL
 from benchmarks import mutations
 
 
@@ -49,6 +50,24 @@ class TestOpening:
             "take another copy, or fit again"
         ):
             bs.open_fit(path)
+
+    def test_a_file_in_which_hdf5_would_go_round_without_end(self, fit, tmp_path):
+        """A heap whose objects have no length, as a block of zeros leaves it."""
+        path = fit.save(tmp_path / "fit.nc")
+        data = bytearray(path.read_bytes())
+        first = data.index(b"GCOL") + 16
+        data[first : first + 512] = bytes(512)
+        path.write_bytes(data)
+        with refuses(
+            f"{path} is not as it was written: the checksum of its bytes differs, so it is damaged or altered; "
+            "take another copy, or fit again"
+        ):
+            bs.open_fit(path)
+
+    def test_a_file_without_its_seal_opens_as_earlier_ones_do(self, fit, tmp_path):
+        path = fit.save(tmp_path / "fit.nc")
+        path.write_bytes(path.read_bytes().partition(SEAL)[0])
+        assert mutations.same(bs.open_fit(path), bs.open_fit(fit.save(tmp_path / "sealed.nc")))
 
     def test_a_file_without_its_checksum(self, fit, tmp_path):
         path = tmp_path / "fit.nc"

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from lunr import lunr
 
 from bayes_scaling.cli.main import VERBS
 
+lunr = pytest.importorskip("lunr").lunr
 ROOT = Path(__file__).parents[2]
 
 QUESTIONS = {

@@ -4,6 +4,7 @@ Where one is meant to look otherwise: python tests/reporting/test_stored_picture
 """
 
 import shutil
+import tomllib
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ matplotlib.use("agg")
 
 STORED = Path(__file__).parent / "pictures"
 GOLDEN = Path(__file__).parents[1] / "inference" / "golden" / "version_2_groups.nc"
+PINNED = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["tool"]["uv"]
 
 PICTURES = {
     "forest": bs.plot.forest,
@@ -41,6 +43,10 @@ def written(figure, path):
     return str(path)
 
 
+@pytest.mark.skipif(
+    f"matplotlib=={matplotlib.__version__}" not in PINNED["constraint-dependencies"],
+    reason="drawn by another version of matplotlib, which sets text elsewhere",
+)
 @pytest.mark.parametrize("name", PICTURES)
 def test_it_looks_as_it_did(name, golden_fit, tmp_path):
     shutil.copy(STORED / f"{name}.png", tmp_path / "wanted.png")

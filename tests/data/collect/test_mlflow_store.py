@@ -46,6 +46,9 @@ def agrees(found, write):
 RUNS = {"well": (lines(), "FINISHED"), "broken": (lines(end=300), "FAILED"), "open": (lines(end=500), None)}
 
 
+@pytest.mark.filterwarnings(
+    "ignore:The filesystem tracking backend:FutureWarning"
+)  # of older MLflow, to its users
 def test_a_folder(tmp_path, write, monkeypatch):
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     write_store(str(tmp_path / "mlruns"), **RUNS)
