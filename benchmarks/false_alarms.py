@@ -1,4 +1,4 @@
-"""How often structured misfit is found in tables that their law describes.
+"""How often structured misfit, a turn, or an answer from the prior alone is found in tables that their law describes.
 
     uv run benchmarks/false_alarms.py --work FOLDER [--tables 200] [--page]
 
@@ -17,10 +17,12 @@ import numpy as np
 import pandas as pd
 
 import bayes_scaling as bs
+from bayes_scaling.inference.identifiability import prior_alone
 from bayes_scaling.inference.residuals import Residuals, of_law_alone, residuals
 from bayes_scaling.inference.run_checks import ceiling
 from bayes_scaling.inference.schedules import bend
 from bayes_scaling.inference.structured import WRONGLY, findings
+from bayes_scaling.inference.turning import turning
 from bayes_scaling.reporting.tables import markdown
 
 RESULTS = Path(__file__).parent / "results"
@@ -68,6 +70,8 @@ def seen(fit: Any, away: Residuals) -> dict[str, Any]:
         "schedule": bend(fit, away.of_loss, away.far) is not None,
         "ceiling": any(ceiling(fit, away)),
         "far": int(away.far.size),
+        "turns": any(turning(fit)),
+        "prior": bool(prior_alone(fit)),
     }
 
 
@@ -122,6 +126,8 @@ def main() -> None:
             sum(a["ceiling"] for a in own),
             sum(bool(a["patterns"] or a["schedule"] or a["ceiling"]) for a in own),
             sum(a["far"] > 0 for a in own),
+            sum(a["turns"] for a in own),
+            sum(a["prior"] for a in own),
         ]
         for of in ("the posterior's median", "the mode")
         for kind, alarms in found.items()
@@ -136,6 +142,8 @@ def main() -> None:
         "ceiling",
         "structured misfit",
         "runs far off",
+        "turns",
+        "prior alone",
     ]
     share = sum(row[6] for row in rows) / sum(row[2] for row in rows)
     page = (

@@ -11,6 +11,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from typing import cast
 
@@ -19,6 +20,7 @@ import click
 import bayes_scaling as bs
 from bayes_scaling.cli.answer import BAD_INPUT, INTERRUPTED, OK, coloured, say, warn
 from bayes_scaling.cli.help import Context
+from bayes_scaling.cli.memory import memory_limit, watched
 from bayes_scaling.cli.signatures import summary
 from bayes_scaling.errors import DoubtfulFitWarning, DoubtfulInputWarning, InputError
 
@@ -82,6 +84,11 @@ def verbs(laws: tuple[str, ...]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code."""
+    limit = memory_limit()
+    return watched(partial(_main, argv), limit) if limit else _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     os.environ.setdefault("MPLBACKEND", "agg")  # pictures go to files
     try:
         with _spoken_warnings():

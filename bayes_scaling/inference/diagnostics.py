@@ -8,7 +8,7 @@ import numpy as np
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.edges import optimum_at_edge
 from bayes_scaling.inference.floors import floor_above_runs, floor_at_zero
-from bayes_scaling.inference.identifiability import known_by_prior, unidentified, wrong_way
+from bayes_scaling.inference.identifiability import known_by_prior, prior_alone, unidentified, wrong_way
 from bayes_scaling.inference.misfit import too_noisy, unbelievable
 from bayes_scaling.inference.prior_sensitivity import prior_sensitive
 from bayes_scaling.inference.result import Result
@@ -53,6 +53,8 @@ class Diagnosis(Result):
         A question where the runs go the other way with scale than the law.
     unbelievable : tuple of str
         Sentences where the law misses its runs by a multiple of what any smooth law would, or ends above them.
+    prior_alone : tuple of str
+        Inputs of which nothing but the prior says what more of them saves.
     """
 
     r_hat: float
@@ -64,6 +66,7 @@ class Diagnosis(Result):
     warnings: tuple[str, ...]
     wrong_way: tuple[str, ...] = ()
     unbelievable: tuple[str, ...] = ()
+    prior_alone: tuple[str, ...] = ()
 
     @property
     def converged(self) -> bool:
@@ -72,13 +75,13 @@ class Diagnosis(Result):
 
     @property
     def ok(self) -> bool:
-        """Whether the chains converged, the runs go the way of the law, and the law fits them."""
+        """Whether the chains converged, the runs go the way of the law, it fits them, and they say what scale saves."""
         return not self.problems
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Sentences: why it is not `ok`."""
-        return (*self.failures, *self.wrong_way, *self.unbelievable)
+        return (*self.failures, *self.wrong_way, *self.unbelievable, *self.prior_alone)
 
     def raise_if_bad(self) -> "Diagnosis":
         """Raises `InputError` with what is wrong if it is not `ok`; returns itself otherwise."""
@@ -158,6 +161,7 @@ def verdict(fit: "Posterior") -> Diagnosis:
     return Diagnosis(
         r_hat, bulk, tail, divergences, e_bfmi, tuple(failures), (),
         wrong_way=tuple(wrong_way(fit.runs, fit.law)), unbelievable=(*unbelievable(fit), *floor_above_runs(fit)),
+        prior_alone=tuple(prior_alone(fit)),
     )  # fmt: skip
 
 

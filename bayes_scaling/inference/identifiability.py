@@ -6,6 +6,7 @@ import numpy as np
 
 from bayes_scaling.data.units import format_quantity
 from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.derivatives import evaluate
 from bayes_scaling.laws.roles import Kind
 
 if TYPE_CHECKING:
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
 
 KNOWN_BY_PRIOR = 0.8
 """A parameter whose posterior sd is more than this share of its prior's sd is known only from its prior."""
+
+SAVES = 0.75
+"""From which share of the prior's sd on, that of the log of what an input saves is from the prior alone."""
+
+TOGETHER = 0.4
+"""The share up to which what all inputs save together is known well enough, whichever of them saves it."""
+
+TIMES = 10.0
+"""How far beyond the largest run a saving is looked at: ten times the input, or the compute."""
+
+NARROWED = 0.5
+"""A prior sd of the log of a saving below this (a factor of 1.6) was given on purpose, and may answer."""
 
 RISES = 0.5
 """Rank correlation of response and scale from which on it is asked whether the response is what the law is of."""
@@ -109,6 +122,58 @@ def known_by_prior(fit: "Posterior") -> list[str]:
         worst = f"posterior sd {float(share.max()):.0%} of the prior's"
         found.append(f"{name}{where} is known only from its prior{why} ({worst})")
     return found
+
+
+def prior_alone(fit: "Posterior") -> list[str]:
+    """Inputs of whose growth beyond the largest run the posterior knows no more than the prior; for laws of losses.
+
+    A forecast depends on what more of an input saves, and not on its amplitude and exponent as such, which may well
+    offset each other.
+    """
+    law = fit.law
+    if law.response != "loss":
+        return []
+    groups = dict(enumerate(fit.groups)) if fit.hierarchical else {0: ""}
+    found: dict[str, list[str]] = {}
+    for i, group in groups.items():
+        own = np.flatnonzero(fit.runs.group_index == i) if group else np.arange(len(fit.runs))
+        largest = own[fit.runs.scale[own].argmax()]
+        at = {
+            letter: float(fit.runs.column(column)[largest] / fit.reference[column])
+            for letter, column in zip(law.inputs, law.columns, strict=True)
+        }
+        if len(law.resources) > 1 and not _left_of_prior(fit, i, at, law.resources) > TOGETHER:
+            continue
+        for letter, column in zip(law.inputs, law.columns, strict=True):
+            if letter in law.resources and _left_of_prior(fit, i, at, (letter,)) > SAVES:
+                found.setdefault(column, []).append(group)
+    return [
+        f"what more {column} save{_of(groups)} is known from the prior alone: no forecast at more {column} can be "
+        f"believed; add runs that differ in {column}, or take a law without it"
+        for column, groups in found.items()
+    ]
+
+
+def _of(groups: list[str]) -> str:
+    return f" in {', '.join(groups)}" if any(groups) else ""
+
+
+def _left_of_prior(fit: "Posterior", group: int, at: dict[str, float], more: tuple[str, ...]) -> float:
+    """Posterior sd of the log of what `TIMES` as much compute saves, through these inputs, by the prior's; or 0."""
+    there = at | {letter: at[letter] * TIMES ** (1 / len(more)) for letter in more}
+    sds = []
+    for draws in (fit.posterior, fit.prior):
+        own = draws.isel(group=group, drop=True) if "group" in draws.dims else draws
+        parameters = {name: own[name] for name in fit.law.parameters}
+        saved = np.asarray(evaluate(fit.law, at, parameters) - evaluate(fit.law, there, parameters))
+        with np.errstate(all="ignore"):
+            logs = np.log(saved)
+        there_is = np.isfinite(logs)
+        if there_is.mean() < 0.5:  # the law may rise there
+            return 0.0
+        sds.append(float(np.std(logs[there_is])))
+    after, before = sds
+    return after / before if before > NARROWED else 0.0
 
 
 def _listed(names: list[str]) -> str:

@@ -7,13 +7,14 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from helpers import instant_fit, quiet_fit, table, with_posterior
 
 import bayes_scaling as bs
 from bayes_scaling import DoubtfulFitWarning, Noise
 from bayes_scaling.inference.diagnostics import diagnose
 from bayes_scaling.inference.floors import _floor
-from bayes_scaling.inference.identifiability import unidentified, wrong_way
+from bayes_scaling.inference.identifiability import prior_alone, unidentified, wrong_way
 from bayes_scaling.model.noise import as_noise
 
 FLAWS = {
@@ -172,6 +173,64 @@ class TestAfterSampling:
             f"the law misses the runs by {np.median(sigma):.1%} of their loss: seeds make about 0.3%, "
             "so the rest is lack of fit; look at the residuals before believing a band"
         )
+
+
+def prior_draws(fit, *names, seed=6):
+    """As many draws of these parameters' priors as the posterior has."""
+    rng, shape = np.random.default_rng(seed), fit.posterior["sigma"].shape[:2]
+    priors = {name: fit.law.priors[name] for name in names}
+    return {n: p.forward(p.location + p.spread * rng.standard_normal(shape)) for n, p in priors.items()}
+
+
+class TestPriorAlone:
+    """Priors of a fit are drawn as they are; draws of an instant fit's lie close together."""
+
+    @pytest.fixture
+    def fit(self, calm):
+        """Its prior draws are those of its law."""
+        drawn = prior_draws(calm, *calm.law.parameters, seed=7)
+        tree = calm.tree.copy()
+        tree["prior"] = xr.Dataset({name: (("chain", "draw"), x) for name, x in drawn.items()})
+        return dataclasses.replace(calm, tree=tree)
+
+    @pytest.mark.parametrize(("names", "column"), [(("A", "alpha"), "params"), (("B", "beta"), "tokens")])
+    def test_an_input_of_which_the_runs_say_nothing_is_named(self, fit, names, column):
+        diagnosis = diagnose(with_posterior(fit, **prior_draws(fit, *names)))
+        said = (
+            f"what more {column} save is known from the prior alone: no forecast at more {column} can be "
+            f"believed; add runs that differ in {column}, or take a law without it"
+        )
+        assert diagnosis.prior_alone == (said,)
+        assert not diagnosis.ok
+        with pytest.raises(bs.InputError, match=re.escape(said)):
+            diagnosis.raise_if_bad()
+
+    def test_what_the_runs_say_is_not(self, fit):
+        assert prior_alone(fit) == []
+
+    def test_an_amplitude_and_an_exponent_that_offset_each_other_are_not(self, fit):
+        """Of each by itself nothing is known, but of what more tokens save."""
+        beta = prior_draws(fit, "beta")["beta"]
+        largest = fit.runs.scale.argmax()
+        at = fit.runs.tokens[largest] / fit.reference["tokens"]
+        saved = at**-beta - (10 * at) ** -beta
+        assert prior_alone(with_posterior(fit, beta=beta, B=0.1 / saved)) == []
+
+    def test_inputs_that_are_known_together_are_not(self, fit):
+        """Where params and tokens move together, and only which of them saves is from the prior."""
+        same = dataclasses.replace(fit, runs=bs.load_runs(fit.runs.table.assign(tokens=20 * fit.runs.params)))
+        share = 1 / (1 + np.exp(4 * np.random.default_rng(8).standard_normal(fit.posterior["E"].shape)))
+        both = np.full(share.shape, 0.3)
+        torn = with_posterior(same, A=0.6 * share, B=0.6 * (1 - share), alpha=both, beta=both)
+        assert prior_alone(torn) == []
+
+    def test_a_prior_that_was_narrowed_on_purpose_may_answer(self, fit):
+        told = {"B": bs.LogNormal(0.3, 0.2), "beta": bs.LogNormal(0.3, 0.1)}
+        narrow = dataclasses.replace(fit, law=fit.law.with_priors(told))
+        draws = prior_draws(narrow, "B", "beta")
+        tree = with_posterior(narrow, **draws).tree
+        tree["prior"] = tree["posterior"].to_dataset()[[*fit.law.parameters]]
+        assert prior_alone(dataclasses.replace(narrow, tree=tree)) == []
 
 
 def test_a_floor_above_what_a_run_has_reached_is_said(single_fit):
