@@ -181,7 +181,7 @@ def judged(fit: Any, made: Case) -> dict[str, Any]:
     x = np.log(there.drifted.to_numpy().ravel())
     low, middle, high = np.quantile(x, [0.05, 0.5, 0.95])
     off = np.log(made.loss) - middle
-    refused = [*diagnosis.wrong_way, *diagnosis.unbelievable, *diagnosis.prior_alone]
+    refused = [*diagnosis.wrong_way, *diagnosis.unbelievable, *diagnosis.turns, *diagnosis.prior_alone]
     said = [*refused, *diagnosis.warnings, *there.warnings]
     return {
         "converged": diagnosis.converged,

@@ -53,6 +53,8 @@ class Diagnosis(Result):
         A question where the runs go the other way with scale than the law.
     unbelievable : tuple of str
         Sentences where the law misses its runs by a multiple of what any smooth law would, or ends above them.
+    turns : tuple of str
+        Inputs with which the response rises at the end of the data, where the law falls.
     prior_alone : tuple of str
         Inputs of which nothing but the prior says what more of them saves.
     """
@@ -66,6 +68,7 @@ class Diagnosis(Result):
     warnings: tuple[str, ...]
     wrong_way: tuple[str, ...] = ()
     unbelievable: tuple[str, ...] = ()
+    turns: tuple[str, ...] = ()
     prior_alone: tuple[str, ...] = ()
 
     @property
@@ -81,7 +84,7 @@ class Diagnosis(Result):
     @property
     def problems(self) -> tuple[str, ...]:
         """Sentences: why it is not `ok`."""
-        return (*self.failures, *self.wrong_way, *self.unbelievable, *self.prior_alone)
+        return (*self.failures, *self.wrong_way, *self.unbelievable, *self.turns, *self.prior_alone)
 
     def raise_if_bad(self) -> "Diagnosis":
         """Raises `InputError` with what is wrong if it is not `ok`; returns itself otherwise."""
@@ -124,7 +127,6 @@ def diagnose(fit: "Posterior") -> Diagnosis:
         *too_noisy(fit),
         *floor_at_zero(fit),
         *optimum_at_edge(fit.runs),
-        *turning(fit),
         *run_checks(fit),
     ]
     return replace(verdict(fit), warnings=tuple(dict.fromkeys(warnings)))
@@ -161,7 +163,7 @@ def verdict(fit: "Posterior") -> Diagnosis:
     return Diagnosis(
         r_hat, bulk, tail, divergences, e_bfmi, tuple(failures), (),
         wrong_way=tuple(wrong_way(fit.runs, fit.law)), unbelievable=(*unbelievable(fit), *floor_above_runs(fit)),
-        prior_alone=tuple(prior_alone(fit)),
+        turns=tuple(turning(fit)), prior_alone=tuple(prior_alone(fit)),
     )  # fmt: skip
 
 

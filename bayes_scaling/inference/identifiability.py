@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 KNOWN_BY_PRIOR = 0.8
 """A parameter whose posterior sd is more than this share of its prior's sd is known only from its prior."""
 
-SAVES = 0.75
-"""From which share of the prior's sd on, that of the log of what an input saves is from the prior alone."""
+SAVES = 0.7
+"""From which share of the prior's sd on, that of the log of what an input saves counts as the prior's: half is."""
 
-TOGETHER = 0.4
+TOGETHER = 0.3
 """The share up to which what all inputs save together is known well enough, whichever of them saves it."""
 
 TIMES = 10.0

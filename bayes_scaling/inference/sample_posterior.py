@@ -25,7 +25,8 @@ def sample_posterior(spec: Spec, progress: bool | Report = False) -> Posterior:
     -----
     DoubtfulFitWarning
         If the runs go the other way than the law, for what the table does not identify of it, and if the posterior
-        did not converge, the law misses its runs, or its prior alone says what an input saves.
+        did not converge, the law misses its runs or goes on falling where they rise, or its prior alone says what an
+        input saves.
     """
     for sentence in (*wrong_way(spec.runs, spec.law), *unidentified(spec.runs, spec.law, spec.noise)):
         warn(sentence, DoubtfulFitWarning)
@@ -36,7 +37,7 @@ def sample_posterior(spec: Spec, progress: bool | Report = False) -> Posterior:
         began = perf_counter()
         result = posterior_of(spec, sample(spec.job(progress=report)), perf_counter() - began)
     judged = verdict(result)
-    for sentence in (*judged.failures, *judged.unbelievable, *judged.prior_alone):
+    for sentence in (*judged.failures, *judged.unbelievable, *judged.turns, *judged.prior_alone):
         warn(sentence, DoubtfulFitWarning)
     return result
 

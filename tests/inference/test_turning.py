@@ -19,6 +19,17 @@ def test_runs_of_the_law_do_not_turn(seed):
     assert said(table(TRUTH, n=24, seed=seed)) == []
 
 
+def test_a_fit_of_losses_that_turn_is_not_ok():
+    runs = table(TRUTH, n=24)
+    x = np.log(runs["tokens"])
+    runs["loss"] += 0.05 * (x - x.mean()) ** 2
+    diagnosis = instant_fit(bs.load_runs(runs), "chinchilla", noise="discrepancy").diagnose()
+    (said,) = diagnosis.turns
+    assert said.startswith("the response turns and rises with tokens")
+    assert said in diagnosis.problems
+    assert not diagnosis.ok
+
+
 @pytest.mark.parametrize("column", ["params", "tokens"])
 def test_a_rise_at_the_end_is_said_with_its_input(column):
     runs = table(TRUTH, n=24)
