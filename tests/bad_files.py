@@ -231,6 +231,10 @@ def doubtful():
     rising = (f"{2**i}e7,{2**i}e9,{0.3 + i / 30:.3f}" for i in range(10))
     yield odd("runs.csv", text(*rising), "accuracies")
     yield odd("runs.csv", text(*GOOD, GOOD[0]), "repeats")
+    yield odd("runs.csv", with_cell("State", "crashed"), "unfinished")
+    apart = (f"{row.rpartition(',')[0]},{float(row.rpartition(',')[2]) / 1.2:.3f},code" for row in GOOD)
+    corpora = text(*(f"{row},web" for row in GOOD), *apart, head=f"{HEAD},corpus")
+    yield odd("runs.csv", corpora, "unlike_replicates")
     yield odd("runs.csv", text(*(f"1e9,{row.split(',', 1)[1]}" for row in GOOD)), "one_value")
     yield odd(
         "runs.csv", text(*(f"{row.rpartition(',')[0]},{20 + i}" for i, row in enumerate(GOOD))), "perplexity"

@@ -36,7 +36,7 @@ class Answer:
     """What a verb found: a text for people and a document for programs.
 
     The diagnosis of the fits that it rests on decides the exit code; ``failed`` says that it is not to be relied on
-    whatever they are.
+    whatever they are. ``then`` is the command worth typing next, where it is not the verb's usual one.
     """
 
     text: str
@@ -45,11 +45,13 @@ class Answer:
     warnings: Sequence[str] = ()
     failed: bool = False
     picture: "Callable[[], Axes] | None" = None
+    then: str = ""
 
     def show(self, *, as_json: bool, further: str = "") -> int:
         """Prints it, with the command that may come next, and returns the exit code."""
         for sentence in self.warnings:
             warn(sentence)
+        further = f"bayes-scaling {self.then}" if self.then else further
         text = f"{self.text}\n\nNext: {further}" if further else self.text
         try:
             print(self._json() if as_json else printable(text), flush=True)

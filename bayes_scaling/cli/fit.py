@@ -1,6 +1,7 @@
 """Verbs that fit and check: fit, fit-many, summary, diagnose."""
 
 import math
+import re
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ import click
 
 import bayes_scaling as bs
 from bayes_scaling.cli.answer import Answer, answer
-from bayes_scaling.cli.guide import group_column
+from bayes_scaling.cli.guide import fit_by_group
 from bayes_scaling.cli.options import COLUMNS, FILE, FIT, JSON, PROB, RUNS, output, verb
 from bayes_scaling.cli.values import Table, at_a_terminal
 from bayes_scaling.laws.pinned import pins
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from bayes_scaling.api import Fit
     from bayes_scaling.inference.diagnostics import Diagnosis
+
+_SCATTERED = re.compile("misses|taken for noise")
+"""In what is said of runs that lie further from one law than seeds put them."""
 
 
 @verb(
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 )
 def fit(runs: str, law: str, table: Table, output: str, force: bool, prob: float, **settings: Any) -> Answer:
     """Fit a law to a table of training runs and save the posterior."""
+    from bayes_scaling.data.questions import group_column
     from bayes_scaling.inference.diagnostics import verdict
 
     read = table.read(runs, law)
@@ -40,12 +45,13 @@ def fit(runs: str, law: str, table: Table, output: str, force: bool, prob: float
     found = _summarised(fitted, output, prob, brief=True)
     said = {sentence.removesuffix(".") for sentence in fitted.runs.warnings}  # when the table was read
     new = [sentence for sentence in found.warnings if sentence not in said]
-    label = group_column(read)
-    if label and any("misses" in sentence for sentence in (*new, *verdict(fitted).problems)):
+    label, then = group_column(read.table), ""
+    if label and any(_SCATTERED.search(s) for s in (*read.warnings, *new, *verdict(fitted).problems)):
+        then = fit_by_group(runs, label, table.column)
         new.append(
             f"what one law for all misses may be what tells one {label} from another: fit with --group {label}"
         )
-    return replace(found, text=f"{found.text}\n\nSaved as {output}.", warnings=new)
+    return replace(found, text=f"{found.text}\n\nSaved as {output}.", warnings=new, then=then)
 
 
 @verb(

@@ -33,20 +33,17 @@ def output_beside(source: object, form: str, **words: object) -> str:
 def columns_taken(runs: "Runs") -> str:
     """Which columns were found under another name than their role's; empty where all have their own."""
     found = ", ".join(f"{role} from {column!r}" for role, column in runs.renamed.items())
-    label = group_column(runs)
+    from bayes_scaling.data.questions import group_column
+
+    label = group_column(runs.table)
     offered = f"all runs share one law; --group {label} gives each {label} its own" if label else ""
     said = f"took {found}" if found else ""
     return "; ".join(part for part in (said, offered) if part)
 
 
-def group_column(runs: "Runs") -> str:
-    """The column of words that may say which group each run is of, where nobody has said it."""
-    from bayes_scaling.data.aliases import ALIASES
+def fit_by_group(table: str, label: str, columns: Mapping[str, str]) -> str:
+    """The command that fits a table again, each group with a law of its own."""
+    from bayes_scaling.data.aliases import in_shell
 
-    if "group" in runs.table:
-        return ""
-    names = {"group", *ALIASES["group"].split()}
-    for column in map(str, runs.table.columns):
-        if column.lower() in names and 1 < runs.table[column].nunique() < len(runs):
-            return column
-    return ""
+    mapped = [in_shell(role, column) for role, column in columns.items()]
+    return " ".join(["fit", quote(table), *mapped, "--group", quote(label), "--force"])

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Hashable, Iterable, Mapping
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from bayes_scaling.errors import InputError
@@ -11,11 +12,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ALIASES = {
-    "params": "n n_params num_params nparams parameters n_parameters num_parameters parameter_count param_count "
-    "params_count model_params total_params model_size size n_total n_nominal",
+    "params": "n n_params num_params nparams parameter parameters n_parameters num_parameters parameter_count "
+    "param_count params_count model_params total_params model_size size n_total n_nominal",
     "tokens": "d n_tokens num_tokens ntokens token_count tokens_count tokens_seen total_tokens train_tokens "
     "training_tokens dataset_size data data_size",
-    "loss": "l val_loss valid_loss validation_loss final_loss test_loss eval_loss loss_val loss_paper",
+    "loss": "l val_loss valid_loss validation_loss final_loss test_loss eval_loss loss_val loss_paper "
+    "final_val_loss final_valid_loss final_validation_loss final_eval_loss final_test_loss cross_entropy ce_loss",
     "flops": "c compute flop total_flops train_flops training_flop training_flops training_compute",
     "group": "dataset corpus family train_data arch architecture",
     "seed": "random_seed rng_seed",
@@ -28,8 +30,14 @@ ALIASES = {
 TAKEN = ("params", "tokens", "loss", "flops")
 """Roles that are taken by another name without being asked; what another one would change, is offered only."""
 
-_UNIT = re.compile(r"^(?P<name>.+?)_(?P<unit>b|bn|billions?|m|mn|millions?|t|tn|trillions?)$")
-_FACTORS = {"b": "1e9", "m": "1e6", "t": "1e12"}
+_UNIT = re.compile(r"^(?P<name>.+?)_(?P<unit>b|bn|mrd|billions?|m|mn|mio|millions?|t|tn|trillions?)$")
+_FACTORS = {"b": "1e9", "mrd": "1e9", "m": "1e6", "t": "1e12"}
+
+_SHORTEST = 5
+"""Letters of a usual name that is taken at the end of a path, as ``config.model.n_params``: ``config.data`` is no D."""
+
+_EXPORT = {"Name", "State"}
+"""Columns that every table of runs exported by Weights & Biases has."""
 
 _PLAIN = 1e7
 """Counts from here on are no billions, whatever their column is called."""
@@ -51,7 +59,7 @@ def taken(source: "pd.DataFrame", wanted: Iterable[str], used: Iterable[str], na
             names = ", ".join(f"'{column}'" for column in known)
             raise InputError(
                 f"{name} has no column '{role}', and {names} may each hold it; say which with "
-                f"{role}='{next(iter(known))}' (command line: --column {role}={next(iter(known))})."
+                f"{role}='{next(iter(known))}' (command line: {in_shell(role, next(iter(known)))})."
             )
         found |= dict.fromkeys([role] if known else [], next(iter(known.values()), ""))
     return found
@@ -59,17 +67,20 @@ def taken(source: "pd.DataFrame", wanted: Iterable[str], used: Iterable[str], na
 
 def _as(role: str, column: str, source: "pd.DataFrame") -> str | None:
     """A column as the source of a role, if its name says so: with the factor that its unit has."""
-    plain, names = _plain(column), {role, *ALIASES[role].split()}
-    if plain in names:
+    names, forms = {role, *ALIASES[role].split()}, [_plain(column)]
+    end = _plain(re.split(r"[./]", column)[-1])
+    if role != "loss" and len(end) >= _SHORTEST:  # train/loss is not the loss
+        forms.append(end)
+    if not names.isdisjoint(forms):
         return column
-    unit = _UNIT.match(plain)
-    if role not in ("params", "tokens") or unit is None or unit["name"] not in names:
+    units = [found["unit"] for found in map(_UNIT.match, forms) if found and found["name"] in names]
+    if role not in ("params", "tokens") or not units:
         return None
     # pandas loads with the first table, and not on import.
     import pandas as pd
 
     most = pd.to_numeric(source[column], errors="coerce").max()
-    return column if most >= _PLAIN else f"{column}*{_FACTORS[unit['unit'][0]]}"
+    return column if most >= _PLAIN else f"{column}*{_FACTORS.get(units[0], _FACTORS[units[0][0]])}"
 
 
 def _plain(column: str) -> str:
@@ -99,11 +110,19 @@ def missing(asked: Mapping[str, str], columns: Iterable[Hashable], name: str) ->
     if not near and len(asked) == 1:
         advice = f"Map the column that holds {next(iter(asked))}"
     python = ", ".join(f"{role}='{guess or '...'}'" for role, guess in guesses.items())
-    shell = " ".join(f"--column {role}={guess or '...'}" for role, guess in guesses.items())
+    shell = " ".join(in_shell(role, guess or "...") for role, guess in guesses.items())
+    export = (
+        f" An export of Weights & Biases becomes a table of runs by `bayes-scaling collect {quote(name)}`."
+    )
     return InputError(
         f"{name} has {said}; its columns are {', '.join(map(repr, there))}. "
-        f"{advice} with {python} (command line: {shell})."
+        f"{advice} with {python} (command line: {shell}).{export if {*there} >= _EXPORT else ''}"
     )
+
+
+def in_shell(role: str, column: str) -> str:
+    """The option of the command line that says which column holds a role, as a shell takes it."""
+    return f"--column {quote(f'{role}={column}')}"
 
 
 def _nearest(role: str, column: str, there: list[str]) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.data.aliases import ALIASES, in_shell
 from bayes_scaling.data.units import format_quantity, training_flops
 from bayes_scaling.data.validate import identity
 from bayes_scaling.errors import InputError
@@ -18,9 +19,15 @@ if TYPE_CHECKING:
 
 NAMES = (
     "accuracies", "control_characters", "decimal", "encoding", "far_loss", "flops", "large_se", "one_loss", "one_value",
-    "perplexity", "repeats", "sheets", "similar_groups", "tiny_counts", "units",
+    "perplexity", "repeats", "sheets", "similar_groups", "tiny_counts", "unfinished", "units", "unlike_replicates",
 )  # fmt: skip
 """All that may be said of a table, or of the reading of its file."""
+
+UNLIKE, OFTEN = 0.05, 3
+"""The usual range of log loss among runs of one configuration from which they are no replicates (seeds make about
+.003), and in how many configurations it must be seen."""
+
+_ENDED_BADLY = re.compile("crash|fail|kill|abort|cancel|preempt|running|diverge|error", re.IGNORECASE)
 
 
 def check_silenced(names: str | Sequence[str]) -> tuple[str, ...]:
@@ -45,7 +52,8 @@ def questionable(table: pd.DataFrame, inputs: tuple[str, ...] = (), in_nats: boo
         Whether the column loss is one in nats per token, as far as is known.
     """
     counts = {**_units(table), **_one_value(table, inputs), **_flops(table)}
-    return {**counts, **_losses(table, in_nats), **_groups(table), **_repeats(table, inputs)}
+    rows = {**_repeats(table, inputs), **_unlike(table, inputs), **_unfinished(table)}
+    return {**counts, **_losses(table, in_nats), **_groups(table), **rows}
 
 
 def _units(table: pd.DataFrame) -> dict[str, str]:
@@ -193,8 +201,8 @@ def refuse_other_units(
         if column in inputs or not inputs:
             own = read_from.get(column) or column
             raise InputError(
-                f"{name}: {sentence} Map it with {column}='{own}*{factor}' (command line: --column "
-                f"{column}={own}*{factor}), or take it as it is with trust_units=True (--trust-units)."
+                f"{name}: {sentence} Map it with {column}='{own}*{factor}' (command line: "
+                f"{in_shell(column, f'{own}*{factor}')}), or take it as it is with trust_units=True (--trust-units)."
             )
 
 
@@ -213,3 +221,54 @@ def _repeats(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, str]:
         f"{'row' if count == 1 else 'rows'} in all): they are kept, as replicates without noise; "
         "remove them if they are copies of one run."
     }
+
+
+def _unlike(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, str]:
+    """Runs of one configuration whose losses lie too far apart for seeds, in a law of N, D or C alone."""
+    if "trajectory" in table or set(inputs) - {"params", "tokens", "flops"} or (table["loss"] <= 0).any():
+        return {}
+    same = [column for column in ("group", *identity(table)) if column in table]
+    if not same:
+        return {}
+    kinds = table.groupby(same, sort=False)["loss"].agg(["min", "max", "size"])
+    ratios = (kinds["max"] / kinds["min"])[kinds["size"] > 1]
+    if len(ratios) < OFTEN or (usual := float(np.log(ratios.median()))) < UNLIKE:
+        return {}
+    column = group_column(table)
+    remedy = (
+        f"if {column!r} tells them apart, read it with group={column!r} (command line: --group {column})"
+        if column
+        else "name what tells them apart with group='...' (command line: --group), or leave out what failed"
+    )
+    count = int(kinds["size"][kinds["size"] > 1].sum())
+    return {
+        "unlike_replicates": f"{count} runs share their {', '.join(same)} with others, and the losses of such "
+        f"runs differ by {np.expm1(usual):.0%}, where seeds make about 0.3%: this will be "
+        f"taken for noise; {remedy}."
+    }
+
+
+def group_column(table: pd.DataFrame) -> str:
+    """The column of words that may say which group each run is of, where nobody has said it; empty without one."""
+    names = {"group", *ALIASES["group"].split()}
+    for column in () if "group" in table else map(str, table.columns):
+        if column.lower() in names and 1 < table[column].nunique() < len(table):
+            return column
+    return ""
+
+
+def _unfinished(table: pd.DataFrame) -> dict[str, str]:
+    """Runs whose state, as trackers write it, says that they never reached their end."""
+    for column in map(str, table.columns):
+        if column.lower() not in ("state", "status"):
+            continue
+        ended = table[column].astype(str).str.contains(_ENDED_BADLY)
+        rows = np.flatnonzero(ended) + 1
+        if 0 < len(rows) < len(table):
+            first = table[column].iloc[rows[0] - 1]
+            return {
+                "unfinished": f"the {column} of row {rows[0]} is {first!r} ({len(rows)} such "
+                f"{'row' if len(rows) == 1 else 'rows'} in all): the loss of a run that stopped early is not that of "
+                "its tokens; leave such rows out, or make the table with `bayes-scaling collect`."
+            }
+    return {}

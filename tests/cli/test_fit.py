@@ -157,8 +157,10 @@ def test_a_law_that_misses_its_runs_may_want_groups(run, tmp_path, sampled, judg
         "params,tokens,loss,Corpus\n1e8,2e9,3.4,a\n2e8,4e9,3.1,b\n4e8,8e9,2.9,a\n"
     )
     judged(unbelievable=["law 'chinchilla' misses its runs by 20% of their loss"] if missed else [])
-    err = run("fit", "runs.csv")[2]
+    _, out, err = run("fit", "runs.csv", "--column", "loss=loss")
     assert ("from another: fit with --group Corpus\n" in err) == missed
+    by_group = "Next: bayes-scaling fit runs.csv --column loss=loss --group Corpus --force\n"
+    assert out.endswith(by_group) == missed
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,16 @@ def test_every_usual_name_is_found_in_any_case(role, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "factor"), [("params_b", 1e9), ("N (M)", 1e6), ("num_params_millions", 1e6), ("Params [B]", 1e9)]
+    ("name", "factor"),
+    [
+        ("params_b", 1e9),
+        ("N (M)", 1e6),
+        ("num_params_millions", 1e6),
+        ("Params [B]", 1e9),
+        ("Parameter (Mio.)", 1e6),
+        ("n_params_mrd", 1e9),
+        ("model.n_params_b", 1e9),
+    ],
 )
 def test_a_unit_in_a_name_is_multiplied(name, factor):
     runs = load_runs(pd.DataFrame({name: [n / factor for n in N], "tokens": D, "loss": L}))
@@ -67,3 +76,27 @@ def test_all_that_is_missing_is_named_with_what_is_near():
 def test_a_name_stands_for_one_role():
     names = [name for role in TAKEN for name in ALIASES[role].split()]
     assert len(names) == len(set(names))
+
+
+def test_the_end_of_a_path_is_a_name_but_for_losses():
+    table = {
+        "config.model.n_params": N,
+        "summary/tokens_seen": D,
+        "train/loss": [1.0, 1.0, 1.0],
+        "eval/loss": L,
+    }
+    runs = load_runs(pd.DataFrame(table))
+    assert runs.renamed == dict(zip(("params", "tokens", "loss"), [*[*table][:2], "eval/loss"], strict=True))
+    with pytest.raises(InputError, match="no column 'tokens'"):
+        load_runs(pd.DataFrame({"params": N, "config.data": D, "loss": L}))
+
+
+def test_a_command_in_a_message_is_quoted_as_a_shell_wants_it():
+    with pytest.raises(InputError) as error:
+        load_runs(pd.DataFrame({"params": N, "tok count (all)": D, "loss": L}))
+    assert "--column 'tokens=tok count (all)'" in str(error.value)
+
+
+def test_an_export_of_a_tracker_is_sent_to_its_reader():
+    with pytest.raises(InputError, match=r"bayes-scaling collect runs\.csv"):
+        load_runs(pd.DataFrame({"Name": list("abc"), "State": "finished", "eval/loss": L}), name="runs.csv")

@@ -504,14 +504,14 @@ class TestUnits:
         table = frame(params=[0.07, 1, 6.9, 12])
         message = (
             "t: params runs from 0.07 to 12: these look like billions; multiply by 1e9, because params is a plain "
-            "count. Map it with params='params*1e9' (command line: --column params=params*1e9), or take it as it is "
+            "count. Map it with params='params*1e9' (command line: --column 'params=params*1e9'), or take it as it is "
             "with trust_units=True (--trust-units)."
         )
         with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
             load_runs(table, name="t")
         np.testing.assert_allclose(load_runs(table, params="params*1e9").params, [7e7, 1e9, 6.9e9, 1.2e10])
         own = table.rename(columns={"params": "N_big"})
-        with pytest.raises(InputError, match=re.escape("(command line: --column params=N_big*1e9)")):
+        with pytest.raises(InputError, match=re.escape("(command line: --column 'params=N_big*1e9')")):
             load_runs(own, params="N_big")
         assert load_runs(own, params="N_big*1e9").params.max() == 1.2e10
         with pytest.warns(DoubtfulInputWarning, match="look like billions"):

@@ -58,7 +58,12 @@ def read_sources(sources: Sequence[str]) -> list[History]:
         run if counts[run.name] == 1 else dataclasses.replace(run, name=f"{run.name} ({run.source})")
         for run in runs
     ]
-    return sorted(own, key=lambda run: run.name)
+    return sorted(own, key=lambda run: _natural(run.name))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key by which run-2 comes before run-10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _read(source: str) -> list[History]:
