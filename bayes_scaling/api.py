@@ -25,7 +25,7 @@ from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.prior_sensitivity import prior_sensitivity
 from bayes_scaling.inference.sample_many import BatchSettings, FitOutcome, Tables, sample_many
 from bayes_scaling.inference.sample_posterior import sample_posterior
-from bayes_scaling.inference.spec import ModelSettings, make_spec
+from bayes_scaling.inference.spec import NEW_GROUP, ModelSettings, make_spec
 from bayes_scaling.inference.summary import summary
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.names import DEFAULT
@@ -96,6 +96,13 @@ class Fit(Posterior):
     def from_draws(cls, model: "Model | Posterior", tree: "xr.DataTree") -> "Fit":
         """A fit from draws of one's own; see `bayes_scaling.inference.from_draws`."""
         return _fit_of(from_draws(model, tree))
+
+    def __getitem__(self, group: str) -> "xr.Dataset":
+        """The draws of one group's parameters, as `draws`; a notebook completes the labels after ``fit["``."""
+        return self.draws(group)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*self.groups, *([NEW_GROUP] if self.hierarchical else [])]
 
     def backtest(self, *, progress: bool | Report = False, **settings: Unpack[SamplerSettings]) -> Backtest:
         """What its law, fitted to the smaller runs of its table, said of the larger; see `bayes_scaling.backtest`.

@@ -102,8 +102,8 @@ PICTURES: dict[str, tuple[str, str, str, str]] = {
         "What rests on priors",
         "bs.plot.prior_sensitivity(fit)",
         "bayes-scaling plot fit.nc --kind prior_sensitivity",
-        "How far each answer (row) moves, in posterior sd, when a prior (column) counts twice: power-scaling, without "
-        "a refit. Bold is what the diagnosis warns of.",
+        "How far each answer (row) would move if one prior (column) were counted twice beside the same runs, in units "
+        "of the answer's posterior sd. Near 0 the runs decide; what is bold rests on the prior too, and is warned of.",
     ),
     "forest": (
         "Groups and their population",
@@ -127,7 +127,8 @@ PICTURES: dict[str, tuple[str, str, str, str]] = {
         "Residuals against N, D, C and D/N",
         "bs.plot.residual_trends(fit)",
         "bayes-scaling plot fit.nc --kind residual_trends",
-        "Scatter is noise; a pattern says that the law is wrong there.",
+        "Scatter is noise; a pattern says that the law is wrong there. Each run has its own band beside it, and a ring "
+        "where it lies outside of that.",
     ),
     "predictive_check": (
         "Posterior predictive check",

@@ -233,7 +233,7 @@ def doubtful():
     yield odd("runs.csv", text(*GOOD, GOOD[0]), "repeats")
     yield odd("runs.csv", with_cell("State", "crashed"), "unfinished")
     apart = (f"{row.rpartition(',')[0]},{float(row.rpartition(',')[2]) / 1.2:.3f},code" for row in GOOD)
-    corpora = text(*(f"{row},web" for row in GOOD), *apart, head=f"{HEAD},corpus")
+    corpora = text(*(f"{row},web" for row in GOOD), *apart, head=f"{HEAD},mixture")
     yield odd("runs.csv", corpora, "unlike_replicates")
     yield odd("runs.csv", text(*(f"1e9,{row.split(',', 1)[1]}" for row in GOOD)), "one_value")
     yield odd(

@@ -173,9 +173,12 @@ def demo(
     brief = {
         "summary": brief_summary(fit, summary),
         "forecast": loss[[name for name in loss if not str(name).startswith(HIDDEN)]],
+        # Of laws that runs left out do not tell apart, stacking may give one all its weight.
+        "comparison": sections["comparison"][1].drop(columns=["weight", "refits"]),
     }
+    close = "".join(f"\n{fill(sentence, WIDEST)}." for sentence in comparison.close)
     text = "\n\n".join(
-        f"{fill(title, WIDEST)}\n{as_text(written(brief.get(name, table)))}"
+        f"{fill(title, WIDEST)}\n{as_text(written(brief.get(name, table)))}{close * (name == 'comparison')}"
         for name, (title, table) in sections.items()
     )
     spent = ", ".join(f"{what} {seconds:.0f} s" for what, seconds in took.items())

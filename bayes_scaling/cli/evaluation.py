@@ -1,6 +1,8 @@
 """Verbs that compare and back-test: compare, compare-pooling, backtest, approaches."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -68,7 +70,11 @@ def approaches(fit: str, prob: float, **asked: Any) -> Answer:
     found = opened.approaches(**asked)
     further = {"differences": found.differences(prob), "points": found.points}
     about = {name: table.to_dict("records") for name, table in further.items()}
-    return answer(found, {fit: opened}, prob, picture="approaches", about=about)
+    shown = answer(found, {fit: opened}, prob, picture="approaches", about=about)
+    if len(found.fits) == 1:  # the law's alone
+        return shown
+    own = f" --group {quote(asked['group'])}" if asked["group"] else ""
+    return replace(shown, then=f"plot {quote(fit)} --kind isoflop_profiles{own}")
 
 
 def _opened(paths: Sequence[str], saved: Sequence[str]) -> "dict[str, Fit]":

@@ -51,7 +51,7 @@ class Approaches(Result):
         What the lines of the first two approaches rest on: approach, flops, params (N_opt of one budget, or the best
         run of a stretch of compute), the bounds of its 90% interval, and how many runs it rests on.
     fits : dict of str to Posterior
-        The fit behind each approach that has one.
+        The fit behind each approach that has one; `bayes_scaling.plot.isoflop_profiles` draws those of profiles.
     warnings : tuple of str
         What an approach could not use, one sentence each.
     lines : dict of str to callable

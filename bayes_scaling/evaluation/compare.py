@@ -9,7 +9,7 @@ import numpy as np
 from bayes_scaling.data.units import Quantities
 from bayes_scaling.errors import InputError
 from bayes_scaling.evaluation.backtest import backtest
-from bayes_scaling.evaluation.loo import BAD_K, leave_one_out
+from bayes_scaling.evaluation.loo import BAD_K, least_difference, leave_one_out
 from bayes_scaling.evaluation.stacking import stacking_weights
 from bayes_scaling.forecast.forecast import Forecast
 from bayes_scaling.forecast.predict import predict
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayes_scaling.inference.posterior import Posterior
-
-PRACTICAL = 4.0
-"""A difference of elpd below this is no reason to prefer a model (Sivula et al. 2020, arXiv:2008.10296)."""
-
 
 FEWEST = 3
 """Clusters of runs that leave-one-out needs at least."""
@@ -94,10 +90,18 @@ class Comparison(Result):
     @property
     def warnings(self) -> list[str]:
         """Ranks within their error, and importance sampling that cannot be trusted."""
+        return [*self.close, *self.untrusted]
+
+    @property
+    def close(self) -> list[str]:
+        """Of the warnings, that the best two are not told apart."""
         best, second = self.ranking.index[:2]
         gap, se = abs(self.ranking["elpd_diff"].iloc[1]), self.ranking["dse"].iloc[1]
-        close = f"leave-one-out does not tell {best} from {second}: they differ by {gap:.1f} (se {se:.1f}) of elpd"
-        return [*([close] if gap < max(PRACTICAL, 2 * se) else []), *self.untrusted]
+        if gap >= least_difference(se):
+            return []
+        return [
+            f"leave-one-out does not tell {best} from {second}: they differ by {gap:.1f} (se {se:.1f}) of elpd"
+        ]
 
     @property
     def untrusted(self) -> list[str]:

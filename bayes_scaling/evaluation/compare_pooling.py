@@ -14,7 +14,8 @@ import numpy as np
 
 from bayes_scaling.data.load import RunsLike
 from bayes_scaling.errors import InputError
-from bayes_scaling.evaluation.compare import PRACTICAL, Comparison, compare
+from bayes_scaling.evaluation.compare import Comparison, compare
+from bayes_scaling.evaluation.loo import PRACTICAL, least_difference
 from bayes_scaling.inference.intervals import quantiles, tails
 from bayes_scaling.inference.result import Result
 from bayes_scaling.inference.sample_posterior import sample_posterior
@@ -217,7 +218,7 @@ def _difference(pointwise: "pd.DataFrame", structure: str, over: str) -> tuple[f
 
 
 def _verdict(gain: float, se: float) -> str:
-    if abs(gain) < max(PRACTICAL, 2 * se):
+    if abs(gain) < least_difference(se):
         return "no sign that it differs"
     return "differs" if gain > 0 else "better shared"
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from bayes_scaling.inference.posterior import Posterior
     from bayes_scaling.sampling.job import Job
 
+PRACTICAL = 4.0
+"""A difference of elpd below this is no reason to prefer a model (Sivula et al. 2020, arXiv:2008.10296)."""
+
 BAD_K = 0.7
 """Pareto-k above which importance sampling is not trusted (Vehtari et al. 2024, arXiv:1507.02646)."""
 
@@ -104,3 +107,8 @@ def _log_mean_exp(values: np.ndarray) -> np.ndarray:
 
     mixed: np.ndarray = logsumexp(values, axis=0) - np.log(len(values))
     return mixed
+
+
+def least_difference(se: float) -> float:
+    """The difference of elpd, of this standard error, from which on it tells two models apart."""
+    return max(PRACTICAL, 2 * se)

@@ -125,14 +125,8 @@ class Forecast(Result):
     @property
     def warnings(self) -> list[str]:
         """What to know before believing this: points far beyond the data, no drift there, draws without a loss."""
-        found = list(self.questions)
+        found = [*self.questions, *self.far_away]
         far = distance(self.decades_beyond).to_numpy()
-        if (far > FAR).any():
-            worst = max(self.decades_beyond, key=lambda name: float(self.decades_beyond[name].max()))
-            found.append(
-                f"{_lying(far > FAR)} more than {FAR:g} decades beyond the data ({far.max():.1f} in {worst}): "
-                "the intervals there rest on how far laws have missed less distant runs"
-            )
         if (far > 0).any() and float(np.abs(self.drift).max()) < 1e-9:
             found.append(
                 f"{_lying(far > 0)} beyond the data, and no drift from the law is allowed for: larger runs "
@@ -141,6 +135,18 @@ class Forecast(Result):
         if lost := float((~np.isfinite(self.new_run)).mean()):
             found.append(f"{lost:.1%} of the draws have no finite {self.response}")
         return found
+
+    @property
+    def far_away(self) -> list[str]:
+        """Of the warnings, that on points further beyond the data than intervals have been tested."""
+        far = distance(self.decades_beyond).to_numpy()
+        if not (far > FAR).any():
+            return []
+        worst = max(self.decades_beyond, key=lambda name: float(self.decades_beyond[name].max()))
+        return [
+            f"{_lying(far > FAR)} more than {FAR:g} decades beyond the data ({far.max():.1f} in {worst}): "
+            "the intervals there rest on how far laws have missed less distant runs"
+        ]
 
 
 def drifted(value: "xr.DataArray", drift: "xr.DataArray", response: Response) -> "xr.DataArray":

@@ -133,6 +133,9 @@ def _page(
     said = [
         result.warnings for result in (diagnosis, *found, backtest, valley, comparison) if result is not None
     ]
+    warnings = dict.fromkeys(chain.from_iterable(said))
+    for sentence in forecast.far_away if forecast else ():  # `_far` says it of all answers
+        del warnings[sentence]
     return rendered(
         "report.html.j2",
         ("report.js",),
@@ -145,7 +148,7 @@ def _page(
         drift=f"{fit.drift.sd:.2g}" if fit.law.response == "score" else f"{fit.drift.sd:.1%} of the loss",
         bias=f"{-fit.drift.mean:.1%}" if fit.drift.mean else None,
         diagnosis=diagnosis,
-        warnings=_first_about(shown, fit.groups, dict.fromkeys(chain.from_iterable(said))),
+        warnings=_first_about(shown, fit.groups, warnings),
         far=_far(forecast, plan),
         answers=answers,
         tabs=tabs,

@@ -1,5 +1,6 @@
 """The verbs that compare and back-test."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -106,3 +107,15 @@ def test_approaches_agree_with_python(answers, pile, pile_fit):
     assert found["table"] == as_json(expected.table(0.5).to_dict("records"))
     assert found["differences"] == as_json(expected.differences(0.5).to_dict("records"))
     assert found["points"] == as_json(expected.points.to_dict("records"))
+
+
+def test_approaches_point_to_the_picture_of_profiles_where_there_are_some(run, pile, pile_fit, monkeypatch):
+    found = pile_fit.approaches("1e22", group="pythia")
+    for fits, kind in (
+        ({"law": pile_fit}, "isoflop"),
+        (dict.fromkeys(("a", "law"), pile_fit), "isoflop_profiles --group pythia"),
+    ):
+        made = dataclasses.replace(found, fits=fits)
+        monkeypatch.setattr(bs.Fit, "approaches", lambda *_, made=made, **__: made)
+        _, out, _ = run("approaches", pile, "--group", "pythia")
+        assert out.endswith(f"Next: bayes-scaling plot {pile} --kind {kind}\n")

@@ -63,3 +63,17 @@ def test_executed_copy_belongs_to_its_source(name):
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), rerun
     assert not any(output.output_type == "error" for cell in code for output in cell.outputs)
     assert copy.stat().st_size < 600_000
+
+
+def test_it_completes_laws_and_groups():
+    completer = pytest.importorskip("IPython.core.completer")  # slow to load
+    fit = bs.open_fit(FOLDER.parent / "tests" / "inference" / "golden" / "version_2_groups.nc")
+    shell = completer.IPCompleter(namespace={"bs": bs, "fit": fit}, use_jedi=False)
+
+    def completed(text):
+        with completer.provisionalcompleter():
+            return {found.text.rpartition('"')[2] for found in shell.completions(text, len(text))}
+
+    assert completed('bs.LAWS["') == set(bs.LAWS)
+    assert completed('fit["py') == {"pythia", "pythia_dedup"}
+    assert fit["pythia"].equals(fit.draws("pythia"))

@@ -14,6 +14,7 @@ from helpers import instant_sampling
 import bayes_scaling as bs
 from bayes_scaling.cli.main import verbs
 from bayes_scaling.evaluation import baselines
+from bayes_scaling.reporting.plot.style import without_pyplot
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,19 +24,27 @@ def blocks(language, page=README):
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
-PAGES = ("tutorial", "collect", "command_line", "gallery", "gate", "register", "follow")
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 
-COMMANDS = [
-    words
-    for page in (README, *((ROOT / "docs" / f"{name}.md").read_text() for name in PAGES))
-    for block in blocks("sh", page)
-    for line in block.splitlines()
+
+def commands(page):
+    """The lines of a page's blocks for a shell, and the commands between its words."""
+    yield from (line for block in blocks("sh", page) for line in block.splitlines())
+    for command in re.findall(r"`(bayes-scaling [^`]+)`", page):
+        if "VERB" not in command:
+            yield " ".join(command.split())
+
+
+COMMANDS = {
+    command.strip(): words
+    for page in (README, *PAGES.values())
+    for line in commands(page)
     for command in line.split("&&")
-    if (words := shlex.split(command, comments=True))
-]
+    if (words := shlex.split(command, comments=True)) and (page is README or words[0] == "bayes-scaling")
+}
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
 def test_a_command_is_one(words):
     if words[:2] == ["uv", "run"]:
         words = words[2:]
@@ -52,25 +61,53 @@ def test_the_ci_runs_the_command_for_the_tests():
     assert "pip install uv && uv run tests/run" in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
+BEFORE = {
+    "planning": """
+runs = bs.datasets.load("sweep")
+runs = runs.select(runs.table["group"] == "prose")
+fit = bs.fit(runs, noise="constant")
+""",
+    "bands": """
+runs = bs.datasets.load("pile")
+""",
+    "collect": """
+from training_logs import CONFIG, lines, write_run
+for n, steps in ((64, 600), (96, 900), (128, 1200), (192, 1900)):
+    write_run(Path("runs"), f"width-{n}", lines(end=steps, above=16 / n), CONFIG | {"n_embd": n, "max_steps": steps})
+""",
+}
+"""What a page's code takes as there already."""
+
+
 @pytest.mark.sampling  # no, but the baselines of its back-test are bootstrapped
 @pytest.mark.filterwarnings("ignore::bayes_scaling.DoubtfulFitWarning")
 @pytest.mark.parametrize(
-    "page",
-    ["README.md", *(f"docs/{name}.md" for name in ("which_law", "tutorial", "gate", "register", "follow"))],
+    "page", ["README", *(name for name in PAGES if blocks("python", PAGES[name]) and name != "gallery")]
 )
 def test_the_python_runs(page, monkeypatch, tmp_path):
     """From top to bottom, all of it but the sampling."""
-    code = "\n".join(blocks("python", (ROOT / page).read_text(encoding="utf-8")))
+    code = BEFORE.get(page, "") + "\n".join(blocks("python", PAGES.get(page, README)))
     monkeypatch.setattr(baselines, "BOOTSTRAPS", 5)
     laws = dict(bs.LAWS)
     monkeypatch.chdir(tmp_path)
     matplotlib.use("agg")
     try:
         with instant_sampling():
-            exec(compile(code, page, "exec"), {})
+            exec(compile(code, page, "exec"), {"bs": bs, "Path": Path})
     finally:
         for name in set(bs.LAWS) - set(laws):
             del bs.LAWS[name]
+
+
+@pytest.mark.sampling
+@pytest.mark.filterwarnings("ignore::bayes_scaling.DoubtfulFitWarning")
+def test_every_call_of_the_gallery_draws(monkeypatch):
+    monkeypatch.setattr(baselines, "BOOTSTRAPS", 5)
+    script = runpy.run_path(str(ROOT / "docs" / "gallery.py"))
+    with instant_sampling(), without_pyplot():
+        fit = bs.fit(bs.datasets.load("pile"), seed=1)
+        for _, call, _, _ in script["PICTURES"].values():
+            assert script["draw"](call, fit).get_figure()
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(((?!http)[^)#]+)\)", README))

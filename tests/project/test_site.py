@@ -32,6 +32,12 @@ QUESTIONS = {
     "runs in MLflow or TensorBoard": ("collect", "how_to"),
     "checkpoints of a run": ("how_to",),
     "what does a band cover": ("bands",),
+    "semicolon csv": ("how_to",),
+    "decimal comma": ("how_to",),
+    "my runs crashed": ("how_to", "collect"),
+    "what is Pareto k": ("how_to",),
+    "what is E": ("how_to", "glossary"),
+    "sensitive to a prior": ("how_to", "glossary", "gallery"),
     "change the prior": ("which_law", "gallery", "reference", "how_to"),
 }
 """Question -> pages, one of which must be among the first three that its words find."""

@@ -74,6 +74,8 @@ def test_runs_that_nobody_named_are_ten_to_a_thousand_times_the_largest(golden_f
     for times in (10, 100, 1000):
         assert f"{format_flops(times * most)} FLOPs" in text
     assert "Some answers lie up to 3.0 decades beyond the data" in text
+    assert golden_fit.predict("1T", "1e15").far_away
+    assert "more than 2 decades beyond the data" not in text  # said once
 
 
 def test_what_to_know_stands_under_the_answer_and_before_all_else(single_page, single_fit):

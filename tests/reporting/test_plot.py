@@ -1,11 +1,13 @@
 """Pictures of fits: drawn on the Axes given, with units and probabilities, and marked beyond the data."""
 
 import dataclasses
+import math
 
 import matplotlib
 import numpy as np
 import pytest
 from helpers import with_posterior
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 
 import bayes_scaling as bs
@@ -194,8 +196,28 @@ def test_posterior_has_a_panel_for_each_parameter(fit):
 
 def test_residuals_ring_the_runs_outside_of_their_band(pile_fit):
     ax = bs.plot.residuals(pile_fit, prob=0.5, ax=Figure().subplots())
-    rings = sum(len(drawn.get_offsets()) for drawn in ax.collections if not len(drawn.get_facecolor()))
+    points = [drawn for drawn in ax.collections if isinstance(drawn, PathCollection)]
+    rings = sum(len(drawn.get_offsets()) for drawn in points if not len(drawn.get_facecolor()))
     assert title_of(ax) == f"Residuals: {rings} of 23 runs outside of their 50% band"
+    assert 0 < rings < 23
+
+
+@pytest.mark.parametrize("against", ["params", "tokens"])
+def test_a_ring_is_around_a_run_that_lies_outside_of_the_band_beside_it(pile_fit, against):
+    ax = bs.plot.residuals(pile_fit, against, prob=0.5, ax=Figure().subplots())
+    bands = {
+        round(math.log(x), 9): (low, high)
+        for drawn in ax.collections
+        if isinstance(drawn, LineCollection)
+        for (x, low), (_, high) in drawn.get_segments()
+    }
+    assert len(bands) == 23  # beside each other, runs of one size too
+    points = [drawn for drawn in ax.collections if isinstance(drawn, PathCollection)]
+    rings = {tuple(at) for drawn in points if not len(drawn.get_facecolor()) for at in drawn.get_offsets()}
+    for drawn in points:
+        for x, y in drawn.get_offsets():
+            low, high = bands[round(math.log(x), 9)]
+            assert ((x, y) in rings) is not (low <= y <= high)
 
 
 def test_an_isoflop_valley_has_its_minimum_where_the_plan_is(pile_fit):

@@ -98,8 +98,9 @@ def test_a_diagnosis_says_which_measure_falls_short(single_fit):
     assert "did NOT converge" in title_of(ax)
 
 
-def test_comparison_prints_weights_and_flags_what_cannot_be_trusted(comparison):
+def test_comparison_says_what_is_told_apart_and_flags_what_cannot_be_trusted(comparison):
     ax = bs.plot.comparison(comparison, ax=Figure().subplots())
     texts = [text.get_text() for text in ax.texts]
-    assert texts == ["weight 0.71", "weight 0.29", "⚠ Pareto-k 0.93, not trusted: refit"]
+    behind = "2.5 ± 1.2 behind: not told from the best"
+    assert texts == ["best here", behind, "⚠ Pareto-k 0.93, not trusted: refit"]
     assert "nats" in ax.get_xlabel()

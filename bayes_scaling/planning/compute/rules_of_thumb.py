@@ -1,5 +1,6 @@
 """What others would have trained: the rule of 20 tokens per parameter, Kaplan's law, and other published lines."""
 
+import math
 from typing import NamedTuple
 
 from bayes_scaling.errors import InputError
@@ -59,21 +60,26 @@ def _of_law(A: float, B: float, alpha: float, beta: float, cite: str) -> Publish
     return PublishedLine((alpha * A / (beta * B)) ** (1 / (alpha + beta)) * 6**-exponent, exponent, cite)
 
 
+def _through(small: tuple[float, float], large: tuple[float, float], cite: str) -> PublishedLine:
+    """Through two printed points, each FLOPs and N."""
+    exponent = math.log(large[1] / small[1]) / math.log(large[0] / small[0])
+    return PublishedLine(small[1] * small[0] ** -exponent, exponent, cite)
+
+
+_HOFFMANN = "Hoffmann et al. 2022, arXiv:2203.15556"
+
 PUBLISHED = {
     "Kaplan 2020": PublishedLine(
         1.3e9 * PF_DAY**-0.73, 0.73, "Kaplan et al. 2020, arXiv:2001.08361, appendix A; N without embeddings"
     ),
-    "Hoffmann 2022, 20 tokens": PublishedLine(
-        (6 * TOKENS_PER_PARAM) ** -0.5,
-        0.5,
-        "Hoffmann et al. 2022, arXiv:2203.15556: about its approaches 1 and 2",
-    ),
+    "Hoffmann 2022, approach 1": _through((1.21e20, 1e9), (1.27e26, 1e12), f"{_HOFFMANN}, table 3"),
+    "Hoffmann 2022, approach 2": _through((1.20e20, 1e9), (1.59e26, 1e12), f"{_HOFFMANN}, table A3"),
     "Hoffmann 2022, approach 3": _of_law(
         406.4,
         410.7,
         0.33917,
         0.28491,
-        "Hoffmann et al. 2022, arXiv:2203.15556, equation 10, exponents unrounded",
+        f"{_HOFFMANN}, equation 10, exponents unrounded",
     ),
     "Besiroglu 2024": _of_law(
         482.01,

@@ -17,11 +17,11 @@ function show() {
   at("months-out").value = value("months"); at("cap-out").value = capped ? short(asked.maxTokens) : "no limit";
   at("target-out").value = asked.target.toFixed(3); at("served-out").value = served ? short(served) : "none";
   at("answer").textContent = `${short(found.params)} parameters on ${short(found.tokens)} tokens reach a loss of ${found.loss.toFixed(3)} (90%: ${found.low.toFixed(3)} to ${found.high.toFixed(3)}).`;
-  at("care").textContent = found.beyond > 2 ? `${found.beyond.toFixed(1)} powers of ten beyond the data: nobody has checked bands this far away.` : "";
+  at("care").textContent = found.beyond > 2 ? `${found.beyond.toFixed(1)} decades beyond the data: nobody has checked bands this far away.` : "";
   at("params").textContent = `${short(found.params)} (${short(found.paramsLow)} to ${short(found.paramsHigh)})`;
   at("tokens").textContent = short(found.tokens) + (found.capped ? ", all there are" : "") + `, ${Number((found.tokens / found.params).toPrecision(3))} per parameter`;
   at("chance").textContent = `${Math.round(100 * found.chance)}%`;
-  at("beyond").textContent = found.beyond < 0.05 ? "inside of the data" : `${found.beyond.toFixed(1)} powers of ten`;
+  at("beyond").textContent = found.beyond < 0.05 ? "inside of the data" : `${found.beyond.toFixed(1)} decades`;
   at("serving").textContent = served ? `${power(found.serving)} FLOPs, with training ${power(found.total)}` : "none";
   draw(asked, found);
 }
@@ -35,9 +35,10 @@ function draw(asked, found) {
     points.push([logN, quantile(losses, 0.05), quantile(losses, 0.5), quantile(losses, 0.95)]);
   }
   const floor = Math.min(...points.map(p => p[1])), top = Math.min(Math.max(...points.map(p => p[3])), floor + 4 * (found.high - found.low) + 0.05);
-  const x = (n) => 48 + (end - 48) * (n - left) / (right - left), y = (l) => 280 - 255 * (Math.min(l, top) - floor) / (top - floor);
+  const x = (n) => 48 + (end - 48) * (n - left) / (right - left), y = (l) => 280 - 255 * (l - floor) / (top - floor);
   const path = (k, list) => list.map(p => `${x(p[0]).toFixed(1)},${y(p[k]).toFixed(1)}`).join(" ");
-  let marks = `<polygon class="band" points="${path(1, points)} ${path(3, [...points].reverse())}"/><polyline class="line" points="${path(2, points)}"/>`;
+  // What is higher than the picture leaves it, rather than running along its edge.
+  let marks = `<svg x="48" y="20" width="${end - 48}" height="265" viewBox="48 20 ${end - 48} 265"><polygon class="band" points="${path(1, points)} ${path(3, [...points].reverse())}"/><polyline class="line" points="${path(2, points)}"/></svg>`;
   marks += `<circle cx="${x(best)}" cy="${y(found.loss)}" r="6" fill="var(--edge)"/><line class="axis" x1="48" y1="285" x2="${end}" y2="285"/>`;
   if (asked.target > floor && asked.target < top) marks += `<line class="target" x1="48" x2="${end}" y1="${y(asked.target)}" y2="${y(asked.target)}"/><text class="aim" x="${end}" y="${y(asked.target) - 5}" text-anchor="end">target</text>`;
   for (let decade = Math.floor(left); decade <= right; decade++) for (const times of [1, 2, 5]) {

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 HEIGHT = 0.85
 """Of the tallest density in a panel; rows are 1 apart."""
 
+MANY = 60
+"""Runs from which on the bands of single ones are thin lines."""
+
 SHARED = "#4d5f73"
 """Colour of what all groups share."""
 
@@ -138,8 +141,8 @@ def residuals(
 ) -> "Axes":
     """How far each run lies from the law against one of its inputs: losses in percent, shares and scores as they are.
 
-    The band is where the noise of a run of the table should fall; a run outside of its own group's band is
-    ringed.
+    Each run stands beside its own band: where its discrepancy and noise should put it; outside of that it is ringed.
+    Runs that would cover each other are moved apart along the axis, by less than a tenth of it.
 
     Parameters
     ----------
@@ -155,7 +158,8 @@ def residuals(
     on_scale, shown = (np.log, _as_percent) if relative else (np.asarray, np.asarray)
     measured = on_scale(fit.runs.loss)
     outer = tails(prob)[::2]
-    outside, everything = 0, []
+    outside, first, last = 0, x.min() / 1.3, x.max() * 1.3
+    places = _apart(x, np.log(last / first))
     for name, mask, at in at_own_runs(fit):
         mean, new_run = (
             on_scale(values.transpose(..., "point").to_numpy()) for values in (at.mean, at.new_run)
@@ -166,21 +170,25 @@ def residuals(
         residual = measured[mask] - center
         ring = (residual < low) | (residual > high)
         outside += int(ring.sum())
-        everything.append(noise.ravel())
-        marks.points(ax, x[mask], shown(residual), **look(fit, name), which=mask)
-        ringed = x[mask][ring], shown(residual[ring])
+        own, edges = look(fit, name)["color"], shown(np.array([low, high]))
+        wide = 3.5 if len(x) <= MANY else 1.5
+        ax.vlines(places[mask], *edges, color=own, alpha=0.3, lw=wide, zorder=2)
+        for edge in edges:
+            ax.plot(places[mask], edge, ls="", marker="_", ms=1.4 * wide, color=own, zorder=2)
+        marks.points(ax, places[mask], shown(residual), **look(fit, name), which=mask)
+        ringed = places[mask][ring], shown(residual[ring])
         ax.scatter(*ringed, s=110, facecolors="none", edgecolors=style.INK, lw=1, zorder=5)
-    low, high = shown(np.quantile(np.concatenate(everything), outer))
-    style.log_axis(ax, "x", against, x.min() / 1.3, x.max() * 1.3)
-    ax.axhspan(low, high, color=style.GREY, alpha=0.13, lw=0, zorder=0)
+    style.log_axis(ax, "x", against, first, last)
     ax.axhline(0, color=style.GREY, lw=1, zorder=1)
     unit = "%" if relative else ""
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:+g}{unit}" if value else "0")
     ax.set_ylabel(f"{fit.law.response} minus law{' (% of loss)' if relative else ''}")
     ax.set_title(f"Residuals: {outside} of {len(x)} runs outside of their {style.percent(prob)} band")
     groups = [marks.key(**look(fit, g), kind="points", label=g) for g in fit.groups if len(fit.groups) > 1]
-    noise_key = marks.key(style.GREY, "run", f"{style.percent(prob)} band, noise of a run")
-    marks.legend_below(ax, [*groups, noise_key], columns=4)
+    band_key = marks.key(
+        style.GREY, "run", f"{style.percent(prob)} band of each run; ringed: outside of its own"
+    )
+    marks.legend_below(ax, [*groups, band_key], columns=4)
     return ax
 
 
@@ -214,6 +222,19 @@ def residual_trends(fit: "Posterior", *, prob: float = 0.9, ax: "Axes | None" = 
     panels[0].set_title("Residuals: scatter is noise, a pattern is a law that is wrong")
     marks.legend_of_panels(part, [key for key in keys if key is not None])
     return ax
+
+
+def _apart(x: np.ndarray, length: float) -> np.ndarray:
+    """Places along a logarithmic axis, those closer than a hundredth of its length beside each other."""
+    places = np.log(x)
+    order = np.argsort(places, kind="stable")
+    clusters = np.cumsum(np.diff(places[order], prepend=-np.inf) > 0.01 * length)
+    for cluster in np.unique(clusters):
+        own = order[clusters == cluster]
+        step = length * min(0.011, 0.08 / len(own))
+        if len(own) * step > np.ptp(places[own]):
+            places[own] = places[own].mean() + step * (np.arange(len(own)) - (len(own) - 1) / 2)
+    return np.exp(places)
 
 
 def _as_percent(log_ratio: np.ndarray) -> np.ndarray:

@@ -13,8 +13,12 @@ from bayes_scaling.reporting.plot.results.allocations import drawn_split
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.contour import ContourSet
 
     from bayes_scaling.inference.posterior import Posterior
+
+ENOUGH = 0.12
+"""Shares of the axes that a label wants between itself and what else is drawn."""
 
 
 @style.styled
@@ -96,7 +100,8 @@ def isoloss(
     seen = Rectangle((n_first, d_first), n_end - n_first, d_end - d_first, ls=marks.DOTTED, zorder=0)
     seen.set(facecolor="white", edgecolor=style.GREY)
     ax.add_patch(seen)
-    _contours(ax, fit, group)
+    runs = fit.runs.params, fit.runs.tokens
+    _contours(ax, fit, group, np.c_[np.r_[middle, runs[0]], np.r_[data, runs[1]]])
     ax.fill(np.r_[low, high[::-1]], np.r_[least, most[::-1]], color=color, alpha=marks.RUN_ALPHA, lw=0)
     beyond = (middle < n_first) | (middle > n_end) | (data < d_first) | (data > d_end)
     marks.line(ax, middle, data, beyond, color)
@@ -115,8 +120,10 @@ def isoloss(
     return ax
 
 
-def _contours(ax: "Axes", fit: "Posterior", group: str, points: int = 50, draws: int = 400) -> None:
-    """Contours of the posterior median of the law over the axes' whole plane."""
+def _contours(
+    ax: "Axes", fit: "Posterior", group: str, drawn: np.ndarray, points: int = 50, draws: int = 400
+) -> None:
+    """Contours of the posterior median of the law over the axes' whole plane, labelled away from what is ``drawn``."""
     n, d = (np.geomspace(*limits, points) for limits in (ax.get_xlim(), ax.get_ylim()))
     posterior = fit.draws(group)[list(fit.law.parameters)].stack(sample=("chain", "draw"))
     thin = posterior.isel(sample=slice(None, None, max(1, posterior.sizes["sample"] // draws)))
@@ -126,7 +133,27 @@ def _contours(ax: "Axes", fit: "Posterior", group: str, points: int = 50, draws:
     # Levels at even shares of the plane, so that they are spread over it evenly.
     levels = np.unique(np.round(np.quantile(loss, np.linspace(0.03, 0.97, 11)), 2))
     lines = ax.contour(n, d, loss, levels=levels, colors=style.GREY, linewidths=0.8, zorder=1)
-    ax.clabel(lines, fmt="%.2f", fontsize=8)
+    ax.clabel(lines, fmt="%.2f", fontsize=8, manual=_free_places(ax, lines, drawn))
+
+
+def _free_places(ax: "Axes", lines: "ContourSet", drawn: np.ndarray) -> list[tuple[float, float]]:
+    """Of each line the vertex that lies furthest from what is drawn, shape (points, 2), and from other labels."""
+    to_axes = ax.transScale + ax.transLimits
+    taken = to_axes.transform(drawn)
+    # The names of budgets stand to the right of the path.
+    taken = np.concatenate([taken + np.array([right, -right / 5]) for right in (0.0, 0.06, 0.12)])
+    places = []
+    for path in lines.get_paths():
+        vertices = np.asarray(path.vertices)
+        at = to_axes.transform(vertices)
+        inside = (np.abs(at - 0.5) < 0.46).all(axis=1)
+        if not inside.any():
+            continue
+        clear = np.linalg.norm(at[:, None] - taken, axis=2).min(axis=1)
+        best = int(np.argmax(np.where(inside, np.minimum(clear, ENOUGH), -1.0)))
+        taken = np.r_[taken, at[[best]]]
+        places.append((float(vertices[best, 0]), float(vertices[best, 1])))
+    return places
 
 
 def _budget_marks(ax: "Axes", cost: Cost, budgets: np.ndarray, optimum: np.ndarray, color: str) -> None:

@@ -20,9 +20,10 @@ FULL = 0.5
 
 @style.styled
 def prior_sensitivity(fit: "Posterior", *, group: str | None = None, ax: "Axes | None" = None) -> "Axes":
-    """How far each answer moves when a prior counts twice, in posterior sd: rows are answers, columns priors.
+    """How far each answer (row) would move, were one prior (column) counted twice beside the same runs.
 
-    By power-scaling (Kallioinen et al. 2024), without a refit; bold is what counts as sensitive.
+    In units of the answer's posterior sd: the shift of its mean, or the change of the sd itself where that is more. By
+    power-scaling (Kallioinen et al. 2024), without a refit; bold is what counts as sensitive.
 
     Parameters
     ----------
@@ -50,6 +51,9 @@ def prior_sensitivity(fit: "Posterior", *, group: str | None = None, ax: "Axes |
     ax.tick_params(length=0)
     for edge in ("left", "bottom"):
         ax.spines[edge].set_visible(False)
-    ax.set_xlabel(f"prior that counts twice: move in posterior sd, bold above {priors.SENSITIVE:g}")
+    ax.set_xlabel(
+        "prior counted twice; cells: how far the answer would move,\n"
+        f"in units of its posterior sd (bold above {priors.SENSITIVE:g})"
+    )
     ax.set_title("How far answers rest on priors" + of_group(fit, group))
     return ax

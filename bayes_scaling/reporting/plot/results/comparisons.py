@@ -6,7 +6,7 @@ import numpy as np
 
 from bayes_scaling.evaluation.compare import Comparison
 from bayes_scaling.evaluation.compare_pooling import PoolingComparison
-from bayes_scaling.evaluation.loo import BAD_K
+from bayes_scaling.evaluation.loo import BAD_K, least_difference
 from bayes_scaling.inference.result import plot_of
 from bayes_scaling.reporting.plot import marks, style
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @plot_of(Comparison)
 @style.styled
 def comparison(comparison: Comparison, *, ax: "Axes | None" = None) -> "Axes":
-    """How much worse than the best law each one predicts configurations left out, and its stacking weight.
+    """How much worse than the best law each one predicts configurations left out, and whether that tells them apart.
 
     Parameters
     ----------
@@ -35,7 +35,11 @@ def comparison(comparison: Comparison, *, ax: "Axes | None" = None) -> "Axes":
     ax.set_xlabel("difference in elpd to the best law\n(nats, ± 1 standard error; right is better)")
     ax.set_title("Laws compared by leave-one-out prediction")
     for y, (_, row) in zip(rows, table.iterrows(), strict=True):
-        _beside(ax, y, 0, f"weight {row['weight']:.2f}", style.INK, 10)
+        behind, se = -float(row["elpd_diff"]), float(row["dse"])
+        apart = "worse" if behind > least_difference(se) else "not told from the best"
+        _beside(
+            ax, y, 0, f"{behind:.1f} ± {se:.1f} behind: {apart}" if behind else "best here", style.INK, 9.5
+        )
         if not row["worst_k"] <= BAD_K:
             exact = f"{row['refits']:.0f} refitted exactly" if row["refits"] else "not trusted: refit"
             _beside(ax, y, -13, f"⚠ Pareto-k {row['worst_k']:.2f}, {exact}", style.COLOURS[1], 8)
