@@ -111,13 +111,18 @@ def missing(asked: Mapping[str, str], columns: Iterable[Hashable], name: str) ->
         advice = f"Map the column that holds {next(iter(asked))}"
     python = ", ".join(f"{role}='{guess or '...'}'" for role, guess in guesses.items())
     shell = " ".join(in_shell(role, guess or "...") for role, guess in guesses.items())
-    export = (
-        f" An export of Weights & Biases becomes a table of runs by `bayes-scaling collect {quote(name)}`."
-    )
     return InputError(
         f"{name} has {said}; its columns are {', '.join(map(repr, there))}. "
-        f"{advice} with {python} (command line: {shell}).{export if {*there} >= _EXPORT else ''}"
+        f"{advice} with {python} (command line: {shell})."
     )
+
+
+def of_export(columns: Iterable[Hashable], name: str) -> str:
+    """What to do with a table of runs as a tracker exports it, where it cannot be read; empty for another."""
+    if not {*columns} >= _EXPORT:
+        return ""
+    command = f"bayes-scaling collect {quote(name)} -o runs.csv"
+    return f" An export of Weights & Biases becomes a table of finished runs by `{command}`."
 
 
 def in_shell(role: str, column: str) -> str:

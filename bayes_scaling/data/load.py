@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from bayes_scaling.data.aliases import of_export
 from bayes_scaling.data.columns import canonical, further, usual_names
 from bayes_scaling.data.loss_unit import LossUnit, Unit, in_nats
 from bayes_scaling.data.questions import check_silenced, questionable, refuse_other_units
@@ -149,9 +150,12 @@ def load_runs(
             f"cannot read runs from {type(source).__name__}; "
             f"expected the path of a {KINDS} file, a pandas DataFrame, or Runs."
         )
-    renamed = usual_names(frame, mapping, inputs, name)
-    read_from = {**mapping, **renamed}
-    table = canonical(frame, read_from, inputs, name, where, response)
+    try:
+        renamed = usual_names(frame, mapping, inputs, name)
+        read_from = {**mapping, **renamed}
+        table = canonical(frame, read_from, inputs, name, where, response)
+    except InputError as error:
+        raise InputError(f"{error}{of_export(frame.columns, name)}") from error.__cause__
     if finished:
         table = _last_checkpoints(table, name)
     table = in_nats(table, loss_unit, bytes_per_token, name)

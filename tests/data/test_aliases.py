@@ -98,5 +98,9 @@ def test_a_command_in_a_message_is_quoted_as_a_shell_wants_it():
 
 
 def test_an_export_of_a_tracker_is_sent_to_its_reader():
-    with pytest.raises(InputError, match=r"bayes-scaling collect runs\.csv"):
-        load_runs(pd.DataFrame({"Name": list("abc"), "State": "finished", "eval/loss": L}), name="runs.csv")
+    table = pd.DataFrame({"Name": list("abc"), "State": "finished", "eval/loss": L})
+    whole = table.assign(n_params=N, tokens=D)
+    whole.loc[1, "eval/loss"] = None  # of a run that never got there
+    for unread in (table, whole):
+        with pytest.raises(InputError, match=r"`bayes-scaling collect wandb\.csv -o runs\.csv`"):
+            load_runs(unread, name="wandb.csv")
