@@ -62,13 +62,15 @@ def overview(
             legend.remove()
     share = style.percent(prob)
     several = len(fit.groups) > 1
+    departs = "discrepancy" if fit.noise.joint else "drift" if fit.drift.sd else ""
     keys = [
         *(marks.key(**look(fit, g), kind="points", label=g if several else "runs") for g in fit.groups),
         marks.key(color, "line", f"median{of_group(fit, group)}"),
         marks.key(color, "dashed", "beyond the data"),
         marks.key(color, "law", f"{share}: the law"),
+        *([marks.key(color, "dotted", f"{share}: and its {departs}")] if departs else []),
         marks.key(color, "run", f"{share}: a new run"),
         *([marks.key(style.INK, "dotted", RULE)] if splits else []),
     ]
-    marks.legend_of_panels(part, keys, 1.55)
+    marks.legend_of_panels(part, keys, 2.5)
     return ax
