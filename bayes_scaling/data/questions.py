@@ -52,7 +52,7 @@ def questionable(table: pd.DataFrame, inputs: tuple[str, ...] = (), in_nats: boo
         Whether the column loss is one in nats per token, as far as is known.
     """
     counts = {**_units(table), **_one_value(table, inputs), **_flops(table)}
-    rows = {**_repeats(table, inputs), **_unlike(table, inputs), **_unfinished(table)}
+    rows = {**_repeats(table, inputs), **(_unlike(table, inputs) if in_nats else {}), **_unfinished(table)}
     return {**counts, **_losses(table, in_nats), **_groups(table), **rows}
 
 
@@ -260,7 +260,7 @@ def group_column(table: pd.DataFrame) -> str:
 def _unfinished(table: pd.DataFrame) -> dict[str, str]:
     """Runs whose state, as trackers write it, says that they never reached their end."""
     for column in map(str, table.columns):
-        if column.lower() not in ("state", "status"):
+        if re.split(r"[^a-z]", column.lower())[-1] not in ("state", "status"):
             continue
         ended = table[column].astype(str).str.contains(_ENDED_BADLY)
         rows = np.flatnonzero(ended) + 1
