@@ -28,7 +28,6 @@ from bayes_scaling.inference.sample_posterior import sample_posterior
 from bayes_scaling.inference.spec import NEW_GROUP, ModelSettings, make_spec
 from bayes_scaling.inference.summary import summary
 from bayes_scaling.laws.base import Law
-from bayes_scaling.laws.names import DEFAULT
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.build import Model
 from bayes_scaling.model.noise import NoiseModel
@@ -131,7 +130,7 @@ class Fit(Posterior):
 
 def fit(
     runs: RunsLike,
-    law: str | Law = DEFAULT,
+    law: str | Law | None = None,
     *,
     group: str | None = None,
     pooling: Pooling | Mapping[str, Pooling] | None = None,
@@ -146,9 +145,9 @@ def fit(
     ----------
     runs : Runs, DataFrame or path
         Anything that `load_runs` takes.
-    law : str or Law
+    law : str or Law, optional
         A family of the catalogue (``bayes_scaling.LAWS``), by name; ``"m4:flops"`` reads its input from the
-        column flops.
+        column flops. Default: ``"chinchilla"``, or ``"chinchilla+ceiling"`` where the largest losses bend towards one.
     group : str, optional
         The column that names each run's group (corpus, architecture, recipe). Default: the column ``group``
         where the table has one.
@@ -183,7 +182,11 @@ def fit(
 
 
 def build_model(
-    runs: RunsLike, law: str | Law = DEFAULT, *, group: str | None = None, **settings: Unpack[ModelSettings]
+    runs: RunsLike,
+    law: str | Law | None = None,
+    *,
+    group: str | None = None,
+    **settings: Unpack[ModelSettings],
 ) -> Model:
     """The PyMC model that `fit` samples, for PyMC's own functions; see `bayes_scaling.model.build.build_model`.
 
@@ -198,7 +201,11 @@ def open_fit(path: str | Path) -> Fit:
 
 
 def fit_many(
-    tables: Tables, law: str | Law = DEFAULT, *, group: str | None = None, **options: Unpack[BatchSettings]
+    tables: Tables,
+    law: str | Law | None = None,
+    *,
+    group: str | None = None,
+    **options: Unpack[BatchSettings],
 ) -> Iterator[FitOutcome[Fit]]:
     """Fit a law to many tables, together and resumable.
 

@@ -34,7 +34,9 @@ _SCATTERED = re.compile("misses|taken for noise")
     JSON,
     then="report {output}",
 )
-def fit(runs: str, law: str, table: Table, output: str, force: bool, prob: float, **settings: Any) -> Answer:
+def fit(
+    runs: str, law: str | None, table: Table, output: str, force: bool, prob: float, **settings: Any
+) -> Answer:
     """Fit a law to a table of training runs and save the posterior."""
     from bayes_scaling.data.questions import group_column
     from bayes_scaling.inference.diagnostics import verdict
@@ -60,7 +62,7 @@ def fit(runs: str, law: str, table: Table, output: str, force: bool, prob: float
     *("api.fit_many", "api.fit", "inference.sample_many.sample_many"), *COLUMNS, JSON,
     then="diagnose {folder}/NAME.nc",
 )  # fmt: skip
-def fit_many(runs: tuple[str, ...], law: str, table: Table, **settings: Any) -> Answer:
+def fit_many(runs: tuple[str, ...], law: str | None, table: Table, **settings: Any) -> Answer:
     """Fit a law to many tables, in one compiled program; go on where an interrupted batch stopped."""
     import pandas as pd
 
@@ -109,7 +111,8 @@ def _summarised(fit: "Fit", name: str, prob: float, *, brief: bool = False) -> A
 
     table, diagnosis, about = fit.summary(prob).reset_index(names="quantity"), fit.diagnose(), fit.provenance
     sampled = f"sampled in {about['seconds']:.0f} s on {about['device']}"
-    said = [repr(fit.runs), f"{fit.law.name}: {fit.law.formula}; {sampled}", *diagnosis.sentences()]
+    said = [repr(fit.runs), f"{fit.law.name}: {fit.law.formula}; {sampled}"]
+    said += [*filter(None, [about.get("law_reason")]), *diagnosis.sentences()]
     shown = written(brief_summary(fit, table) if brief else table)
     document = {
         "fit": name,

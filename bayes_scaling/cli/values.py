@@ -162,9 +162,9 @@ class Table:
     inputs: Sequence[str]
     options: Mapping[str, Any]
 
-    def read(self, path: str, *laws: str) -> "Runs":
-        """The runs of a file, with the columns that these laws take."""
-        from bayes_scaling.laws import get_law
+    def read(self, path: str, *laws: str | None) -> "Runs":
+        """The runs of a file, with the columns that these laws take; None is the law where none is named."""
+        from bayes_scaling.laws.names import DEFAULT, get_law
 
         for role in self.column:
             if role not in (known := roles()):
@@ -174,7 +174,7 @@ class Table:
             if "group" in read:
                 raise InputError("--group and --column group=... both name the group's column; give one")
             read["group"] = self.group
-        families = [get_law(law) for law in laws]
+        families = [get_law(law or DEFAULT) for law in laws]
         if read["response"] is None and families and all(law.response == "score" for law in families):
             read["response"] = "score"
         inputs = [column for law in families for column in law.columns]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from bayes_scaling.inference.mode_search import search
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.roles import Kind
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 SPARE = 3
 """Runs beyond the law's parameters that a mode must have."""
-
-STEP = 1e-6
-"""Of differences, in spreads of the priors."""
 
 MORE = 10.0
 """How many times the largest run's compute (or only input) an answer is given for."""
@@ -46,45 +44,16 @@ class Mode(NamedTuple):
 
 def mode(fit: "Posterior", kept: np.ndarray, law: Law | None = None) -> Mode:
     """The mode given some of the runs, a mask of shape (runs,); of another law of the same inputs, if one is given."""
-    from scipy.optimize import minimize  # loads when a fit is diagnosed, and not on import
-
     law = law or fit.law
-    runs, priors = fit.runs, law.priors
-    at = [runs.column(c) / fit.reference[c] for c in law.columns]
-    inputs, log_loss = [x[kept] for x in at], runs.log_loss[kept]
-    nu = float(fit.noise.degrees_of_freedom(fit.posterior).median())
-    middle = np.array([p.location for p in priors.values()])
-    spread = np.array([p.spread for p in priors.values()])
-
-    def natural(free: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: p.forward(x) for (name, p), x in zip(priors.items(), free, strict=True)}
-
-    def costs(z: np.ndarray) -> np.ndarray:
-        """Of many points, shape (coordinates, points)."""
-        free, log_sigma = middle[:, None] + spread[:, None] * z[:-1], z[-1][:, None]
-        with np.errstate(all="ignore"):
-            law_at = law(*inputs, **{name: x[:, None] for name, x in natural(free).items()})
-            away = (log_loss - np.log(law_at)) / np.exp(log_sigma)
-        of_runs = np.sum(log_sigma + (nu + 1) / 2 * np.log1p(away**2 / nu), axis=1)
-        total = 0.5 * np.sum(z[:-1] ** 2, axis=0) + of_runs
-        return np.where(np.isfinite(total), total, 1e12)
-
-    def cost_and_slope(z: np.ndarray) -> tuple[float, np.ndarray]:
-        # All differences in one call of the law: a law is a Python function, and arrays cost it no more than numbers.
-        steps = STEP * np.eye(len(z))
-        at_all = costs(z[:, None] + np.hstack([np.zeros((len(z), 1)), steps, -steps]))
-        above, below = np.split(at_all[1:], 2)
-        return float(at_all[0]), (above - below) / (2 * STEP)
-
+    runs = fit.runs
     draws = fit.posterior[[*fit.law.priors]]
     if "group" in draws.dims:
         draws = draws.isel(group=int(np.bincount(runs.group_index[kept]).argmax()))
-    medians = draws.median()
-    start = [float(p.offset(float(medians[name]))) if name in medians else 0.0 for name, p in priors.items()]
-    log_sigma = float(np.log(fit.posterior["sigma"].median()))
-    bounds = [(-8, 8)] * len(start) + [(-12, 3)]
-    best = minimize(cost_and_slope, [*start, log_sigma], jac=True, method="L-BFGS-B", bounds=bounds)
-    parameters = {name: float(x) for name, x in natural(middle + spread * best.x[:-1]).items()}
+    medians = {str(name): float(value) for name, value in draws.median().items()}
+    nu = float(fit.noise.degrees_of_freedom(fit.posterior).median())
+    best = search(runs, law, kept, nu=nu, start=medians, sigma=float(fit.posterior["sigma"].median()))
+    parameters = best.parameters
+    at = [runs.column(c) / fit.reference[c] for c in law.columns]
     largest = int(runs.scale.argmax())
     resources = [c for c in law.columns if c in ("params", "tokens", "flops")] or [law.columns[0]]
     times = MORE ** (1 / len(resources))
@@ -92,10 +61,10 @@ def mode(fit: "Posterior", kept: np.ndarray, law: Law | None = None) -> Mode:
         *(x[largest] * (times if c in resources else 1) for c, x in zip(law.columns, at, strict=True)),
         **parameters,
     )
-    lost = len(log_loss) / max(len(log_loss) - len(start), 1)
+    lost = kept.sum() / max(kept.sum() - len(parameters), 1)
     constants = law.constants(fit.reference.values, **parameters) if law.constants else {}
     named = {name: float(value) for name, value in constants.items() if not name.endswith("_1")}
-    return Mode(parameters, float(np.exp(best.x[-1]) * lost**0.5), float(ahead), named)
+    return Mode(parameters, float(best.sigma * lost**0.5), float(ahead), named)
 
 
 def of_one_law(fit: "Posterior") -> np.ndarray:

@@ -61,6 +61,7 @@ class Provenance(Description):
     versions: dict[str, str]
     law_file: str | None  # of a law that is not this package's
     law_values: NotRequired[list[float]]  # see `values_of`; older files have none
+    law_reason: NotRequired[str]  # why none that was named: see `default_law`
     drift: DriftValues | None  # None: the default of the law
 
 

@@ -21,7 +21,7 @@ from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.sample_posterior import posterior_of
 from bayes_scaling.inference.spec import ModelSettings, Spec, make_spec
 from bayes_scaling.laws.base import Law
-from bayes_scaling.laws.names import DEFAULT, get_law
+from bayes_scaling.laws.names import get_law
 from bayes_scaling.laws.pinned import with_pins
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.data import model_data
@@ -74,7 +74,7 @@ class FitOutcome[Fitted: Posterior]:
 
 def sample_many(
     tables: Tables,
-    law: str | Law = DEFAULT,
+    law: str | Law | None = None,
     *,
     group: str | None = None,
     pooling: Pooling | Mapping[str, Pooling] | None = None,
@@ -129,8 +129,9 @@ def sample_many(
         At the end, naming the fits that failed their diagnosis.
     """
     named: Mapping[str, Table] = tables if isinstance(tables, Mapping) else by_stem(tables)
-    family, own_priors = with_pins(get_law(law), priors or {})
-    family.with_priors(own_priors)
+    if law is not None:
+        family, own_priors = with_pins(get_law(law), priors or {})
+        family.with_priors(own_priors)
     as_noise(noise or "constant")  # refused now if it is unknown
     home = Path(folder) if folder is not None else None
     if home is not None:

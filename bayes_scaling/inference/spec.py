@@ -13,6 +13,7 @@ from bayes_scaling.data.response import SEVERAL, WORDS
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.data.scales import loss_scales, loss_units
 from bayes_scaling.errors import InputError
+from bayes_scaling.inference.default_law import default_law
 from bayes_scaling.inference.provenance import FORMAT, Description, Provenance, RunsDescription, values_of
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.derivatives import endless
@@ -47,13 +48,17 @@ class ModelSettings(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Spec:
-    """All that decides a posterior; see `bayes_scaling.api.fit` for the meaning of each."""
+    """All that decides a posterior; see `bayes_scaling.api.fit` for the meaning of each.
+
+    ``because`` is a sentence on the law, where none was named and it is not the usual one.
+    """
 
     runs: Runs
     law: Law
     noise: NoiseModel
     pooling: Pooling | Mapping[str, Pooling] | None
     sampler: Sampler
+    because: str = ""
 
     @cached_property
     def structure(self) -> Structure:
@@ -114,6 +119,7 @@ class Spec:
             "versions": dict(_versions()),
             "law_file": self.law.file,
             "law_values": values_of(self.law, self.runs),
+            "law_reason": self.because,
             "drift": None,
         }
 
@@ -134,7 +140,7 @@ def as_runs(runs: RunsLike, law: Law, group: str | None = None) -> Runs:
 
 def make_spec(
     runs: RunsLike,
-    law: str | Law = DEFAULT,
+    law: str | Law | None = None,
     *,
     group: str | None = None,
     pooling: Pooling | Mapping[str, Pooling] | None = None,
@@ -143,8 +149,11 @@ def make_spec(
     sampler: Sampler | None = None,
 ) -> Spec:
     """The checked specification; arguments and errors as for `bayes_scaling.api.fit`."""
-    chosen, own_priors = with_pins(get_law(law), priors or {})
-    runs = as_runs(runs, chosen, group).with_inputs(chosen.columns)
+    asked, because = get_law(DEFAULT if law is None else law), ""
+    runs = as_runs(runs, asked, group).with_inputs(asked.columns)
+    if law is None and runs.response in (None, asked.response):
+        asked, because = default_law(runs)
+    chosen, own_priors = with_pins(asked, priors or {})
     if NEW_GROUP in runs.groups:
         raise InputError(
             f"{runs.name} has a group called {NEW_GROUP!r}, the word for a group not seen yet; "
@@ -167,7 +176,7 @@ def make_spec(
     groups = len(runs.groups)
     layer = noise_within(noise_of(chosen, noise), *span)
     layer = layer.among(groups, dict(resolve_pooling(chosen, groups, pooling)))
-    spec = Spec(runs, chosen, layer, pooling, sampler or Sampler())
+    spec = Spec(runs, chosen, layer, pooling, sampler or Sampler(), because)
     spec.structure  # noqa: B018  (a pooling that cannot be is refused here, and not later)
     return spec
 

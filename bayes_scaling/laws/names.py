@@ -8,7 +8,8 @@ from bayes_scaling.laws.ceiling import NAME, with_ceiling
 from bayes_scaling.laws.pinned import SIGN, pinned, read_pins
 
 DEFAULT = "chinchilla"
-"""The law where none is named: the discrepancy around it learns what it misses (benchmarks/results/discrepancy.md)."""
+"""The law where none is named, but for a ceiling that runs may show (`bayes_scaling.inference.default_law`): the
+discrepancy around it learns what it misses (benchmarks/results/discrepancy.md)."""
 
 
 def get_law(law: str | Law) -> Law:

@@ -16,6 +16,7 @@ def provenance(fit: "Posterior") -> list[tuple[str, str]]:
     noise = {"sigma": fit.noise.sigma, **fit.structure.global_priors}
     return [
         ("Law", f"{made['law']}: {made['formula']}"),
+        *([("Its choice", made["law_reason"])] if made.get("law_reason") else []),
         ("From", made["cite"]),
         ("Reference point", f"{reference} (the law's inputs are multiples of it)"),
         ("Priors", priors_in_words(made["priors"])),

@@ -12,28 +12,41 @@ from bayes_scaling.laws.ceiling import with_ceiling
 AT = {"E": 1.7, "A": 0.5, "B": 0.6, "alpha": 0.3, "beta": 0.4}
 
 
-def test_chinchilla_below_a_ceiling_is_rosenfeld():
-    law = get_law("chinchilla+ceiling")
+def test_only_what_lies_above_the_irreducible_loss_bends():
+    law, plain = get_law("chinchilla+ceiling"), bs.LAWS["chinchilla"]
     assert law.name == "chinchilla+ceiling"
-    assert law.priors == bs.LAWS["rosenfeld"].priors
-    n, d = np.geomspace(1e-3, 1e3, 7), np.geomspace(1e2, 1e-4, 7)
-    assert law(n, d, **AT, G=7.0) == pytest.approx(bs.LAWS["rosenfeld"](n, d, **AT, G=7.0), rel=1e-14)
-    assert law.power_terms(**AT, G=7.0) == bs.LAWS["rosenfeld"].power_terms(**AT, G=7.0)
+    assert set(law.priors) == {*plain.priors, "G"}
+    n, d = np.geomspace(1e-6, 1e9, 7), np.geomspace(1e-8, 1e9, 7)
+    r = plain(n, d, **AT) - AT["E"]
+    bent = AT["E"] + r / np.sqrt(1 + (r / (7.0 - AT["E"])) ** 2)
+    assert law(n, d, **AT, G=7.0) == pytest.approx(bent, rel=1e-14)
+    assert law(1e30, 1e30, **AT, G=7.0) == pytest.approx(AT["E"])
+    assert law(1e-30, 1e-30, **AT, G=7.0) == pytest.approx(7.0)
+    assert law.power_terms(**AT, G=7.0) == plain.power_terms(**AT)
+
+
+def test_far_below_the_ceiling_the_law_is_what_it_was():
+    n, d = np.geomspace(1, 1e4, 7), np.geomspace(1e3, 1, 7)
+    law, plain = get_law("chinchilla+ceiling"), bs.LAWS["chinchilla"]
+    assert law(n, d, **AT, G=500.0) == pytest.approx(plain(n, d, **AT), rel=1e-5)
 
 
 @pytest.mark.parametrize(
     "name", [n for n, law in bs.LAWS.items() if law.allocates and "G" not in law.parameters]
 )
 def test_every_law_of_params_and_tokens_takes_one(name):
-    law = get_law(f"{name}+ceiling")
+    law = get_law(f"{name}+ceiling").in_units({"highest": 4.0})
     values = {n: p.forward(p.location) for n, p in law.priors.items()}
+    assert values["G"] == pytest.approx(10.0)
     own = {n: v for n, v in values.items() if n != "G"}
     point = [1.0] * len(law.inputs)
-    t = bs.LAWS[name](*point, **own)
-    assert law(*point, **values) == pytest.approx(t / np.sqrt(1 + (t / values["G"]) ** 2))
+    t, E = bs.LAWS[name](*point, **own), own["E"] if law.formula.startswith("E + ") else 0.0
+    assert law(*point, **values) == pytest.approx(
+        E + (t - E) / np.sqrt(1 + ((t - E) / (values["G"] - E)) ** 2)
+    )
     tiny = [1e-6 if name in ("N", "D") else 1.0 for name in law.inputs]
     assert t < law(*tiny, **values) <= values["G"]
-    assert with_ceiling(bs.LAWS[name]) is law
+    assert with_ceiling(bs.LAWS[name]) is with_ceiling(bs.LAWS[name])
 
 
 def test_columns_are_named_behind_it():
