@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayes_scaling.errors import InputError
+from bayes_scaling.sampling.device import device
 from bayes_scaling.sampling.draws import Draws
 from bayes_scaling.sampling.engine import Engine
 from bayes_scaling.sampling.settings import Parallel
@@ -42,11 +43,6 @@ def executor(parallel: Parallel | None = None, threads: int | None = None) -> "T
 def cores() -> int:
     """Cores that this process may run on: fewer than the machine's where it is bound to some of them."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def device() -> str:
-    """The kind of device that JAX computes on."""
-    return f"{jax.devices()[0].device_kind} ({jax.default_backend()})"
 
 
 class Threads:

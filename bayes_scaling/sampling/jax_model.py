@@ -13,6 +13,7 @@ from bayes_scaling.model.build import build_structure
 from bayes_scaling.model.data import blank_data
 from bayes_scaling.model.structure import Structure
 from bayes_scaling.sampling.cache import use_compilation_cache
+from bayes_scaling.sampling.device import device
 
 # Here, where all of the sampler imports it, a worker of a cluster included: losses differ in the fourth digit.
 jax.config.update("jax_enable_x64", True)
@@ -20,6 +21,7 @@ jax.config.update("jax_enable_x64", True)
 # in. A choice of the user's (JAX_PLATFORMS, or JAX in use before) stays.
 if jax.config.jax_platforms is None:
     jax.config.update("jax_platforms", "cpu")
+device()  # one that is not there is refused in a sentence: blackjax computes when it is imported
 use_compilation_cache()
 
 Array = jax.Array | np.ndarray

@@ -4,12 +4,14 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import jax
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bayes_scaling.model.structure import Structure
 from bayes_scaling.sampling.chains import run
 from bayes_scaling.sampling.dask import drive_on
+from bayes_scaling.sampling.device import device_failed
 from bayes_scaling.sampling.draws import Draws
 from bayes_scaling.sampling.engine import engine, prior_draws
 from bayes_scaling.sampling.executors import Outcome, executor
@@ -81,6 +83,8 @@ def sample_many(
                 mixing = outcome.mixing if outcome.mixing is None else outcome.mixing[..., place]
                 how = outcome.device or over.how
                 outcome = replace(outcome, log_likelihood=kept, mixing=mixing, device=how)
+            elif isinstance(outcome, jax.errors.JaxRuntimeError) and jax.default_backend() != "cpu":
+                outcome = device_failed(outcome)
             yield key, outcome
 
 

@@ -43,6 +43,19 @@ def test_a_gpu_is_left_alone_unless_it_is_chosen(chosen, where):
     assert process(code, **chosen) == where
 
 
+def test_a_device_that_is_not_there_is_refused_in_a_sentence():
+    code = """
+import bayes_scaling as bs
+try:
+    import bayes_scaling.sampling.sample
+except bs.InputError as error:
+    print(error)
+"""
+    said = process(code, JAX_PLATFORMS="cuda", CUDA_VISIBLE_DEVICES="")
+    assert said.startswith("JAX failed on the device that it was told to use (JAX_PLATFORMS=cuda): ")
+    assert "unset JAX_PLATFORMS to sample on the CPU" in said
+
+
 def test_threads_may_build_models_at_once():
     """The first in a process loads what PyTensor knows of JAX; the others wait until all of it is there."""
     assert process(AT_ONCE) == "60"

@@ -18,6 +18,27 @@ def test_sampling_with_32_bits_is_refused():
         executor("threads")
 
 
+def test_a_device_that_fails_while_it_samples_is_refused_in_a_sentence(monkeypatch):
+    """As a GPU whose memory another process holds."""
+    from bayes_scaling.inference.spec import make_spec
+    from bayes_scaling.sampling import sample
+
+    class Full:
+        how = "a GPU"
+
+        def drive(self, runs, at_once):
+            for key, _ in runs:
+                yield key, jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory\nmore")
+
+    monkeypatch.setattr(sample, "executor", lambda _: Full())
+    job = make_spec(bs.datasets.load("pile"), "chinchilla", noise="constant").job()
+    with pytest.raises(jax.errors.JaxRuntimeError):  # of a CPU it is no matter of the device
+        sample.sample(job)
+    monkeypatch.setattr(sample.jax, "default_backend", lambda: "gpu")
+    with pytest.raises(bs.InputError, match=r"RESOURCE_EXHAUSTED: Out of memory\. Fits need none: unset"):
+        sample.sample(job)
+
+
 @pytest.fixture
 def settings(monkeypatch):
     """What the package sets of JAX, in a process where no cache is chosen yet."""
