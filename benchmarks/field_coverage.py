@@ -51,7 +51,7 @@ TABLES: dict[str, Callable[[], bs.Runs]] = {
     },
     "routing": lambda: read("routing/curves.csv", group="group"),
 }
-ARMS = {"before": ("skaling", "constant"), "released": ("chinchilla", "discrepancy")}
+ARMS: dict[str, tuple[str | None, str]] = {"before": ("skaling", "constant"), "released": (None, "discrepancy")}
 ADVISED = "advised"
 COMMAND = "BAYES_SCALING_DATA=../shared/data uv run benchmarks/field_coverage.py --work field-work"
 BINS = {"1-3x": 3.0, "3-10x": 10.0, "10-30x": 30.0, "30x and more": np.inf}
@@ -72,7 +72,7 @@ class Advice(NamedTuple):
         return cls(law[1] if law else "chinchilla", finished) if law or finished else None
 
 
-def fitted(train: bs.Runs, test: bs.Runs, law: str, noise: str, path: Path) -> dict[str, Any]:
+def fitted(train: bs.Runs, test: bs.Runs, law: str | None, noise: str, path: Path) -> dict[str, Any]:
     """A fit, its diagnosis, and where each held-out run lies in its forecast."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -98,7 +98,7 @@ def fitted(train: bs.Runs, test: bs.Runs, law: str, noise: str, path: Path) -> d
         ],
     }
     return {
-        "law": law, "fitted": len(train), "draws": f"{DRAWS} x {CHAINS}", "r_hat": round(diagnosis.r_hat, 3), "problems": diagnosis.problems,
+        "law": fit.law.name, "fitted": len(train), "draws": f"{DRAWS} x {CHAINS}", "r_hat": round(diagnosis.r_hat, 3), "problems": diagnosis.problems,
         "warnings": diagnosis.warnings, "seconds": round(fit.provenance["seconds"]),
         "runs": {name: [float(f"{x:.3g}") for x in values] for name, values in runs.items()},
     }  # fmt: skip
@@ -147,7 +147,7 @@ def one(cut_name: str, arm: str, cut: Cut, work: Path) -> None:
     inside = np.abs(np.array(done["runs"]["pit"]) - 0.5) <= 0.45
     print(
         name,
-        law,
+        done["law"],
         done["fitted"],
         f"{done['seconds']} s, R-hat {done['r_hat']}, held {inside.mean():.2f}",
         flush=True,
