@@ -51,7 +51,10 @@ TABLES: dict[str, Callable[[], bs.Runs]] = {
     },
     "routing": lambda: read("routing/curves.csv", group="group"),
 }
-ARMS: dict[str, tuple[str | None, str]] = {"before": ("skaling", "constant"), "released": (None, "discrepancy")}
+ARMS: dict[str, tuple[str | None, str]] = {
+    "before": ("skaling", "constant"),
+    "released": (None, "discrepancy"),
+}
 ADVISED = "advised"
 COMMAND = "BAYES_SCALING_DATA=../shared/data uv run benchmarks/field_coverage.py --work field-work"
 BINS = {"1-3x": 3.0, "3-10x": 10.0, "10-30x": 30.0, "30x and more": np.inf}
