@@ -1,9 +1,16 @@
-"""Progress on stderr, so that results on stdout stay clean."""
+"""Progress on stderr, so that results on stdout stay clean; in a notebook, one line under the cell."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from html import escape
+from time import perf_counter
+from typing import Any
 
 Report = Callable[[str, int, int], None]
+
+EVERY = 0.2
+"""Seconds between two looks of a notebook's bar: each is a message to the browser."""
 
 
 @contextmanager
@@ -14,6 +21,9 @@ def progress_bar(progress: "bool | Report", description: str = "") -> Iterator[R
         return
     if not progress:
         yield None
+        return
+    if in_notebook():
+        yield from _of_notebook(description)
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -41,3 +51,35 @@ def progress_bar(progress: "bool | Report", description: str = "") -> Iterator[R
 
         report("compiling and finding the mode", 0, 1)
         yield report
+
+
+def in_notebook() -> bool:
+    """Whether this is the kernel of a notebook: IPython is loaded there already, and has one."""
+    loaded: Any = sys.modules.get("IPython")
+    return loaded is not None and hasattr(loaded.get_ipython(), "kernel")
+
+
+def _of_notebook(description: str) -> Iterator[Report]:
+    """A bar of HTML in one output that is replaced; rich needs ipywidgets there, and without it warns at each look."""
+    import IPython.display
+
+    show: Any = IPython.display.display
+    began = shown = perf_counter()
+    bar = show({"text/html": ""}, raw=True, display_id=True)
+
+    def report(phase: str, done: int, total: int) -> None:
+        nonlocal shown
+        now = perf_counter()
+        if now - shown < EVERY and 0 < done < total:
+            return
+        shown, label = now, escape(f"{description} {phase}".strip())
+        line = (
+            f'{label} <progress value="{done}" max="{total}"></progress> {done}/{total}, {now - began:.0f} s'
+        )
+        bar.update({"text/html": line}, raw=True)
+
+    try:
+        report("compiling and finding the mode", 0, 1)
+        yield report
+    finally:
+        bar.update({"text/html": ""}, raw=True)

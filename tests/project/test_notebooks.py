@@ -77,3 +77,33 @@ def test_it_completes_laws_and_groups():
     assert completed('bs.LAWS["') == set(bs.LAWS)
     assert completed('fit["py') == {"pythia", "pythia_dedup"}
     assert fit["pythia"].equals(fit.draws("pythia"))
+
+
+BAR = """
+from bayes_scaling.sampling.progress import progress_bar
+with progress_bar(True, "a <law>") as report:
+    for i in range(2000):
+        report("sampling", i + 1, 2000)
+"""
+
+
+@pytest.mark.sampling  # of nothing, but a kernel starts slowly
+def test_a_bar_is_one_output_that_is_replaced():
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    looks = []
+
+    class Client(nbclient.NotebookClient):
+        def process_message(self, message, cell, index):
+            if message["msg_type"].endswith("display_data"):
+                looks.append(message["content"]["data"]["text/html"])
+            return super().process_message(message, cell, index)
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(BAR)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the kernel's client
+        Client(notebook, kernel_name="python3", timeout=300).execute()
+    [output] = notebook.cells[0].outputs
+    assert output["data"]["text/html"] == ""
+    assert "a &lt;law&gt; sampling" in looks[-2]
+    assert 'value="2000" max="2000"' in looks[-2]
+    assert 3 <= len(looks) < 50
