@@ -73,10 +73,10 @@ def prior_sensitive(fit: "Posterior") -> list[str]:
         for prior in table.columns:
             own = [str(about) for about in table.index if worst[about] == prior and moved[about] > SENSITIVE]
             if own:
-                are, move = ("are", "they move") if len(own) > 1 else ("is", "it moves")
+                rest, they, their = ("rest", "they", "their") if len(own) > 1 else ("rests", "it", "its")
                 found.append(
-                    f"{', '.join(own)}{where} {are} sensitive to the prior of {prior}: "
-                    f"counted twice, {move} by up to {moved[own].max():.2f} posterior sd"
+                    f"{', '.join(own)}{where} {rest} in part on the prior of {prior}: with that prior counted twice, "
+                    f"{they} would move by up to {moved[own].max():.2f} of {their} posterior sd"
                 )
     return found
 
