@@ -75,6 +75,7 @@ def test_a_law_that_is_named_is_taken():
     assert make_spec(bs.datasets.load("pile")).law.name == "chinchilla"
 
 
+@pytest.mark.sampling
 def test_why_is_said_and_saved(tmp_path, capsys):
     sweep(1, ceiling=5.55).to_csv(tmp_path / "runs.csv", index=False)
     options = ["--noise", "constant", "--draws", "100", "--chains", "2", "--seed", "1"]
