@@ -9,6 +9,7 @@ the law alone too. Each kind writes into benchmarks/results/variations.json; var
 
 import argparse
 import json
+import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -188,6 +189,52 @@ def near_guessing(rng: np.random.Generator) -> Verdict:
     return Verdict(bool(low <= loss(2e5, 10 * d.max()) <= high), "ceiling" in said or "residuals" in said)
 
 
+def two_recipes(rng: np.random.Generator) -> Verdict:
+    """A baseline and a variant, without a second seed: what the variant is worth in compute."""
+    c = np.geomspace(10 ** rng.uniform(17, 18), 10 ** rng.uniform(19, 20), rng.integers(4, 8))
+    E, A, alpha = rng.uniform(1.4, 1.9), rng.uniform(0.7, 1.2), rng.uniform(0.08, 0.2)
+    better = rng.uniform(0.85, 0.99)
+    rows = [
+        {"flops": x, "group": name, "loss": round(E + A * times * (x / 1e19) ** -alpha, int(rng.integers(3, 6)))}
+        for name, times in (("baseline", 1.0), ("variant", better))
+        for x in c
+    ]  # fmt: skip
+    fit = bs.fit(pd.DataFrame(rows), "gpt4", noise="constant", draws=500, seed=1)
+    found = fit.contrast(float(10 * c[-1])).table(0.95).iloc[0]
+    worth = better ** (1 / alpha)  # of the variant's compute, which does what all of the baseline's does
+    held = found["multiplier 95% lower"] <= worth <= found["multiplier 95% upper"]
+    return Verdict(bool(held), not fit.diagnose().ok)
+
+
+def dialect(rng: np.random.Generator) -> Verdict:
+    """The same numbers as other programs write them: separators, decimal commas, encodings, names and units."""
+    table = grid(rng)
+    names = [
+        ("N", "D", "loss"),
+        ("n_params", "num_tokens", "val_loss"),
+        ("params_b", "tokens_b", "eval/loss"),
+    ]
+    chosen = dict(zip(("params", "tokens", "loss"), names[rng.integers(len(names))], strict=True))
+    written = table.assign(**{c: table[c] / 1e9 for c in ("params", "tokens") if chosen[c].endswith("_b")})
+    sep, decimal = [(",", "."), (";", ","), (";", "."), ("\t", ","), ("\t", "."), ("|", ".")][rng.integers(6)]
+    encoding = ["utf-8", "utf-8-sig", "utf-16", "latin-1"][rng.integers(4)]
+    ending = ["", ".gz", ".xz"][rng.integers(3)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"Läufe.csv{ending}"
+        written.rename(columns=chosen).assign(note="größer").to_csv(
+            path, sep=sep, decimal=decimal, encoding=encoding, index=False
+        )
+        try:
+            runs = bs.load_runs(path)
+        except bs.InputError:
+            return Verdict(False, True)
+    read = runs.table
+    right = len(read) == len(table) and all(
+        np.allclose(np.sort(read[c].to_numpy(float)), np.sort(table[c].to_numpy())) for c in chosen
+    )
+    return Verdict(right, False)
+
+
 KINDS: dict[str, tuple[str, Callable[[np.random.Generator], Verdict]]] = {
     "one size trained otherwise": ("N_opt(1e23) in its 90% interval", one_size_otherwise),
     "checkpoints in mid-schedule": ("beta within 15%", mid_schedule),
@@ -200,6 +247,8 @@ KINDS: dict[str, tuple[str, Callable[[np.random.Generator], Verdict]]] = {
     "a floor below 0": ("said", negative_floor),
     "samples for a target": ("the number in its 95% interval", samples),
     "near guessing": ("the loss at 10x the data in its 95% interval", near_guessing),
+    "two recipes of few runs": ("what one is worth in compute in its 95% interval", two_recipes),
+    "tables of other programs": ("every number as it was", dialect),
 }
 
 
