@@ -55,7 +55,7 @@ def progress_bar(progress: "bool | Report", description: str = "") -> Iterator[R
 
 def in_notebook() -> bool:
     """Whether this is the kernel of a notebook: IPython is loaded there already, and has one."""
-    loaded: Any = sys.modules.get("IPython")
+    loaded = sys.modules.get("IPython")
     return loaded is not None and hasattr(loaded.get_ipython(), "kernel")
 
 

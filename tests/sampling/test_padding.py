@@ -1,5 +1,6 @@
 """Tables as the sampler reads them have the density of the model as PyMC has it, whatever was summarised or added."""
 
+import warnings
 from dataclasses import replace
 
 import jax
@@ -37,7 +38,9 @@ def table(configurations, *, seeds=1, checkpoints=1, loss_se=None, shares=False)
         )
     if checkpoints == 1:
         frame = frame.drop(columns="trajectory")
-    return bs.load_runs(frame if shares else frame.drop(columns="items"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bs.DoubtfulInputWarning)  # replicates differ by anything here
+        return bs.load_runs(frame if shares else frame.drop(columns="items"))
 
 
 BALANCED, UNEQUAL = {"a": 7, "b": 8, "c": 6}, {"a": 90, "b": 2, "c": 3, "d": 2}

@@ -18,6 +18,7 @@ def test_sampling_with_32_bits_is_refused():
         executor("threads")
 
 
+@pytest.mark.sampling
 def test_a_device_that_fails_while_it_samples_is_refused_in_a_sentence(monkeypatch):
     """As a GPU whose memory another process holds."""
     from bayes_scaling.inference.spec import make_spec
