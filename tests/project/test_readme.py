@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 from helpers import instant_sampling
 
@@ -95,6 +96,7 @@ def test_the_python_runs(page, monkeypatch, tmp_path):
         with instant_sampling():
             exec(compile(code, page, "exec"), {"bs": bs, "Path": Path})
     finally:
+        plt.close("all")
         for name in set(bs.LAWS) - set(laws):
             del bs.LAWS[name]
 
