@@ -7,6 +7,7 @@ import numpy as np
 
 from bayes_scaling.data.scales import loss_scales
 from bayes_scaling.data.units import format_quantity
+from bayes_scaling.inference.default_law import EVIDENCE, NEAR
 from bayes_scaling.inference.left_out import SPARE, compared, mode, of_one_law, rows_in_words, without
 from bayes_scaling.inference.residuals import Residuals, have_residuals, residuals
 from bayes_scaling.inference.schedules import bend
@@ -23,17 +24,14 @@ HEAVY = 2.0
 SAID = 3
 """Patterns of residuals that are said, the clearest first."""
 
-BETTER, NEAR = 0.85, 0.6
-"""A ceiling is offered where it leaves this share of the noise or less, and the largest loss is this share of it."""
+BETTER = 0.85
+"""A ceiling is offered where it leaves this share of the noise or less, and `default_law`'s conditions hold."""
 
 ALIKE = 1.5
 """The factor within which finished runs have the same data."""
 
 START = 0.25
 """The part of a trajectory, in tokens, whose checkpoints lie above any law of finished runs."""
-
-EVIDENCE = 5.0
-"""Nats of log likelihood, by units that err alone, which a ceiling must gain."""
 
 
 def run_checks(fit: "Posterior") -> list[str]:

@@ -1,5 +1,7 @@
 """Which law is fitted where none is named."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,15 +49,9 @@ def test_a_ceiling_is_taken_where_the_largest_losses_bend_towards_one(groups):
 def test_the_choice_knows_no_unit(unit):
     for ceiling, name in ((5.55, "chinchilla+ceiling"), (None, "chinchilla")):
         table = sweep(2, ceiling)
-        with pytest.warns(bs.DoubtfulInputWarning) if unit == 40.0 else _nothing():
+        with pytest.warns(bs.DoubtfulInputWarning) if unit == 40.0 else nullcontext():
             runs = bs.load_runs(table.assign(loss=unit * table["loss"]))
         assert default_law(runs)[0].name == name
-
-
-def _nothing():
-    import contextlib
-
-    return contextlib.nullcontext()
 
 
 def test_without_a_ceiling_one_is_rarely_taken():
