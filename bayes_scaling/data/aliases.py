@@ -33,8 +33,14 @@ TAKEN = ("params", "tokens", "loss", "flops")
 _UNIT = re.compile(r"^(?P<name>.+?)_(?P<unit>b|bn|mrd|billions?|m|mn|mio|millions?|t|tn|trillions?)$")
 _FACTORS = {"b": "1e9", "mrd": "1e9", "m": "1e6", "t": "1e12"}
 
+_UNITS_OF_LOSS = {"perplexity": ("ppl", "perplexity"), "bits_per_byte": ("bpb", "bits_per_byte")}
+"""Unit -> words of a name that say so."""
+
 _SHORTEST = 5
 """Letters of a usual name that is taken at the end of a path, as ``config.model.n_params``: ``config.data`` is no D."""
+
+_LOG = re.compile(r"^(log_?10_?(of_)?|lg_?)")
+"""What the name of a column of decimal logarithms begins with."""
 
 _EXPORT = {"Name", "State"}
 """Columns that every table of runs exported by Weights & Biases has."""
@@ -101,16 +107,24 @@ def missing(asked: Mapping[str, str], columns: Iterable[Hashable], name: str) ->
     """
     there = [str(column) for column in columns]
     guesses = {role: _nearest(role, column, there) for role, column in asked.items()}
+    if "loss" in guesses and not guesses["loss"]:
+        guesses["loss"] = next(filter(unit_of_name, there), None)
     said = " and ".join(f"no column '{column}' to read {role} from" for role, column in asked.items())
     near = [f"'{guess}'" for guess in guesses.values() if guess]
-    map_it = "them" if len(asked) > 1 else "it"
-    advice = (
-        f"Did you mean {' and '.join(near)}? Map {map_it}" if near else f"Map the column that holds {map_it}"
-    )
-    if not near and len(asked) == 1:
+    map_it = f"Map {'them' if len(asked) > 1 else 'it'}"
+    if near:
+        advice = f"Did you mean {' and '.join(near)}? {map_it}"
+    elif len(asked) > 1:
+        advice = "Map the columns that hold them"
+    else:
         advice = f"Map the column that holds {next(iter(asked))}"
-    python = ", ".join(f"{role}='{guess or '...'}'" for role, guess in guesses.items())
-    shell = " ".join(in_shell(role, guess or "...") for role, guess in guesses.items())
+    forms = {role: _form(guess) if guess else "..." for role, guess in guesses.items()}
+    python = ", ".join(f"{role}='{form}'" for role, form in forms.items())
+    shell = " ".join(in_shell(role, form) for role, form in forms.items())
+    if unit := unit_of_name(guesses.get("loss") or ""):
+        of_unit = ("bytes_per_token=...", "--bytes-per-token ...") if unit == "bits_per_byte" else ()
+        python = ", ".join([python, f"loss_unit='{unit}'", *of_unit[:1]])
+        shell = " ".join([shell, f"--loss-unit {unit}", *of_unit[1:]])
     return InputError(
         f"{name} has {said}; its columns are {', '.join(map(repr, there))}. "
         f"{advice} with {python} (command line: {shell})."
@@ -130,10 +144,24 @@ def in_shell(role: str, column: str) -> str:
     return f"--column {quote(f'{role}={column}')}"
 
 
+def unit_of_name(column: str) -> str:
+    """The unit of losses that a column's name has, as in ``val_ppl``; empty for another name."""
+    words = f"_{_plain(column)}_"
+    return next(
+        (unit for unit, names in _UNITS_OF_LOSS.items() if any(f"_{name}_" in words for name in names)), ""
+    )
+
+
 def _nearest(role: str, column: str, there: list[str]) -> str | None:
     """The column that is most probably meant: a name that was asked for is a typo first, a default goes by another."""
-    plain = {_plain(name): name for name in there}
-    known = [plain[alias] for alias in (role, *ALIASES[role].split()) if alias in plain]
+    there = [
+        name for name in there if _plain(name) != "unique_tokens"
+    ]  # a count of its own: not those that were seen
+    # The first column of a name counts, and a whole name before its last words.
+    plain = {_plain(name): name for name in reversed(there)}
+    ends = {end: name for name in reversed(there) for end in _ends(name)}
+    plain = {**ends, **plain}
+    known = [plain[alias] for alias in (*ALIASES[role].split(), role) if alias in plain]
     close = [plain[match] for match in difflib.get_close_matches(_plain(column), plain, n=1)]
     alike = [
         plain[match]
@@ -143,3 +171,15 @@ def _nearest(role: str, column: str, there: list[str]) -> str | None:
     ]
     candidates = (known + close + alike) if column == role else (close + known + alike)
     return candidates[0] if candidates else None
+
+
+def _ends(column: str) -> list[str]:
+    """Other forms of a name: without log10, and its last words."""
+    words = _plain(column).split("_")
+    ends = ["_".join(words[i:]) for i in range(1, len(words))]
+    return [end for end in ends if len(end) >= 4] + [_LOG.sub("", _plain(column))]
+
+
+def _form(column: str) -> str:
+    """A column as the source of a role: a decimal logarithm, as its name says, is raised."""
+    return f"10**{column}" if _LOG.match(_plain(column)) else column

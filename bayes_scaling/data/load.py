@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from bayes_scaling.data.aliases import of_export
+from bayes_scaling.data.aliases import of_export, unit_of_name
 from bayes_scaling.data.columns import canonical, further, usual_names
 from bayes_scaling.data.loss_unit import LossUnit, Unit, in_nats
 from bayes_scaling.data.questions import check_silenced, questionable, refuse_other_units
@@ -166,6 +166,11 @@ def load_runs(
     )
     a_loss = response in (None, "loss") and unit.name != "other"
     found = {**guessed, **questionable(table, inputs, a_loss)}
+    if a_loss and unit.name == "nats" and (named := unit_of_name(read_from["loss"] or "")):
+        found["perplexity"] = (
+            f"'{read_from['loss']}' is read as nats per token, and looks like {named.replace('_', ' ')}: name its unit "
+            f"with loss_unit='{named}' (command line: --loss-unit {named}), or with 'other'."
+        )
     said = {kind: sentence for kind, sentence in found.items() if kind not in silenced}
     for kind, sentence in said.items():
         warn(f"{name}: {sentence} [{kind}]", DoubtfulInputWarning)

@@ -89,6 +89,13 @@ def _flops(table: pd.DataFrame) -> dict[str, str]:
     ratio = float((table["flops"] / training_flops(table["params"], table["tokens"])).median())
     if 0.5 <= ratio <= 2:
         return {}
+    power = -3 * round(np.log10(ratio) / 3)
+    if power >= 6 and 1 / 3 < ratio * 10.0**power < 3:
+        return {
+            "flops": f"flops is {ratio:.3g} times 6 * params * tokens in the median run: this looks like a unit of "
+            f"1e{power} FLOPs; name the column with its factor, as flops='flops*1e{power}' (command line: "
+            f"{in_shell('flops', f'flops*1e{power}')})."
+        }
     return {
         "flops": f"flops is {ratio:.3g} times 6 * params * tokens in the median run: "
         "check the unit of flops, and how params and tokens were counted."
@@ -173,22 +180,26 @@ def _groups(table: pd.DataFrame) -> dict[str, str]:
 
 
 def other_units(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Counts that look like billions or millions: column -> a sentence, and the factor that is wanted."""
+    """Counts that look like billions, millions or logarithms: column -> a sentence, and ``"*1e9"`` or ``"10**"``."""
     found = {}
     # No table's largest run has so few parameters or tokens; 12B written in millions is 1.2e4, 300B is 3e5.
-    for column, ceiling in (("params", 1e5), ("tokens", 1e6)):
-        if column not in table or table[column].max() >= ceiling:
-            continue
-        low, high = table[column].min(), table[column].max()
+    ceilings = {"params": 1e5, "tokens": 1e6}
+    small = [column for column in ceilings if column in table and table[column].max() < ceilings[column]]
+    ranges = {column: (table[column].min(), table[column].max()) for column in small}
+    logs = {column for column, (low, high) in ranges.items() if low >= 5 and high <= 16}
+    for column, (low, high) in ranges.items():
         unit, factor = (
             ("billions", "1e9") if low < 1 else ("millions", "1e6") if high >= 1e3
             else ("billions or millions", "1e9 or 1e6")
         )  # fmt: skip
-        logs = f", or 10**{column} if these are logarithms" if low >= 5 and high <= 16 else ""
+        base = "10" if column in logs else "e" if low >= 11 and high <= 35 else ""
+        beside = f", or {base}**{column} if these are logarithms" if base else ""
+        said, form = f"{unit}; multiply by {factor}{beside}", f"*{factor.split()[0]}"
+        if len(logs) == len(ceilings):  # no table has both in so narrow a range
+            said, form = f"decimal logarithms; take 10**{column}", "10**"
         found[column] = (
-            f"{column} runs from {low:g} to {high:g}: these look like {unit}; "
-            f"multiply by {factor}{logs}, because {column} is a plain count.",
-            factor.split()[0],
+            f"{column} runs from {low:g} to {high:g}: these look like {said}, because {column} is a plain count.",
+            form,
         )
     return found
 
@@ -196,14 +207,22 @@ def other_units(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
 def refuse_other_units(
     table: pd.DataFrame, inputs: tuple[str, ...], name: str, read_from: Mapping[str, str | None]
 ) -> None:
-    """`InputError` where a count that a law reads, from the source's own column, looks like billions or millions."""
-    for column, (sentence, factor) in other_units(table).items():
-        if column in inputs or not inputs:
-            own = read_from.get(column) or column
-            raise InputError(
-                f"{name}: {sentence} Map it with {column}='{own}*{factor}' (command line: "
-                f"{in_shell(column, f'{own}*{factor}')}), or take it as it is with trust_units=True (--trust-units)."
-            )
+    """`InputError` where counts that a law reads, from the source's own columns, look like billions or millions."""
+    found = {c: said for c, said in other_units(table).items() if c in inputs or not inputs}
+    if not found:
+        return
+    forms = {}
+    for column, (_, form) in found.items():
+        own = read_from.get(column) or column
+        forms[column] = form + own if form == "10**" else own + form
+    python = ", ".join(f"{column}='{form}'" for column, form in forms.items())
+    shell = " ".join(in_shell(column, form) for column, form in forms.items())
+    said = " ".join(sentence for sentence, _ in found.values())
+    it, as_is = ("them", "them as they are") if len(forms) > 1 else ("it", "it as it is")
+    raise InputError(
+        f"{name}: {said} Map {it} with {python} (command line: {shell}), or take {as_is} with trust_units=True "
+        "(--trust-units)."
+    )
 
 
 def _repeats(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, str]:

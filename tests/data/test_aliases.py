@@ -5,6 +5,7 @@ import pytest
 
 from bayes_scaling import InputError, load_runs
 from bayes_scaling.data.aliases import ALIASES, TAKEN
+from bayes_scaling.errors import DoubtfulInputWarning
 
 N, D, L = [1e8, 2e8, 4e8], [2e9, 4e9, 8e9], [3.4, 3.1, 2.9]
 
@@ -71,6 +72,33 @@ def test_all_that_is_missing_is_named_with_what_is_near():
         load_runs(pd.DataFrame({"parameter_cnt": N, "toks_seen": D, "y": L}))
     for said in ("'params'", "'tokens'", "'loss'", "params='parameter_cnt', tokens='toks_seen', loss='...'"):
         assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (["log10_params", "lgD", "loss"], "Map them with params='10**log10_params', tokens='10**lgD' ("),
+        (["params", "tokens", "metrics.val_loss"], "Map it with loss='metrics.val_loss' ("),
+        (["non_embedding_params", "tokens", "loss"], "Map it with params='non_embedding_params' ("),
+        (["params", "tokens", "val_ppl"], "loss='val_ppl', loss_unit='perplexity' ("),
+        (["params", "tokens", "bpb"], "--column loss=bpb --loss-unit bits_per_byte --bytes-per-token ...)"),
+        (["params", "unique_tokens", "loss"], "Map the column that holds tokens with tokens='...'"),
+        (["a", "b", "loss"], "Map the columns that hold them with params='...', tokens='...'"),
+    ],
+)
+def test_what_is_near_by_its_last_words_its_logarithm_or_its_unit(columns, said):
+    with pytest.raises(InputError) as error:
+        load_runs(pd.DataFrame(dict(zip(columns, (N, D, L), strict=True))))
+    assert said in str(error.value)
+
+
+def test_a_name_with_a_unit_is_not_read_as_nats_in_silence():
+    table = pd.DataFrame({"params": N, "tokens": D, "val_bpb": [0.9, 0.85, 0.8]})
+    with pytest.warns(
+        DoubtfulInputWarning, match="'val_bpb' is read as nats .* like bits per byte: name its"
+    ):
+        load_runs(table, loss="val_bpb")
+    assert load_runs(table, loss="val_bpb", loss_unit="other").warnings == ()
 
 
 def test_a_name_stands_for_one_role():

@@ -462,7 +462,12 @@ def test_cell_errors_name_the_line_of_the_file(tmp_path):
         ),
         (
             {"flops": [1.2e9, 1.2e10, 1.2e10, 1.2e11]},
-            "flops is 1e-09 times 6 * params * tokens in the median run: "
+            "flops is 1e-09 times 6 * params * tokens in the median run: this looks like a unit of 1e9 FLOPs; "
+            "name the column with its factor, as flops='flops*1e9' (command line: --column 'flops=flops*1e9').",
+        ),
+        (
+            {"flops": [6e18, 6e19, 6e19, 6e20]},
+            "flops is 5 times 6 * params * tokens in the median run: "
             "check the unit of flops, and how params and tokens were counted.",
         ),
         (
@@ -510,6 +515,11 @@ class TestUnits:
         with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
             load_runs(table, name="t")
         np.testing.assert_allclose(load_runs(table, params="params*1e9").params, [7e7, 1e9, 6.9e9, 1.2e10])
+        both = frame(params=[0.07, 1, 6.9, 12], tokens=frame()["tokens"] / 1e9)
+        with pytest.raises(
+            InputError, match=re.escape("Map them with params='params*1e9', tokens='tokens*1e9'")
+        ):
+            load_runs(both)
         own = table.rename(columns={"params": "N_big"})
         with pytest.raises(InputError, match=re.escape("(command line: --column 'params=N_big*1e9')")):
             load_runs(own, params="N_big")
@@ -564,5 +574,13 @@ def test_a_column_of_decimal_logarithms_is_read_as_counts():
     plain = load_runs(frame())
     logs = load_runs(frame().assign(tokens=np.log10(frame()["tokens"])), tokens="10**tokens")
     assert logs.tokens == pytest.approx(plain.tokens)
+    both = frame().assign(params=np.log10(frame()["params"]), tokens=np.log10(frame()["tokens"]))
+    with pytest.raises(
+        InputError, match=r"decimal logarithms; .* Map them with params='10\*\*params', tokens='10"
+    ):
+        load_runs(both)
+    natural = frame().assign(params=np.log(frame()["params"]))
+    with pytest.raises(InputError, match=r"or e\*\*params if these are logarithms"):
+        load_runs(natural)
     with pytest.raises(InputError, match=r"t: 10 to the power of 'tokens' is too large for tokens"):
         load_runs(frame(), tokens="10**tokens", name="t")
