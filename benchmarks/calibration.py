@@ -32,6 +32,9 @@ COMMAND = "python benchmarks/calibration.py"
 CHUNK, SAVED = 100, 10
 """Simulations that are drawn with one seed, and that are fitted before the next writing."""
 
+DRAWS = {True: 1000, False: 500}
+"""Draws of each of four chains, with groups and without."""
+
 ALIKE: dict[str, tuple[int, dict[str, Any]]] = {
     "skaling": (1000, {"law": "skaling"}),
     "chinchilla": (200, {"law": "chinchilla"}),
@@ -236,7 +239,8 @@ def refitted(wanted: Any, simulations: dict[str, Simulation], seed: int) -> Iter
     options = {"noise": wanted.noise, "pooling": pooling, "priors": priors, "seed": seed}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
-        for outcome in bs.fit_many(tables, wanted.law, draws=500, **options):
+        draws = DRAWS[len(wanted.runs.groups) > 1]
+        for outcome in bs.fit_many(tables, wanted.law, draws=draws, **options):
             if outcome.fit is None:
                 yield {"error": outcome.error}
                 continue

@@ -138,7 +138,7 @@ def write(folder: Path, names: tuple[str, ...], command: str) -> None:
         "",
         f"Made by `{command}`; bayes-scaling {bs.__version__}. Parameters are drawn from the prior, 24 runs (two groups of 24,",
         "two seeds, two or three checkpoints of each, losses measured to between .2% and 5%, where said) are drawn with them, and",
-        "the truth is ranked among 99 draws of the posterior. Fits have 500 draws x 4 chains.",
+        "the truth is ranked among 99 draws of the posterior. Fits have 500 draws x 4 chains, 1,000 with groups (500 in product).",
         "",
         "`p` is the probability of so large an excursion of the ranks' ECDF, were they uniform: with as many quantities as",
         "here a few below .05 are expected, and none below .001. Coverage is that of 90% intervals. The first cells, up to",

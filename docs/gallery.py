@@ -198,7 +198,10 @@ def main() -> None:
     for name in given.names or PICTURES:
         save_picture(draw(PICTURES[name][1], fit), FOLDER / f"{name}.png")
     PAGE.write_text(page(), encoding="utf-8")
-    ANSWER.write_text(json.dumps({"answer": fit.predict("100B", "2T").sentences()[0]}, indent=2) + "\n")
+    ANSWER.write_text(
+        json.dumps({"answer": fit.predict("100B", "2T").sentences()[fit.groups.index("pythia")]}, indent=2)
+        + "\n"
+    )
 
 
 if __name__ == "__main__":

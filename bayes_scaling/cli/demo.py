@@ -13,9 +13,11 @@ from bayes_scaling.cli.fit import brief_summary
 from bayes_scaling.cli.forecast import HIDDEN, probabilities_below
 from bayes_scaling.data.units import format_quantity
 from bayes_scaling.errors import InputError
+from bayes_scaling.inference.diagnostics import verdict
 from bayes_scaling.laws import get_law
 from bayes_scaling.laws.names import DEFAULT
 from bayes_scaling.reporting.image_files import save_picture
+from bayes_scaling.reporting.plot.groups import largest_group
 from bayes_scaling.reporting.tables import WIDEST, as_text, written
 
 if TYPE_CHECKING:
@@ -129,7 +131,8 @@ def demo(
     else:
         forecast = fit.predict(reached["params"].iloc[0], reached["tokens"].iloc[0])
     size, data = (format_quantity(float(forecast.inputs[name][0])) for name in ("params", "tokens"))
-    answer, loss = forecast.sentences()[0], probabilities_below([story.wanted], forecast)
+    headline = fit.groups.index(largest_group(fit))  # as in the report
+    answer, loss = forecast.sentences()[headline], probabilities_below([story.wanted], forecast)
     if reached is not None:
         loss["reached"] = loss["group"].map(reached.set_index("group")["loss"])
     summary = fit.summary().reset_index(names="quantity")
@@ -183,7 +186,12 @@ def demo(
     )
     spent = ", ".join(f"{what} {seconds:.0f} s" for what, seconds in took.items())
     end = f"Time: {spent}.\nOpen {page} to see it all with pictures."
-    return Answer(f"{answer}.\n\n{text}\n\n{end}", document, fits)
+    beside = [
+        f"{name}, compared with {law}: {why[0]}"
+        for name, other in fits.items()
+        if name != law and (why := verdict(other).problems)
+    ]
+    return Answer(f"{answer}.\n\n{text}\n\n{end}", document, {law: fit}, warnings=beside)
 
 
 def _on_the_ladder(comparison: "Comparison", larger: "Runs", cut: str) -> "Comparison":

@@ -3,12 +3,11 @@
 import numpy as np
 
 from bayes_scaling.data.runs import Runs
-from bayes_scaling.data.scales import loss_scales, loss_units
+from bayes_scaling.inference.for_table import for_table
 from bayes_scaling.inference.mode_search import search
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.ceiling import G, with_ceiling
 from bayes_scaling.laws.names import DEFAULT, get_law
-from bayes_scaling.laws.rescaled import rescaled
 
 EVIDENCE = 5.0
 """Nats of log density that ceilings must gain, beyond half the log of the number of units for each (Schwarz 1978)."""
@@ -34,8 +33,7 @@ def default_law(runs: Runs) -> tuple[Law, str]:
     """
     plain = get_law(DEFAULT)
     capped = with_ceiling(plain)
-    units_of_loss, scales = loss_units(runs), loss_scales(runs)
-    laws = [rescaled(law, *units_of_loss).in_units(scales) for law in (plain, capped)]
+    laws = [for_table(law, runs) for law in (plain, capped)]
     gain, found = 0.0, list[tuple[float, float]]()
     for group in np.argsort(-np.bincount(runs.group_index), kind="stable")[:MOST]:
         kept = runs.group_index == group

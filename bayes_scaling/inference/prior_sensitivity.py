@@ -63,22 +63,41 @@ def _sensitivity(fit: "Posterior", group: str, log_priors: dict[str, np.ndarray]
 def prior_sensitive(fit: "Posterior") -> list[str]:
     """For each prior, a sentence on the answers about other parameters that are sensitive to it."""
     found = []
-    many, log_priors = "group" in fit.draws().dims, _log_priors(fit)
-    for group in fit.groups if many else fit.groups[:1]:
-        table = _sensitivity(fit, group, log_priors)
-        where = f" of {group}" if many else ""
-        own_prior = table.index.to_numpy()[:, None] == table.columns.to_numpy()
-        others = table.mask(own_prior, 0.0)
-        worst, moved = others.idxmax(axis=1), others.max(axis=1)
-        for prior in table.columns:
-            own = [str(about) for about in table.index if worst[about] == prior and moved[about] > SENSITIVE]
-            if own:
-                rest, they, their = ("rest", "they", "their") if len(own) > 1 else ("rests", "it", "its")
-                found.append(
-                    f"{', '.join(own)}{where} {rest} in part on the prior of {prior}: with that prior counted twice, "
-                    f"{they} would move by up to {moved[own].max():.2f} of {their} posterior sd"
-                )
+    groups = fit.groups if "group" in fit.draws().dims else fit.groups[:1]
+    log_priors = _log_priors(fit)
+    tables = {group: _sensitivity(fit, group, log_priors) for group in groups}
+    for prior in log_priors:
+        moved = {group: _rests_on(prior, table) for group, table in tables.items()}
+        about = list(dict.fromkeys(name for own in moved.values() for name in own))
+        if not about:
+            continue
+        where = [group for group, own in moved.items() if own]
+        place = (
+            ""
+            if len(groups) == 1
+            else f" of {', '.join(where)}"
+            if len(where) < len(groups)
+            else " of every group"
+        )
+        rest, they, their = ("rest", "they", "their") if len(about) > 1 else ("rests", "it", "its")
+        most = max(move for own in moved.values() for move in own.values())
+        found.append(
+            f"{', '.join(about)}{place} {rest} in part on the prior of {prior}: with that prior counted twice, "
+            f"{they} would move by up to {most:.2f} of {their} posterior sd"
+        )
     return found
+
+
+def _rests_on(prior: str, table: "pd.DataFrame") -> dict[str, float]:
+    """Of a table of `prior_sensitivity`, what is more sensitive to this prior than to any, not its own; and how far."""
+    own_prior = table.index.to_numpy()[:, None] == table.columns.to_numpy()
+    others = table.mask(own_prior, 0.0)
+    worst, moved = others.idxmax(axis=1), others.max(axis=1)
+    return {
+        str(about): float(moved[about])
+        for about in table.index
+        if worst[about] == prior and moved[about] > SENSITIVE
+    }
 
 
 def flat(values: "xr.DataArray") -> np.ndarray:

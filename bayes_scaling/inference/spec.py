@@ -11,16 +11,15 @@ from bayes_scaling.data.load import RunsLike, load_runs
 from bayes_scaling.data.loss_unit import NATS
 from bayes_scaling.data.response import SEVERAL, WORDS
 from bayes_scaling.data.runs import Runs
-from bayes_scaling.data.scales import loss_scales, loss_units
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.default_law import default_law
+from bayes_scaling.inference.for_table import for_table
 from bayes_scaling.inference.provenance import FORMAT, Description, Provenance, RunsDescription, values_of
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.derivatives import endless
 from bayes_scaling.laws.names import DEFAULT, get_law
 from bayes_scaling.laws.pinned import pins, with_pins
 from bayes_scaling.laws.priors import Prior
-from bayes_scaling.laws.rescaled import rescaled
 from bayes_scaling.laws.roles import Kind
 from bayes_scaling.model.build import Model, build_model
 from bayes_scaling.model.data import model_data
@@ -165,16 +164,10 @@ def make_spec(
             f"{WORDS[chosen.response]}; choose a law of {SEVERAL[runs.response]}, or read the table with "
             f"response={chosen.response!r}"
         )
-    span = float(runs.loss.min()), float(runs.loss.max())
-    if chosen.response == "loss" and (units := loss_units(runs)) != (1.0, 1.0):
-        chosen = rescaled(chosen, *units)
-    chosen = chosen.with_priors(own_priors)
-    chosen = chosen.with_priors({name: prior.within(*span) for name, prior in chosen.priors.items()})
-    if any(prior.of for prior in chosen.priors.values()):
-        chosen = chosen.in_units(loss_scales(runs))
+    chosen = for_table(chosen, runs, own_priors)
     _check_floor(chosen, runs)
     groups = len(runs.groups)
-    layer = noise_within(noise_of(chosen, noise), *span)
+    layer = noise_within(noise_of(chosen, noise), float(runs.loss.min()), float(runs.loss.max()))
     layer = layer.among(groups, dict(resolve_pooling(chosen, groups, pooling)))
     spec = Spec(runs, chosen, layer, pooling, sampler or Sampler(), because)
     spec.structure  # noqa: B018  (a pooling that cannot be is refused here, and not later)

@@ -64,3 +64,16 @@ def test_groups_have_their_own_answers(pile_fit):
     assert np.isfinite(table.to_numpy()).all()
     with pytest.raises(bs.InputError):
         prior_sensitivity(pile_fit, "gpt")
+
+
+def test_groups_of_which_the_same_is_true_share_a_sentence(pile_fit):
+    said = prior_sensitive(pile_fit)
+    priors = [re.search(r"on the prior of (\w+):", sentence).group(1) for sentence in said]
+    assert len(priors) == len(set(priors)) > 0
+    for name, sentence in zip(priors, said, strict=True):
+        moved = {
+            group: prior_sensitivity(pile_fit, group).drop(index=name, errors="ignore")
+            for group in pile_fit.groups
+        }
+        most = max(table[name][table.idxmax(axis=1) == name].max() for table in moved.values())
+        assert f"by up to {most:.2f} of" in sentence
