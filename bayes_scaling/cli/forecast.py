@@ -1,6 +1,8 @@
 """Verbs that forecast: predict, two-step."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayes_scaling.forecast.forecast import Forecast
+    from bayes_scaling.inference.posterior import Posterior
 
 BELOW = click.Option(
     ["--below"], multiple=True, metavar="LOSS", help="Also the probability of a loss of at most this."
@@ -29,7 +32,13 @@ def predict(fit: str, below: tuple[str, ...], prob: float, **point: Any) -> Answ
     opened = bs.open_fit(fit)
     forecast = opened.predict(**point)
     table = probabilities_below(below, forecast, prob)
-    return answer(forecast, {fit: opened}, prob, table=table, hidden=HIDDEN)
+    shown = answer(forecast, {fit: opened}, prob, table=table, hidden=HIDDEN)
+    return shown if opened.law.allocates else replace(shown, then=_other_question(fit, opened))
+
+
+def _other_question(path: str, fit: "Posterior") -> str:
+    """What to ask next of a law that splits no budget: how much of its one input a target takes, where it has one."""
+    return f"plan {quote(path)} --target LOSS" if len(fit.law.columns) == 1 else f"diagnose {quote(path)}"
 
 
 @verb(

@@ -1,4 +1,4 @@
-"""Forecasts beside runs that the law misses: where the law has failed already, its bands say nothing."""
+"""Forecasts beside runs that the law misses, or from checkpoints: where the law failed already, bands say nothing."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_scaling.data.units import format_value
+from bayes_scaling.inference.apart import unfinished
 from bayes_scaling.inference.residuals import have_residuals, residuals
 
 if TYPE_CHECKING:
@@ -45,4 +46,14 @@ def beside_missed_runs(fit: "Posterior", at: Mapping[str, np.ndarray], group: st
     return [
         f"the run nearest to this answer, row {row + 1} ({where}), lies {abs(off):.1%} "
         f"{'above' if off > 0 else 'below'} the law, which does not fit there: take no band of it for granted"
+    ]
+
+
+def on_checkpoints(fit: "Posterior") -> list[str]:
+    """A sentence where checkpoints in the middle of a schedule were fitted as finished runs."""
+    if not unfinished(fit).any():
+        return []
+    return [
+        "checkpoints in the middle of a schedule are taken for finished runs (see diagnose), which biases exponents "
+        "and all beyond the data: fit with finished=True (--finished)"
     ]

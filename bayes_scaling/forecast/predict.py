@@ -7,7 +7,7 @@ import numpy as np
 
 from bayes_scaling.data.units import Quantities
 from bayes_scaling.forecast.forecast import Forecast, drifted
-from bayes_scaling.forecast.near_runs import beside_missed_runs
+from bayes_scaling.forecast.near_runs import beside_missed_runs, on_checkpoints
 from bayes_scaling.forecast.new_run import (
     discrepancy_paths,
     drift_slopes,
@@ -97,5 +97,5 @@ def forecast(
     questions = (s.removesuffix(".") for s in fit.runs.warnings if "loss_unit=" in s)
     return Forecast(
         points, mean, drift_there, new_run.rename(law.response), beyond, law.response, fit.runs.unit,
-        (*questions, *beside_missed_runs(fit, at_points, group)),
+        (*questions, *on_checkpoints(fit), *beside_missed_runs(fit, at_points, group)),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from bayes_scaling.data.files import replacing
 from bayes_scaling.data.loss_unit import Unit
 from bayes_scaling.data.runs import Runs
 from bayes_scaling.errors import InputError
-from bayes_scaling.inference.apart import apart
+from bayes_scaling.inference.apart import apart, unfinished
 from bayes_scaling.inference.checksum import checksum, refuse_broken_seal, refuse_strange_hdf5, sealed
 from bayes_scaling.inference.posterior import Posterior
 from bayes_scaling.inference.provenance import (
@@ -100,7 +100,8 @@ def _with_judgement(fit: Posterior) -> "xr.DataTree":
     tree = fit.tree.copy()
     tree["convergence"] = fit.convergence.rename_axis("quantity").to_xarray()
     if have_residuals(fit):
-        known = residuals(fit)._asdict() | {"apart": apart(fit).astype(np.int8)}
+        masks = {"apart": apart(fit), "unfinished": unfinished(fit)}
+        known = residuals(fit)._asdict() | {name: mask.astype(np.int8) for name, mask in masks.items()}
         tree["residuals"] = xr.Dataset({name: ("run", x) for name, x in known.items()})
     return tree
 

@@ -57,8 +57,8 @@ def _far_off(fit: "Posterior", found: Residuals) -> Iterator[str]:
     yield (
         f"{rows_in_words(rows)} of the table {'lies' if one else 'lie'} far from the law that fits the others (up to "
         f"{np.expm1(worst):+.0%} of the loss){_all_at(fit, rows)}: look whether {'this run' if one else 'these runs'} "
-        "diverged, stopped early or came from another recipe or unit, and leave them out; where recipes were not "
-        "tuned, noise='undertuned'"
+        f"diverged, stopped early or came from another recipe or unit, and leave {'it' if one else 'them'} out; where "
+        "recipes were not tuned, noise='undertuned'"
     )
 
 

@@ -1,5 +1,7 @@
 """The verbs predict and two-step."""
 
+import numpy as np
+import pandas as pd
 import pytest
 from helpers import instant_fit, table_of
 
@@ -46,6 +48,18 @@ def test_repeated_options_are_values_with_commas(answers, pile):
     )
     assert repeated == listed
     assert [row["params"] for row in repeated["table"]] == [1e9, 2e9]
+
+
+def test_a_law_of_one_input_is_asked_next_how_much_a_target_takes(run, tmp_path):
+    x = np.geomspace(50, 1600, 6)
+    table = pd.DataFrame({"n": x, "loss": 0.06 + 0.1 * (x / 300) ** -0.5})
+    runs = bs.load_runs(table, inputs=["n"], loss_unit="other")
+    instant_fit(runs, "power_floor:n").save(tmp_path / "fit.nc")
+    _, out, _ = run("predict", "fit.nc", "--input", "n=2000")
+    assert out.endswith("Next: bayes-scaling plan fit.nc --target LOSS\n")
+    code, _, err = run("plan", "fit.nc", "--target", "0.08")
+    assert "error" not in err
+    assert code != 2
 
 
 def test_inputs_go_by_name(run, pile):

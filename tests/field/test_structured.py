@@ -179,6 +179,17 @@ def test_the_case_of_checkpoints_says_what_the_finished_runs_give(at_the_mode, r
     assert finished.loss.tolist() == alone.loss.tolist()
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_answers_that_rest_on_checkpoints_say_so(at_the_mode, read, case, kept, tmp_path):
+    runs = read(case("mid-schedule.csv"))
+    finished = at_the_mode(bs.load_runs(runs, finished=True))
+    fit = at_the_mode(runs)
+    fit = bs.open_fit(fit.save(tmp_path / "fit.nc")) if kept else fit
+    for of, times in ((fit, 1), (finished, 0)):
+        for answer in (of.allocate(1e22), of.plan(1e22), of.predict(1e10, 1e12)):
+            assert sum("checkpoints in the middle of a schedule" in s for s in answer.warnings) == times
+
+
 def test_finished_runs_need_trajectories():
     table = grid([1e8], [1e9, 2e9], 1)
     with pytest.raises(bs.InputError, match=r"has no column 'trajectory'.*--column trajectory="):
@@ -212,6 +223,7 @@ def test_an_outlier_that_the_noise_resists_is_named(at_the_mode, seed):
     table.loc[7, "loss"] *= 1.1
     said = run_checks(at_the_mode(bs.load_runs(table)))
     assert said[0].startswith("row 8 of the table lies far from the law that fits the others (up to +1")
+    assert "leave it out;" in said[0]
 
 
 def near_guessing(seed):
