@@ -115,6 +115,44 @@ def test_trainer_state(tmp_path):
     agrees(only_row(bs.collect(tmp_path)), tokens=1_900_000, flops=6.0 * (LAYERS + EMBEDDINGS) * 1_900_000)
 
 
+@pytest.mark.sampling  # of nothing: the writer takes seconds to load
+def test_a_state_and_a_config_as_the_trainer_itself_writes_them(tmp_path):
+    from transformers import GPT2Config, GPTNeoXConfig
+    from transformers.trainer_callback import TrainerState
+
+    seen = {
+        "num_input_tokens_seen": 1000 * 2048,
+        "global_step": 1000,
+        "max_steps": 1000,
+        "train_batch_size": 8,
+    }
+    shape = {"vocab_size": 1000, "max_position_embeddings": 128, "bos_token_id": 0, "eos_token_id": 0}
+    configs = {
+        "gpt2": GPT2Config(**shape, n_embd=64, n_layer=4, n_head=4),
+        "neox": GPTNeoXConfig(
+            hidden_size=64, num_hidden_layers=4, num_attention_heads=4, intermediate_size=256, **shape
+        ),
+    }
+    for above, (name, config) in zip((0.0, 0.5), configs.items(), strict=True):
+        history = trainer_state(1000)["log_history"]
+        history = [
+            {key: value + above * (key == "eval_loss") for key, value in line.items()} for line in history
+        ]
+        folder = tmp_path / name / "checkpoint-1000"
+        config.save_pretrained(folder)
+        TrainerState(epoch=1.0, log_history=history, **seen).save_to_json(str(folder / "trainer_state.json"))
+    rows = bs.collect(tmp_path).rows.set_index("run")
+    assert set(rows["reader"]) == {"Trainer state"}
+    agrees({**rows.loc["gpt2"], "seed": 3})  # which no file has
+    untied = LAYERS + 2 * 64 * 1000  # rotary, so no embeddings of positions
+    agrees(
+        {**rows.loc["neox"], "seed": 3},
+        params=untied,
+        loss=loss(1000) + 0.5,
+        flops=6.0 * untied * 1000 * 2048,
+    )
+
+
 def test_the_mean_loss_of_a_trainer_is_no_loss_of_its_end(tmp_path):
     state = trainer_state(1000)
     state["log_history"] = [entry for entry in state["log_history"] if "eval_loss" not in entry]
