@@ -15,13 +15,15 @@ from bayes_scaling.data.columns import further
 from bayes_scaling.data.loss_unit import NATS, Unit
 from bayes_scaling.data.reference import SAME_KIND, Reference
 from bayes_scaling.data.response import Response
-from bayes_scaling.data.units import Quantity, format_flops, format_range, parse_quantity, training_flops
+from bayes_scaling.data.units import format_flops, format_losses, format_range, parse_quantity, training_flops
 from bayes_scaling.errors import InputError
 
 # Here and in the other files of this folder: pandas loads when a table is read, and not on import.
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike
+
+    from bayes_scaling.data.units import Quantity
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -258,14 +260,12 @@ class Runs:
         InputError
             If either side would be empty.
         """
-        threshold = parse_quantity(holdout_above, "holdout_above")
-        large = self.flops > threshold
+        large = self.flops > (threshold := parse_quantity(holdout_above, "holdout_above"))
         if large.all() or not large.any():
-            low, high = map(format_flops, self.extent["flops"])
-            side = "train on" if large.all() else "hold out"
+            extent = " to ".join(map(format_flops, self.extent["flops"]))
             raise InputError(
-                f"holdout_above={format_flops(threshold)} leaves no run to {side}: "
-                f"flops runs from {low} to {high} in {self.name}. Choose a value between."
+                f"holdout_above={format_flops(threshold)} leaves no run to {'train on' if large.all() else 'hold out'}"
+                f": flops runs from {extent} in {self.name}. Choose a value between."
             )
         return self.select(~large), self.select(large)
 
@@ -274,7 +274,7 @@ class Runs:
         parts = (
             *(f"{n} {noun}{'s' * (n != 1)}" for noun, n in counts.items()),
             *(f"{name} {format_range(self.column(name))}" for name in self._shown),
-            f"loss {self.loss.min():.2f}-{self.loss.max():.2f}",
+            f"loss {format_losses(self.loss, 2)}",
         )
         return f"Runs({self.name}: {', '.join(parts)})"
 
@@ -295,6 +295,6 @@ class Runs:
                 "runs": str(part.n),
                 "configurations": str(part.n_configurations),
                 **{name: format_range(part.column(name)) for name in self._shown},
-                "loss": f"{part.loss.min():.3f}-{part.loss.max():.3f}",
+                "loss": format_losses(part.loss),
             }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("group")

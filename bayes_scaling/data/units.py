@@ -134,6 +134,16 @@ def format_flops(x: float, digits: int = 3) -> str:
     return _scientific(x, digits) if math.isfinite(x) and x != 0 else f"{x:g}"
 
 
+def format_loss(x: float, digits: int = 3) -> str:
+    """Write a loss with so many decimals; below .1 with so many digits: mean squared errors may be far smaller."""
+    return f"{x:.{digits}f}" if x == 0 or not abs(x) < 0.1 else f"{x:.{digits}g}"
+
+
+def format_losses(losses: np.ndarray, digits: int = 3) -> str:
+    """The smallest and the largest of some losses: ``"2.12-3.40"``."""
+    return f"{format_loss(losses.min(), digits)}-{format_loss(losses.max(), digits)}"
+
+
 def format_value(column: str, x: float) -> str:
     """Write a value of a column: FLOPs as `format_flops`, others as `format_quantity`."""
     return format_flops(x) if column == "flops" else format_quantity(x)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from bayes_scaling.data.response import WORDS
-from bayes_scaling.data.units import format_value
+from bayes_scaling.data.units import format_loss, format_value
 from bayes_scaling.forecast.predict import at_own_runs
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def runs_of_page(fit: "Posterior") -> RunsOfPage:
         at = {column: format_value(column, float(runs.column(column)[row])) for column in fit.law.columns}
         apart = f"{off[row]:+.2%}" if response == "loss" else f"{off[row]:+.3f}"
         measured, by_law = (
-            f"{x:.3f}" if response != "score" else f"{x:.4g}" for x in (runs.loss[row], law[row])
+            format_loss(x) if response != "score" else f"{x:.4g}" for x in (runs.loss[row], law[row])
         )
         said = [
             *([fit.groups[runs.group_index[row]]] if len(fit.groups) > 1 else []),

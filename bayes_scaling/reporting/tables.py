@@ -7,12 +7,13 @@ What a column contains is read off its name, and which columns are bounds of ano
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.units import format_flops, format_quantity
+from bayes_scaling.data.units import format_flops, format_loss, format_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,9 +42,9 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "coverage|width|interior|answered|removed|share|error.size": "{:.1%}".format,
     "^error$": "{:+.1%}".format,
     "prob|weight": "{:.2f}".format,
-    "expected|quantile|crps|sd$": "{:.4f}".format,
+    "expected|quantile|crps|sd$": partial(format_loss, digits=4),
     "beyond": "{:.1f}".format,
-    "loss|mean|drifted|new.run|reached|r.hat|^a$": "{:.3f}".format,
+    "loss|mean|drifted|new.run|reached|r.hat|^a$": format_loss,
     "ess|runs|refits": "{:.0f}".format,
 }
 """How a number is written, by the first pattern that its column's name matches; else as a quantity."""

@@ -122,6 +122,21 @@ def test_format_flops(number, text):
     assert units.format_flops(number) == text
 
 
+@pytest.mark.parametrize(
+    ("loss", "text"),
+    [
+        (2.345678, "2.346"),
+        (0.1, "0.100"),
+        (0.0123456, "0.0123"),
+        (2e-4, "0.0002"),
+        (0.0, "0.000"),
+        (math.nan, "nan"),
+    ],
+)
+def test_small_losses_keep_their_digits(loss, text):
+    assert units.format_loss(loss) == text
+
+
 def test_flops_params_and_tokens_agree():
     params, tokens = (
         np.array([70_000_000_000, 10**9]),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from bayes_scaling.data.cost import SIX, Cost
-from bayes_scaling.data.units import format_flops, format_quantity
+from bayes_scaling.data.units import format_flops, format_loss, format_quantity
 from bayes_scaling.inference.intervals import columns, long_table
 from bayes_scaling.inference.result import Result
 from bayes_scaling.planning.results.wording import beyond_words, of_group, with_span, without_optimum
@@ -94,6 +94,6 @@ class Allocation(Result):
             size, data = (with_span(row, what, prob, format_quantity) for what in ("params", "tokens"))
             found.append(
                 f"{lead}: {size} parameters on {data} tokens, {row['tokens_per_param']:.3g} per parameter; "
-                f"a new run of it reaches {with_span(row, 'new_run', prob, lambda x: f'{x:.3f}')}, {beyond_words(row)}"
+                f"a new run of it reaches {with_span(row, 'new_run', prob, format_loss)}, {beyond_words(row)}"
             )
         return found

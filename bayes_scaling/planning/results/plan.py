@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bayes_scaling.data.units import format_flops, format_quantity
+from bayes_scaling.data.units import format_flops, format_loss, format_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import columns, long_table, median
 from bayes_scaling.inference.result import Result
@@ -123,5 +123,5 @@ def _answer(row: "Mapping[Hashable, float]", prob: float) -> str:
     return (
         f"{size} parameters on {data} tokens, {with_span(row, 'tokens_per_param', prob, three)} per parameter, "
         f"{with_span(row, 'flops', prob, format_flops)} FLOPs{alone}; a new run of the "
-        f"medians reaches {with_span(row, 'new_run', prob, lambda x: f'{x:.3f}')}{chance}, {beyond_words(row)}"
+        f"medians reaches {with_span(row, 'new_run', prob, format_loss)}{chance}, {beyond_words(row)}"
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bayes_scaling.data.units import format_flops, format_quantity
+from bayes_scaling.data.units import format_flops, format_loss, format_quantity
 from bayes_scaling.inference.intervals import columns, long_table
 from bayes_scaling.inference.result import Result
 from bayes_scaling.planning.results.wording import beyond_words, of_group, span, three, with_span
@@ -82,7 +82,7 @@ class Serving(Result):
                 f"{lead}: {with_span(row, 'params', prob, format_quantity)} parameters on "
                 f"{format_quantity(row['tokens'])} tokens, {row['tokens_per_param']:.3g} per parameter "
                 f"({span(row, 'tokens_per_param', prob, three)}), {format_flops(row['total'])} FLOPs in total; a new "
-                f"run of it reaches {with_span(row, 'new_run', prob, lambda x: f'{x:.3f}')}, {beyond_words(row)}; the "
+                f"run of it reaches {with_span(row, 'new_run', prob, format_loss)}, {beyond_words(row)}; the "
                 "compute-optimal model would "
                 + (f"cost {saved:.1%} more" if self.quality else f"give up {saved:.4f} nats")
             )
