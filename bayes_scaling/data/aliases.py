@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Hashable, Iterable, Mapping
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
 
 ALIASES = {
     "params": "n n_params num_params nparams parameter parameters n_parameters num_parameters parameter_count "
-    "param_count params_count model_params total_params model_size size n_total n_nominal",
+    "param_count params_count model_params total_params model_size size n_total n_nominal parametres modellgrosse",
     "tokens": "d n_tokens num_tokens ntokens token_count tokens_count tokens_seen total_tokens train_tokens "
-    "training_tokens dataset_size data data_size",
+    "training_tokens dataset_size data data_size token jetons trainingstoken",
     "loss": "l val_loss valid_loss validation_loss final_loss test_loss eval_loss loss_val loss_paper "
-    "final_val_loss final_valid_loss final_validation_loss final_eval_loss final_test_loss cross_entropy ce_loss",
+    "final_val_loss final_valid_loss final_validation_loss final_eval_loss final_test_loss cross_entropy ce_loss "
+    "verlust validierungsverlust perte perte_de_validation",
     "flops": "c compute flop total_flops train_flops training_flop training_flops training_compute",
     "group": "dataset corpus family train_data arch architecture",
     "seed": "random_seed rng_seed",
@@ -90,7 +92,9 @@ def _as(role: str, column: str, source: "pd.DataFrame") -> str | None:
 
 
 def _plain(column: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
+    """In lower case, without accents, its words joined by underscores."""
+    letters = unicodedata.normalize("NFKD", column.casefold())
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"[\u0300-\u036f]", "", letters)).strip("_")
 
 
 def missing(asked: Mapping[str, str], columns: Iterable[Hashable], name: str) -> InputError:

@@ -31,11 +31,17 @@ class Cost:
     c, p : float
     own : bool
         Whether a table's own FLOPs say so; else C = 6ND.
+    apart : str
+        The group whose runs cost most unlike this; empty where all are alike.
+    times : float
+        Their cost, as a multiple of this.
     """
 
     c: float = 6.0
     p: float = 1.0
     own: bool = False
+    apart: str = ""
+    times: float = 1.0
 
     def flops(self, params: Array, tokens: Array) -> Computed:
         """C of N and D."""
@@ -58,7 +64,14 @@ class Cost:
         here, six = float(self.flops(params, tokens)), float(training_flops(params, tokens))
         return (
             f"FLOPs are the table's own, fitted as C = {self.c:.3g} N^{self.p:.3g} D: {format_flops(here)} for this "
-            f"answer, {here / six:.3g} times 6ND ({format_flops(six)})"
+            f"answer, {here / six:.3g} times 6ND ({format_flops(six)}){self._of_groups()}"
+        )
+
+    def _of_groups(self) -> str:
+        return (
+            f"; groups differ: runs of {self.apart} cost {self.times:.2g} times that, so ask with group=... (--group)"
+            if self.apart
+            else ""
         )
 
 
@@ -66,14 +79,21 @@ SIX = Cost()
 """C = 6ND (Kaplan et al. 2020, section 2.1)."""
 
 
-def cost_of(runs: Runs) -> Cost:
-    """The cost of the runs of a table: a power law of its own FLOPs where they are not 6ND."""
+def cost_of(runs: Runs, group: str | None = None) -> Cost:
+    """The cost of the runs of a table, or of one of its groups: a power law of its own FLOPs where they are not 6ND."""
     if not {"params", "tokens", "flops"} <= set(runs.table.columns):
         return SIX
-    ratio = np.log(runs.flops) - np.log(training_flops(runs.params, runs.tokens))
+    of_group = runs.group_index
+    ratio, x = np.log(runs.flops) - np.log(training_flops(runs.params, runs.tokens)), np.log(runs.params)
+    if group in runs.groups:
+        kept = of_group == runs.groups.index(group)
+        ratio, x, of_group = ratio[kept], x[kept], of_group[kept]
     if math.sqrt(np.mean(ratio**2)) < OFF:
         return SIX
-    x = np.log(runs.params)
     slope = ((x - x.mean()) @ ratio) / ((x - x.mean()) @ (x - x.mean()) + (_SPREAD / _PRIOR) ** 2)
     level = ratio.mean() - slope * x.mean()
-    return Cost(float(6 * np.exp(level)), float(1 + slope), own=True)
+    rest = ratio - level - slope * x
+    usual = {int(i): float(np.median(rest[of_group == i])) for i in np.unique(of_group)}
+    most = max(usual, key=lambda i: abs(usual[i]))
+    apart = runs.groups[most] if abs(usual[most]) > OFF else ""
+    return Cost(float(6 * np.exp(level)), float(1 + slope), True, apart, float(np.exp(usual[most])))

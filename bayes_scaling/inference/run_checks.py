@@ -161,6 +161,7 @@ def _bent(fit: "Posterior", found: Residuals) -> Iterator[str]:
     if (bent := bend(fit, found.of_loss, found.far)) is None:
         return
     of = "trajectories" if bent.named else "runs of one size (one trajectory each?)"
+    named = "" if bent.named else "name them in a column 'trajectory' and "
     finished = int(bent.last.sum())
     answer = "too few finished runs for an answer of their own"
     if finished >= len(fit.law.parameters):
@@ -175,5 +176,5 @@ def _bent(fit: "Posterior", found: Residuals) -> Iterator[str]:
     yield (
         f"{of} end {-np.expm1(bent.end):.1%} below their own trend under the law, as they do where checkpoints in the "
         "middle of a schedule, before the learning rate has come down, are taken for finished runs; exponents of "
-        f"tokens are too low then: keep the last of each (finished=True, command line: --finished); {answer}"
+        f"tokens are too low then: {named}keep the last of each (finished=True, command line: --finished); {answer}"
     )

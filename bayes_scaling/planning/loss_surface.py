@@ -95,7 +95,12 @@ class LossSurface:
             raise InputError(
                 f"law {law.name!r} takes {', '.join(law.columns)}: a budget cannot be split into params and tokens"
             )
-        self.fit, self.group, self.posterior, self.cost = fit, group, fit.draws(group), cost_of(fit.runs)
+        self.fit, self.group, self.posterior, self.cost = (
+            fit,
+            group,
+            fit.draws(group),
+            cost_of(fit.runs, group),
+        )
         values = _fixed(fit, inputs or {}, points)
         self.fresh = FRESH in law.columns and FRESH not in values
         self._fixed = tuple(values)

@@ -92,6 +92,19 @@ def test_what_is_near_by_its_last_words_its_logarithm_or_its_unit(columns, said)
     assert said in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Modellgröße", "Token", "Verlust"),
+        ("Paramètres", "Jetons", "Perte"),
+        ("N", "D", "Perte de validation"),
+    ],
+)
+def test_names_in_german_and_french_are_found_whatever_their_accents(names):
+    runs = load_runs(pd.DataFrame(dict(zip(names, (N, D, L), strict=True))))
+    assert runs.renamed == dict(zip(("params", "tokens", "loss"), names, strict=True))
+
+
 def test_a_name_with_a_unit_is_not_read_as_nats_in_silence():
     table = pd.DataFrame({"params": N, "tokens": D, "val_bpb": [0.9, 0.85, 0.8]})
     with pytest.warns(

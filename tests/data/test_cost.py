@@ -48,3 +48,19 @@ def test_words_give_both():
     assert said == (
         "FLOPs are the table's own, fitted as C = 15 N^1 D: 1.5e20 for this answer, 2.5 times 6ND (6e19)"
     )
+
+
+def test_groups_that_cost_otherwise_are_named_and_each_has_its_own():
+    """As mixtures of experts beside dense models: three FLOPs a parameter and token, and nine."""
+    groups = np.arange(N.size) % 2
+    table = pd.DataFrame({"params": N, "tokens": D, "loss": 3.0, "group": np.where(groups, "moe", "dense")})
+    both = bs.load_runs(table.assign(flops=np.where(groups, 3, 9) * N * D), silence=bs_names())
+    for group, c in (("moe", 3.0), ("dense", 9.0)):
+        own = cost_of(both, group)
+        assert own.flops(N, D) == pytest.approx(c * N * D, rel=0.01)
+        assert "groups differ" not in own.words(1e9, 1e10)
+    said = cost_of(both).words(1e9, 1e10)
+    assert "; groups differ: runs of " in said
+    assert said.endswith(" times that, so ask with group=... (--group)")
+    alike = bs.load_runs(table.assign(flops=9 * N * D), silence=bs_names())
+    assert "groups differ" not in cost_of(alike).words(1e9, 1e10)

@@ -98,6 +98,7 @@ def test_checkpoints_in_the_middle_of_a_schedule_are_named(at_the_mode, named, s
         "trajectories end " if named else "runs of one size (one trajectory each?) end "
     )
     assert "--finished" in said[0]
+    assert ("name them in a column 'trajectory' and keep the last" in said[0]) != named
 
 
 @pytest.mark.parametrize("data", [None, 5e10])

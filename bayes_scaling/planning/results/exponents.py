@@ -1,9 +1,10 @@
 """Exponents of a law, the intrinsic dimension that they suggest, and what a doubling buys, as posterior draws."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from bayes_scaling.data.units import format_quantity
+from bayes_scaling.data.units import format_loss, format_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import columns, long_table
 from bayes_scaling.inference.result import Result
@@ -94,7 +95,7 @@ class Exponents(Result):
                 )
             else:
                 found.append(
-                    f"Twice the {nouns[name]} at {point} saves {middle:.4f} nats{where} ({percent}: "
-                    f"{span(row, 'median', prob, lambda x: f'{x:.4f}')})"
+                    f"Twice the {nouns[name]} at {point} saves {format_loss(middle, 4)} nats{where} ({percent}: "
+                    f"{span(row, 'median', prob, partial(format_loss, digits=4))})"
                 )
         return found

@@ -84,6 +84,6 @@ class Serving(Result):
                 f"({span(row, 'tokens_per_param', prob, three)}), {format_flops(row['total'])} FLOPs in total; a new "
                 f"run of it reaches {with_span(row, 'new_run', prob, format_loss)}, {beyond_words(row)}; the "
                 "compute-optimal model would "
-                + (f"cost {saved:.1%} more" if self.quality else f"give up {saved:.4f} nats")
+                + (f"cost {saved:.1%} more" if self.quality else f"give up {format_loss(saved, 4)} nats")
             )
         return found
