@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayes_scaling.data.arrays import Array, Computed
+from bayes_scaling.data.questions import SLIP
 from bayes_scaling.data.units import format_flops, params_for, tokens_for, training_flops
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def cost_of(runs: Runs, group: str | None = None) -> Cost:
     if group in runs.groups:
         kept = of_group == runs.groups.index(group)
         ratio, x, of_group = ratio[kept], x[kept], of_group[kept]
+    near = np.abs(ratio - np.median(ratio)) < math.log(SLIP)
+    ratio, x, of_group = ratio[near], x[near], of_group[near]
     if math.sqrt(np.mean(ratio**2)) < OFF:
         return SIX
     slope = ((x - x.mean()) @ ratio) / ((x - x.mean()) @ (x - x.mean()) + (_SPREAD / _PRIOR) ** 2)
@@ -95,5 +98,5 @@ def cost_of(runs: Runs, group: str | None = None) -> Cost:
     rest = ratio - level - slope * x
     usual = {int(i): float(np.median(rest[of_group == i])) for i in np.unique(of_group)}
     most = max(usual, key=lambda i: abs(usual[i]))
-    apart = runs.groups[most] if abs(usual[most]) > OFF else ""
+    apart = runs.groups[most] if len(usual) > 1 and abs(usual[most]) > OFF else ""
     return Cost(float(6 * np.exp(level)), float(1 + slope), True, apart, float(np.exp(usual[most])))

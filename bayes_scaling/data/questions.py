@@ -27,6 +27,9 @@ UNLIKE, OFTEN = 0.05, 3
 """The usual range of log loss among runs of one configuration from which they are no replicates (seeds make about
 .003), and in how many configurations it must be seen."""
 
+SLIP = 100.0
+"""The factor from the usual C / 6ND of a table from which on a row's FLOPs are a slip, and no cost."""
+
 _ENDED_BADLY = re.compile("crash|fail|kill|abort|cancel|preempt|running|diverge|error", re.IGNORECASE)
 
 
@@ -86,11 +89,18 @@ def _one_value(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, str]:
 def _flops(table: pd.DataFrame) -> dict[str, str]:
     if not {"params", "tokens", "flops"} <= set(table):
         return {}
-    ratio = float((table["flops"] / training_flops(table["params"], table["tokens"])).median())
+    ratios = table["flops"] / training_flops(table["params"], table["tokens"])
+    ratio = float(ratios.median())
+    odd = np.flatnonzero(np.abs(np.log(ratios / ratio)) > np.log(SLIP))
+    if odd.size:
+        row, count = int(odd[0]), f"{odd.size} such {'row' if odd.size == 1 else 'rows'} in all"
+        return {
+            "flops": f"flops of row {row + 1} is {ratios.iloc[row]:.3g} times 6 * params * tokens, and {ratio:.3g} "
+            f"times in the median run ({count}): correct it; what a run costs is learnt without."
+        }
     if 0.5 <= ratio <= 2:
         return {}
-    power = -3 * round(np.log10(ratio) / 3)
-    if power >= 6 and 1 / 3 < ratio * 10.0**power < 3:
+    if (power := -3 * round(np.log10(ratio) / 3)) >= 6 and 1 / 3 < ratio * 10.0**power < 3:
         return {
             "flops": f"flops is {ratio:.3g} times 6 * params * tokens in the median run: this looks like a unit of "
             f"1e{power} FLOPs; name the column with its factor, as flops='flops*1e{power}' (command line: "
@@ -181,11 +191,10 @@ def _groups(table: pd.DataFrame) -> dict[str, str]:
 
 def other_units(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
     """Counts that look like billions, millions or logarithms: column -> a sentence, and ``"*1e9"`` or ``"10**"``."""
-    found = {}
     # No table's largest run has so few parameters or tokens; 12B written in millions is 1.2e4, 300B is 3e5.
-    ceilings = {"params": 1e5, "tokens": 1e6}
-    small = [column for column in ceilings if column in table and table[column].max() < ceilings[column]]
-    ranges = {column: (table[column].min(), table[column].max()) for column in small}
+    ceilings, found = {"params": 1e5, "tokens": 1e6}, {}
+    ranges = {column: (table[column].min(), table[column].max()) for column in ceilings if column in table}
+    ranges = {column: (low, high) for column, (low, high) in ranges.items() if high < ceilings[column]}
     logs = {column for column, (low, high) in ranges.items() if low >= 5 and high <= 16}
     for column, (low, high) in ranges.items():
         unit, factor = (
@@ -211,10 +220,8 @@ def refuse_other_units(
     found = {c: said for c, said in other_units(table).items() if c in inputs or not inputs}
     if not found:
         return
-    forms = {}
-    for column, (_, form) in found.items():
-        own = read_from.get(column) or column
-        forms[column] = form + own if form == "10**" else own + form
+    own = {column: read_from.get(column) or column for column in found}
+    forms = {c: form + own[c] if form == "10**" else own[c] + form for c, (_, form) in found.items()}
     python = ", ".join(f"{column}='{form}'" for column, form in forms.items())
     shell = " ".join(in_shell(column, form) for column, form in forms.items())
     said = " ".join(sentence for sentence, _ in found.values())

@@ -43,6 +43,19 @@ def test_one_size_leaves_its_exponent_at_one():
     assert (cost.p, cost.c) == pytest.approx((1.0, 12.0))
 
 
+@pytest.mark.parametrize("c", [6.0, 15.0])
+def test_one_slip_does_not_change_what_runs_cost(c):
+    flops = c * N * D
+    flops[5] *= 1e3
+    table = pd.DataFrame({"params": N, "tokens": D, "flops": flops, "loss": 3.0})
+    with pytest.warns(
+        bs.errors.DoubtfulInputWarning, match=r"flops of row 6 is \S+ times .* \(1 such row in all\)"
+    ):
+        found = cost_of(bs.load_runs(table, silence=["one_loss"]))
+    assert found.flops(N, D) == pytest.approx(c * N * D, rel=0.01)
+    assert "groups differ" not in found.words(1e9, 1e10)
+
+
 def test_words_give_both():
     said = cost_of(runs(15 * N * D)).words(1e9, 1e10)
     assert said == (

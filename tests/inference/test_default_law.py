@@ -54,6 +54,14 @@ def test_the_choice_knows_no_unit(unit):
         assert default_law(runs)[0].name == name
 
 
+@pytest.mark.parametrize("seed", [1, 4])
+def test_losses_that_do_not_fall_bend_towards_no_ceiling(seed):
+    n, d = (x.ravel() for x in np.meshgrid(np.geomspace(2e7, 2e9, 4), np.geomspace(4e8, 4e11, 5)))
+    loss = 3 * np.exp(0.01 * np.random.default_rng(seed).standard_normal(n.size))
+    law, why = default_law(bs.load_runs(pd.DataFrame({"params": n, "tokens": d, "loss": loss})))
+    assert (law.name, why) == ("chinchilla", "")
+
+
 def test_without_a_ceiling_one_is_rarely_taken():
     taken = [default_law(bs.load_runs(sweep(seed)))[0].name != "chinchilla" for seed in range(20)]
     assert sum(taken) <= 1
