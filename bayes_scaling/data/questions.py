@@ -23,9 +23,9 @@ NAMES = (
 )  # fmt: skip
 """All that may be said of a table, or of the reading of its file."""
 
-UNLIKE, OFTEN = 0.05, 3
+UNLIKE, LABELLED, OFTEN = 0.05, 0.015, 3
 """The usual range of log loss among runs of one configuration from which they are no replicates (seeds make about
-.003), and in how many configurations it must be seen."""
+.003), that where a column of labels may tell them apart, and in how many configurations it must be seen."""
 
 SLIP = 100.0
 """The factor from the usual C / 6ND of a table from which on a row's FLOPs are a slip, and no cost."""
@@ -258,9 +258,9 @@ def _unlike(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, str]:
         return {}
     kinds = table.groupby(same, sort=False)["loss"].agg(["min", "max", "size"])
     ratios = (kinds["max"] / kinds["min"])[kinds["size"] > 1]
-    if len(ratios) < OFTEN or (usual := float(np.log(ratios.median()))) < UNLIKE:
-        return {}
     column = group_column(table)
+    if len(ratios) < OFTEN or (usual := float(np.log(ratios.median()))) < (LABELLED if column else UNLIKE):
+        return {}
     remedy = (
         f"if {column!r} tells them apart, read it with group={column!r} (command line: --group {column})"
         if column

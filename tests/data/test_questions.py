@@ -1,5 +1,7 @@
 """What is said of replicates that are none, and of runs that never ended; `bad_files` has the other warnings."""
 
+from contextlib import nullcontext
+
 import pandas as pd
 import pytest
 
@@ -23,6 +25,15 @@ def test_the_column_that_may_tell_them_apart_is_named_and_used():
     with pytest.warns(DoubtfulInputWarning, match=r"if 'corpus' tells them apart, .*--group corpus"):
         load_runs(table)
     assert load_runs(table, group="corpus").warnings == ()
+
+
+@pytest.mark.parametrize(("apart", "asked"), [(0.03, True), (0.005, False)])
+def test_corpora_a_little_apart_are_asked_about_and_seeds_are_not(apart, asked):
+    loss = [3.4, 3.4 * (1 + apart), 3.1, 3.1 * (1 + apart), 2.9, 2.9 * (1 + apart)]
+    table = pd.DataFrame({**SIZES, "loss": loss, "corpus": list("ababab")})
+    with pytest.warns(DoubtfulInputWarning, match="--group corpus") if asked else nullcontext():
+        load_runs(table)
+    assert load_runs(table.drop(columns="corpus")).warnings == ()
 
 
 @pytest.mark.parametrize("column", ["State", "run_state", "run.status"])
