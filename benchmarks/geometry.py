@@ -1,10 +1,11 @@
 """Tables that cannot tell what is asked of them: is any answer wrong, and given without a word of doubt?
 
-    uv run benchmarks/geometry.py --work FOLDER [--tables 18] [--page]
+    uv run benchmarks/geometry.py --work FOLDER [--tables 18] [--only KIND,KIND] [--noise default] [--page]
 
 Tables of 12 kinds, each from known parameters of its own, and sound ones beside them, are fitted, diagnosed, and asked
 for a run at ten times the compute of their largest. Fits lie in FOLDER, and what is there is not sampled again.
-benchmarks/results/geometry.json and .md are written at the end; --page makes the page alone.
+benchmarks/results/geometry.json, in which what is made replaces what was there of the same table, noise and seed, and .md are
+written after every kind; --page makes the page alone.
 """
 
 import argparse
@@ -25,8 +26,8 @@ RESULTS = Path(__file__).parent / "results"
 COMMAND = "uv run benchmarks/geometry.py --work geometry"
 REFERENCE = (5e8, 1e10)
 FAR, APART, DRAWS = 2.0, 0.4, 250
-TWICE, WITH_DEFAULT = 3, 1
-"""How many tables of each kind are fitted with a second seed, and with the default noise; all with noise="constant"."""
+TWICE = 3
+"""How many tables of each kind are fitted with a second seed."""
 
 HOW = f"""
 The truth is the loss without noise, at √10 times the parameters and tokens of the table's largest run. The band is the
@@ -200,15 +201,19 @@ def judged(fit: Any, made: Case) -> dict[str, Any]:
     }
 
 
-def answers(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """One entry for each fit."""
+def answers(asked: argparse.Namespace) -> Iterator[list[dict[str, Any]]]:
+    """One entry for each fit, kind by kind."""
     for noise, seed, number in (
         ("constant", 1, asked.tables),
         ("constant", 2, TWICE),
-        (None, 1, WITH_DEFAULT),
+        (None, 1, asked.tables),
     ):
+        if asked.noise not in (None, noise or "default"):
+            continue
         for made in KINDS:
-            name = made.__name__
+            name, entries = made.__name__, []
+            if asked.only and name not in asked.only.split(","):
+                continue
             folder = asked.work / f"{name}-{noise}-{seed}"
             cases = {
                 f"{name}-{i}": made(np.random.default_rng([i, KINDS.index(made)]))
@@ -222,11 +227,15 @@ def answers(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
                     folder=folder,
                 ):  # fmt: skip
                     entry = {"kind": name, "table": outcome.name, "noise": noise or "default", "seed": seed}
-                    if outcome.fit is None:
-                        yield entry | {"error": outcome.error}
-                    else:
-                        yield entry | judged(outcome.fit, cases[outcome.name])
+                    of_fit = outcome.fit and judged(outcome.fit, cases[outcome.name])
+                    entries.append(entry | (of_fit or {"error": outcome.error}))
             print(noise, seed, name, flush=True)
+            yield entries
+
+
+def key(entry: dict[str, Any]) -> tuple[Any, ...]:
+    """What an entry is of."""
+    return entry["table"], entry["noise"], entry["seed"]
 
 
 def counted(entries: list[dict[str, Any]]) -> list[list[Any]]:
@@ -293,11 +302,15 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("geometry"))
     parser.add_argument("--tables", type=int, default=18, help="of each kind")
     parser.add_argument("--there", action="store_true", help="judge the fits that are there, and make none")
+    parser.add_argument("--only", help="kinds, with commas between")
+    parser.add_argument("--noise", choices=("constant", "default"), help="only this noise")
     parser.add_argument("--page", action="store_true")
     asked = parser.parse_args()
     target = RESULTS / "geometry.json"
-    if not asked.page:
-        lines = ",\n".join(json.dumps(entry) for entry in answers(asked))
+    known = {key(entry): entry for entry in json.loads(target.read_text())} if target.exists() else {}
+    for entries in [] if asked.page else answers(asked):
+        known |= {key(entry): entry for entry in entries}
+        lines = ",\n".join(map(json.dumps, known.values()))
         target.write_text(f"[\n{lines}\n]\n")
     (RESULTS / "geometry.md").write_text(page(json.loads(target.read_text())))
 
