@@ -8,8 +8,8 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
-NOTEBOOKS = ("first_posterior", "extrapolation_risk", "law_families", "plan_a_run", "change_the_model", "tracker_to_forecast")
 FOLDER = Path(__file__).parent
+NOTEBOOKS = sorted({path.stem for path in FOLDER.glob("*.py")} - {Path(__file__).stem})
 
 
 def execute(name: str) -> Path:
