@@ -49,11 +49,13 @@ def beside_missed_runs(fit: "Posterior", at: Mapping[str, np.ndarray], group: st
     ]
 
 
-def on_checkpoints(fit: "Posterior") -> list[str]:
-    """A sentence where checkpoints in the middle of a schedule were fitted as finished runs."""
+def asked_of_the_table(fit: "Posterior") -> list[str]:
+    """What any answer rests on: a unit that was asked for, and checkpoints that were fitted as finished runs."""
+    units = [said.removesuffix(".") for said in fit.runs.warnings if "loss_unit=" in said]
     if not unfinished(fit).any():
-        return []
+        return units
     return [
+        *units,
         "checkpoints in the middle of a schedule are taken for finished runs (see diagnose), which biases exponents "
-        "and all beyond the data: fit with finished=True (--finished)"
+        "and all beyond the data: fit with finished=True (--finished)",
     ]

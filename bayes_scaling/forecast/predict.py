@@ -7,7 +7,7 @@ import numpy as np
 
 from bayes_scaling.data.units import Quantities
 from bayes_scaling.forecast.forecast import Forecast, drifted
-from bayes_scaling.forecast.near_runs import beside_missed_runs, on_checkpoints
+from bayes_scaling.forecast.near_runs import asked_of_the_table, beside_missed_runs
 from bayes_scaling.forecast.new_run import (
     discrepancy_paths,
     drift_slopes,
@@ -94,8 +94,7 @@ def forecast(
         noise = scale * standard_noise(fit, posterior, mean, noise_at, group, alike=alike)
         new_run = drifted(mean, drift_there + noise, law.response).transpose(*dims)
     at_points = {name: points[name].to_numpy() for name in law.columns}
-    questions = (s.removesuffix(".") for s in fit.runs.warnings if "loss_unit=" in s)
     return Forecast(
         points, mean, drift_there, new_run.rename(law.response), beyond, law.response, fit.runs.unit,
-        (*questions, *on_checkpoints(fit), *beside_missed_runs(fit, at_points, group)),
+        (*asked_of_the_table(fit), *beside_missed_runs(fit, at_points, group)),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from bayes_scaling.data.units import Quantities, parse_quantities
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.departure import Departure, departed
 from bayes_scaling.forecast.forecast import MOST
-from bayes_scaling.forecast.near_runs import beside_missed_runs, on_checkpoints
+from bayes_scaling.forecast.near_runs import asked_of_the_table, beside_missed_runs
 from bayes_scaling.forecast.new_run import drift_slopes, new_run_scale, standard_noise
 from bayes_scaling.forecast.points import decades_beyond
 from bayes_scaling.laws.derivatives import endless
@@ -236,7 +236,7 @@ def about(surface: LossSurface, params: "xr.DataArray", tokens: "xr.DataArray") 
     said = beside_missed_runs(surface.fit, {name: x[known] for name, x in values.items()}, surface.group)
     last = n[known[-1]], d[known[-1]]
     return [
-        *on_checkpoints(surface.fit),
+        *asked_of_the_table(surface.fit),
         *said,
         *others_alone(surface.fit, surface.cost, surface.cost.flops(*last)),
         *([surface.cost.words(*last)] if surface.cost.own else []),

@@ -62,6 +62,39 @@ def test_a_share_that_rises_is_asked_about(read, case):
     assert "task_of_compute" in said
 
 
+def test_of_the_inverse_of_a_share_the_unit_is_asked_for_and_again_by_forecasts(at_the_mode, case):
+    with pytest.warns(bs.DoubtfulInputWarning, match="or with 'other' if it is a percentage, an inverse"):
+        runs = bs.load_runs(case("rising-share.csv"), loss="inverse")
+    fit = at_the_mode(runs)
+    for answer in (fit.predict(1e10, 1e12), fit.allocate(1e22), fit.plan(1e22)):
+        assert [s for s in answer.warnings if "loss_unit='perplexity'" in s]
+
+
+def test_the_case_of_small_units_has_the_answer_of_any_unit(at_the_mode, read, case):
+    runs = read(case("small-units.csv"))
+    larger = bs.load_runs(runs.table.assign(loss=100 * runs.table["loss"]))
+    small, large = (at_the_mode(x) for x in (runs, larger))
+    for name, times in (("E", 100), ("A", 100), ("B", 100), ("alpha", 1), ("beta", 1)):
+        values = [float(fit.posterior[name].median()) for fit in (small, large)]
+        assert values[1] == pytest.approx(times * values[0], rel=1e-3)
+    assert float(small.posterior["E"].median()) == pytest.approx(0.017, rel=0.1)
+    assert "loss 0.022-0.053" in repr(runs)
+
+
+def test_the_case_of_semicolons_and_decimal_commas_is_read(case):
+    with pytest.warns(bs.DoubtfulInputWarning, match="are read with a decimal comma"):
+        runs = bs.load_runs(case("semicolons.csv"))
+    assert (len(runs), runs.params[0], runs.tokens[0], runs.loss[0]) == (20, 2e7, 1.2e8, 5.26733)
+
+
+def test_the_case_of_errors_and_samples(at_the_mode, read, case):
+    """An error of .06 + 1.13 n^-.5, of which .08 takes 3,192 samples."""
+    fit = at_the_mode(read(case("error-and-samples.csv"), inputs=["n"], loss_unit="other"), "power_floor:n")
+    found = fit.plan(target=0.08, drift=False)
+    assert float(found.median()) == pytest.approx((1.13 / 0.02) ** 2, rel=0.15)
+    assert fit.plan(target=0.02, drift=False).out_of_reach.item() == 1
+
+
 def profiles(best, edge):
     """isoFLOP profiles of four budgets whose optima are in the grid or below it."""
     rows = []

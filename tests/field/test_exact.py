@@ -28,21 +28,19 @@ def test_runs_without_noise():
     assert float(fit.posterior["sigma"].median()) < 3e-4
 
 
-def test_two_recipes_of_four_runs():
-    """A variant is worth 2.39 times the compute at every budget."""
+def two_recipes():
     flops = np.tile([2.2e17, 1.7e18, 9e18, 2.8e19], 2)
-    amplitude = np.repeat([95.18, 87.7], 4)
-    runs = pd.DataFrame(
-        {
-            "flops": flops,
-            "group": np.repeat(["baseline", "variant"], 4),
-            "loss": np.round(1.6 + amplitude * flops**-0.0941, 5),
-        }
-    )
-    fit = quiet_fit(
-        runs, "gpt4", **SHORT | {"draws": 1000}
-    )  # as a user's: of sigma 400 are few, by chance too few
-    assert converged(fit)
+    loss = np.round(1.6 + np.repeat([95.18, 87.7], 4) * flops**-0.0941, 5)
+    return pd.DataFrame({"flops": flops, "group": np.repeat(["baseline", "variant"], 4), "loss": loss})
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_two_recipes_of_four_runs(case, noise):
+    """A variant is worth 2.39 times the compute at every budget."""
+    runs = pd.read_csv(case("two-recipes.csv")) if noise else two_recipes()
+    # As a user's: of sigma 400 draws are few, by chance too few.
+    fit = quiet_fit(runs, "gpt4", **SHORT | {"draws": 1000})
+    assert fit.diagnose().converged if noise else converged(fit)
     at = fit.contrast("1e20").table().iloc[0]
     assert at["multiplier 90% lower"] < 1 / 2.39 < at["multiplier 90% upper"]
     assert at["multiplier 90% upper"] < 1.3 * at["multiplier 90% lower"]
