@@ -15,8 +15,8 @@ EVIDENCE = 5.0
 NEAR = 0.6
 """The share of its ceiling that the largest loss of a group reaches, at least."""
 
-FALLEN = 0.9
-"""The share of its ceiling below which the lowest loss of a group lies: losses that hardly fall bend towards none."""
+FALLEN, ABOVE = 0.9, 1.1
+"""Shares of its ceiling below which a group's lowest and largest loss lie: what hardly falls, or rises, has none."""
 
 NU, SIGMA = 5.0, 0.02
 """Degrees of freedom and scale of the noise, where a search begins."""
@@ -59,7 +59,7 @@ def default_law(runs: Runs) -> tuple[Law, str]:
             ),
             key=lambda mode: mode.cost,
         )
-        if runs.loss[kept].min() > FALLEN * below.parameters[G]:
+        if runs.loss[kept].min() > FALLEN * below.parameters[G] or largest > ABOVE * below.parameters[G]:
             continue
         # Replicates and checkpoints of a run err together, and count as one.
         of_group = (without.cost - below.cost) * units / kept.sum() - 0.5 * np.log(units)
