@@ -38,6 +38,10 @@ QUESTIONS = {
     "what is Pareto k": ("how_to",),
     "what is E": ("how_to", "glossary"),
     "sensitive to a prior": ("how_to", "glossary", "gallery"),
+    "docker": ("how_to",),
+    "run in a container": ("how_to",),
+    "progress in jupyter": ("how_to",),
+    "notebook on a remote machine": ("how_to",),
     "change the prior": ("which_law", "gallery", "reference", "how_to"),
 }
 """Question -> pages, one of which must be among the first three that its words find."""
