@@ -73,6 +73,13 @@ PICTURES: dict[str, tuple[str, str, str, str]] = {
         "Runs of a sweep at three budgets, the posterior of a parabola through each, and the interval of its minimum: "
         "Chinchilla's second approach, which needs no law of N and D.",
     ),
+    "approaches": (
+        "Chinchilla's three approaches",
+        'bs.fit(bs.datasets.load("sweep"), "chinchilla", noise="constant", seed=1).approaches(group="prose").plot()',
+        "bayes-scaling approaches sweep.nc --group prose -o approaches.png",
+        "The exponent of N_opt by the envelope of the runs, by isoFLOP profiles and by the law, and where each leads. "
+        "Bands that part beyond the data say how much the approach decides.",
+    ),
     "published": (
         "The best split beside published ones",
         "bs.plot.published(fit)",
@@ -158,8 +165,8 @@ PICTURES: dict[str, tuple[str, str, str, str]] = {
     "coverage": (
         "The reliability of a back-test",
         "bs.plot.coverage(bs.backtest(fit.runs, fit.law, seed=1))",
-        "",
-        "On the diagonal, intervals hold what they say; below it they are too narrow.",
+        "bayes-scaling backtest runs.csv --seed 1 -o backtest.png",
+        "On the diagonal, intervals cover what they say; below it they are too narrow.",
     ),
 }
 """Name -> title, the call that draws it, the command that does, and what to see. The call's result is drawn."""
@@ -170,7 +177,7 @@ def page() -> str:
     parts = [
         "# Gallery",
         "Each picture takes a fit and, if wanted, Axes to draw on: `bs.plot.<name>(fit, ax=ax)`. All are of the demo's "
-        "fit but for the isoFLOP profiles, and made by `python docs/gallery.py`.",
+        "fit but for the isoFLOP profiles and the approaches, and made by `python docs/gallery.py`.",
     ]
     for name, (title, call, command, words) in PICTURES.items():
         shell = f"\n\n```sh\n{command}\n```" if command else ""

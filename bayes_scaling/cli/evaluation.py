@@ -58,7 +58,7 @@ def backtest(runs: str, law: str, table: Table, **settings: Any) -> Answer:
     rows, health = found.runs.to_dict("records"), found.health.to_dict("records")
     about = {"runs": rows, "health": health, "drift": found.drift.to_dict(), "left_out": found.left_out}
     by_cut, failed = found.table(by=["cut", "method"]), not found.health["ok"].all()
-    return answer(found, {}, also=by_cut, picture="misses", failed=failed, about=about)
+    return answer(found, {}, also=by_cut, picture="coverage", failed=failed, about=about)
 
 
 @verb(FIT, "evaluation.approaches.approaches", PROB, JSON, *PICTURE, then="plot {fit} --kind isoflop")

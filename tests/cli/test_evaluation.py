@@ -90,14 +90,14 @@ def test_a_table_is_compared_backtested_and_its_poolings_compared_without_sampli
         )
         assert {row["structure"] for row in found["structures"]} > {"all but A", "only alpha"}
         code, out, _ = run(
-            "backtest", *options, "--holdout-above", "1e22", "--no-baselines", "-o", "misses.png", "--json"
+            "backtest", *options, "--holdout-above", "1e22", "--no-baselines", "-o", "coverage.png", "--json"
         )
     found = json.loads(out)
     larger = runs[6 * runs["params"] * runs["tokens"] > 1e22]
     assert sorted(row["loss"] for row in found["runs"]) == sorted(larger["loss"])
     assert found["drift"]
     assert (code, [row["ok"] for row in found["health"]]) == (1, [False]), "draws that nobody sampled"
-    for name in ("pooling", "misses"):
+    for name in ("pooling", "coverage"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 

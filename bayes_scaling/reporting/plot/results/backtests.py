@@ -15,6 +15,7 @@ COLOURS = {"posterior": style.COLOURS[0], "no drift": style.COLOURS[1]}
 """Of the methods that are always there; others are grey."""
 
 
+@plot_of(Backtest)
 @style.styled
 def coverage(backtest: Backtest, *, ax: "Axes | None" = None) -> "Axes":
     """Share of held-out runs inside of the interval, against the interval's probability.
@@ -51,7 +52,6 @@ def coverage(backtest: Backtest, *, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-@plot_of(Backtest)
 @style.styled
 def misses(backtest: Backtest, *, prob: float = 0.9, ax: "Axes | None" = None) -> "Axes":
     """How far what was reached lies from the forecast's median, against the distance beyond the fitted runs.
