@@ -139,6 +139,13 @@ def test_the_pointer_shows_the_run(opened, report, hostile_fit):
     assert not tip.is_visible()
 
 
+def test_warnings_are_in_sight_on_a_desktop(opened, report):
+    page = opened(report)
+    page.locator(".banner").evaluate_all("found => found.forEach(one => one.remove())")
+    first = page.locator(".care li").first.bounding_box()
+    assert first["y"] + first["height"] < DESKTOP["height"]
+
+
 @pytest.mark.parametrize("how", ["printed", "without a script"])
 def test_nothing_is_hidden(opened, report, how):
     page = opened(report, java_script_enabled=how == "printed")
@@ -179,3 +186,18 @@ def test_the_planner_answers_as_a_slider_moves(opened, planner):
     assert float(page.locator("#flops-out").text_content()) == pytest.approx(10**0.4 * float(loss), rel=0.02)
     assert "NaN" not in page.locator("#results").inner_text()
     assert HOSTILE[0] in page.locator("h1").text_content()
+
+
+def test_the_planner_has_round_losses_at_its_axis(opened, planner):
+    page = opened(planner)
+    for key in ("", *["ArrowRight"] * 3):
+        if key:
+            page.locator("#flops").press(key)
+        shown = page.locator("#picture text.loss").all_text_contents()
+        ticks = [float(text) for text in shown]
+        assert 2 <= len(ticks) <= 6
+        assert len({*shown}) == len(shown)
+        apart = np.diff(ticks)
+        np.testing.assert_allclose(apart, apart[0], atol=1e-9)
+        assert f"{apart[0]:.0e}"[0] in "125"
+        np.testing.assert_allclose(np.mod(np.array(ticks) / apart[0] + 0.5, 1), 0.5, atol=1e-6)

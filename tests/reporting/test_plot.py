@@ -251,10 +251,17 @@ def test_sensitivity_has_a_number_for_each_answer_and_prior(golden_fit):
     assert bold == list(table.to_numpy().ravel() > SENSITIVE)
 
 
+def test_the_lens_of_a_predictive_check_has_its_probability(pile_fit):
+    _, right = bs.plot.panels(bs.plot.predictive_check(pile_fit, prob=0.8, ax=Figure().subplots()))
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["80% if the fit is right"]
+
+
 def test_pareto_k_is_that_of_leaving_out_each_configuration(pile_fit):
     ax = bs.plot.pareto_k(pile_fit, ax=Figure().subplots())
     shown = sorted(float(y) for drawn in ax.collections for _, y in np.asarray(drawn.get_offsets()))
     np.testing.assert_allclose(shown, sorted(psis_loo(pile_fit.log_likelihood)[1]))
+    [shade] = ax.patches
+    assert shade.get_y() + shade.get_height() >= ax.get_ylim()[1]  # what is worse than 1 is no better
 
 
 def test_a_forest_has_the_groups_and_their_population(pile_fit):

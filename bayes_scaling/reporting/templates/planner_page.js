@@ -47,7 +47,8 @@ function draw(asked, found) {
     marks += `<line class="axis" x1="${x(n)}" x2="${x(n)}" y1="285" y2="${times === 1 ? 290 : 288}"/>`;
     if (times === 1 || right - left < 1.5) marks += `<text x="${x(n)}" y="303" text-anchor="middle">${short(10 ** n)}</text>`;
   }
-  for (let i = 0; i <= 4; i++) { const l = floor + (top - floor) * i / 4; marks += `<text x="42" y="${y(l) + 4}" text-anchor="end">${l.toFixed(2)}</text>`; }
+  const apart = 10 ** Math.floor(Math.log10((top - floor) / 4)), step = [1, 2, 5, 10].map(k => k * apart).find(s => top - floor <= 5 * s);
+  for (let k = Math.ceil(floor / step); k * step <= top; k++) marks += `<text class="loss" x="42" y="${y(k * step) + 4}" text-anchor="end">${(k * step).toFixed(Math.max(0, Math.ceil(-Math.log10(step))))}</text>`;
   at("picture").setAttribute("viewBox", `0 0 ${width} 330`);
   at("picture").innerHTML = marks + `<text x="${(48 + end) / 2}" y="323" text-anchor="middle">model size N (parameters)</text><text x="8" y="14">loss of a new run</text>`;
 }

@@ -83,6 +83,7 @@ def _transform(ax: "Axes", places: np.ndarray, title: str, prob: float) -> None:
     )
     ax.axhline(0, color=style.GREY, lw=0.8)
     ax.set(xlim=(0, 1), xlabel="share of drawn runs below the run", ylabel="share of runs, from uniform")
+    marks.legend_below(ax, [marks.key(style.GREY, "run", f"{style.percent(prob)} if the fit is right")])
     ax.set_title(title)
 
 
@@ -102,7 +103,8 @@ def pareto_k(fit: "Posterior", *, ax: "Axes | None" = None) -> "Axes":
     for i, group in enumerate(fit.groups):
         at = fit.runs.group_index[first] == i
         marks.points(ax, first[at] + 1, k[at], **look(fit, group))
-    ax.axhspan(BAD_K, max(1.0, float(np.nanmax(k)) + 0.1), color=style.BEYOND, lw=0, zorder=0)
+    top = max(1.0, float(np.nanmax(k)) + 0.1)
+    ax.axhspan(BAD_K, top, color=style.BEYOND, lw=0, zorder=0)
     ax.axhline(BAD_K, color=style.GREY, lw=1, ls=marks.DOTTED)
     for c in np.argsort(-k)[:3]:
         if k[c] > BAD_K:
@@ -114,7 +116,7 @@ def pareto_k(fit: "Posterior", *, ax: "Axes | None" = None) -> "Axes":
                 va="center",
                 fontsize=8.5,
             )
-    ax.set(xlabel="row of the table (first of a configuration)", ylabel="Pareto-k")
+    ax.set(xlabel="row of the table (first of a configuration)", ylabel="Pareto-k", ylim=(None, top))
     groups = [marks.key(**look(fit, g), kind="points", label=g) for g in fit.groups if len(fit.groups) > 1]
     if groups:
         marks.legend_below(ax, groups, columns=4)
