@@ -33,6 +33,9 @@ def output_beside(source: object, form: str, **words: object) -> str:
 def columns_taken(runs: "Runs") -> str:
     """Which columns were found under another name than their role's; empty where all have their own."""
     found = ", ".join(f"{role} from {column!r}" for role, column in runs.renamed.items())
+    derived = [role for role in ("params", "tokens") if role in runs.table and role not in runs.renamed]
+    if "flops" in runs.renamed and len(derived) == 1:
+        found += f", {derived[0]} by C = 6ND"
     from bayes_scaling.data.questions import group_column
 
     label = group_column(runs.table)

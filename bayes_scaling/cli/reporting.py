@@ -112,7 +112,7 @@ def laws() -> Answer:
     then="fit TABLE.csv",
 )  # fmt: skip
 def demo(output: str, **asked: Any) -> Answer:
-    """Fit, forecast, plan, compare and report, on the embedded sweep of small models."""
+    """What would 100B parameters reach? Fit, forecast, plan, compare and report, on published runs."""
     from bayes_scaling.cli.demo import demo as run
 
     return run(output, progress=at_a_terminal(), **asked)

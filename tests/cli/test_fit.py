@@ -151,6 +151,13 @@ def test_columns_go_by_their_usual_names_and_it_says_which(run, tmp_path, sample
     assert "--force" in run("fit", "runs.csv")[2]
 
 
+def test_it_says_what_was_derived(run, tmp_path, sampled):
+    (tmp_path / "runs.csv").write_text("D,C,loss\n2e9,1.2e18,3.4\n4e9,4.8e18,3.1\n8e9,1.92e19,2.9\n")
+    _, _, err = run("fit", "runs.csv")
+    assert err.startswith("runs.csv: took tokens from 'D', flops from 'C', params by C = 6ND\n")
+    assert sampled[0]["runs"].params.tolist() == pytest.approx([1e8, 2e8, 4e8])
+
+
 @pytest.mark.parametrize("missed", [True, False])
 def test_a_law_that_misses_its_runs_may_want_groups(run, tmp_path, sampled, judged, missed):
     (tmp_path / "runs.csv").write_text(
