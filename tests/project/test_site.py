@@ -68,6 +68,7 @@ def test_it_has_every_page_and_needs_no_network(site):
         assert re.findall(r'src="?iframe-worker\.js', page), name
     assert (site / "iframe-worker.js").exists()
     assert "<math" in built["which_law"]
+    assert re.findall(r'href="?dark\.css', built["gallery"])
     assert 'href="../' not in built["results"]
 
 
