@@ -158,3 +158,15 @@ def test_every_number_of_its_tables_stands_in_the_results():
     numbers = [n for row in rows for n in re.findall(r"[\d.,]*\d", row.partition("|")[2].partition("|")[2])]
     assert len(numbers) >= 15
     assert [n for n in numbers if n not in known] == []
+
+
+def test_the_table_that_it_names_as_hard_is_the_hardest():
+    page = (ROOT / "benchmarks" / "results" / "default_law.md").read_text(encoding="utf-8")
+    [names, _, *rows] = [line.strip("| ").split("|") for line in page.splitlines() if line.startswith("|")][
+        :20
+    ]
+    held = {
+        row[0].strip(): float(row[[name.strip() for name in names].index("held, default")]) for row in rows
+    }
+    hardest = min(held, key=held.__getitem__)
+    assert f"`{hardest}`'s checkpoints 90% bands held {held[hardest]:.0%}" in README
