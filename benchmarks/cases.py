@@ -45,7 +45,7 @@ CASES = {
         "seconds, converged, 2.39x",
     ),
     "repetition-that-hurts": Case(
-        (f"fit TABLE --law muennighoff {DRAWS}", "plan fit.nc --flops 3e19 --unique-tokens 100M"),
+        (f"fit TABLE --law muennighoff {USUAL}", "plan fit.nc --flops 3e19 --unique-tokens 100M"),
         "rows? .* of the table|nearest to this answer",
         "the runs at 40 epochs named; no plan into them without a warning (truth 3.88)",
     ),
@@ -75,9 +75,9 @@ CASES = {
     ),
     "rising-curve": Case(
         (
-            f"fit TABLE --law power_law:n --loss-unit other {DRAWS}",
+            f"fit TABLE --law power_law:n --loss-unit other {USUAL}",
             "predict fit.nc --input n=2000",
-            f"fit TABLE --law power_rise:n --loss-unit other {DRAWS}",
+            f"fit TABLE --law power_rise:n --loss-unit other {USUAL}",
         ),
         "DO NOT TRUST|^alpha",
         "refused in a sentence, or a form that rises (exponent 1.24)",
@@ -163,9 +163,9 @@ def page(found: dict[str, dict[str, list[dict[str, object]]]]) -> str:
     ]
     return (
         "# Tables that people bring\n\nTwelve tables after public reports, through the command line with seed 1 and 400 "
-        "draws of 4 chains, or the usual 1,000 (two-recipes, mid-schedule, tracker-export and error-and-samples now): what "
-        "was answered before, and what is now. Seconds are those of two cores that had other work, at those four up to six "
-        "times as much as they could do.\n\n"
+        "draws of 4 chains, or the usual 1,000 (now: two-recipes, repetition-that-hurts, mid-schedule, rising-curve, "
+        "tracker-export, error-and-samples): what was answered before, and what is now. Seconds are those of two cores that "
+        "had other work, up to six times as much as they could do.\n\n"
         f"{markdown(['case', 'right', 'before', 'after'], rows)}\n\nMade by `{COMMAND}`.\n"
     )
 
