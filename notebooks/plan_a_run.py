@@ -5,6 +5,15 @@
 # are worth paying for first?** Every answer is a distribution, read off one posterior of 23 public models.
 
 # %%
+# In a hosted notebook the package is not there yet.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("bayes_scaling") is None:
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "bayes-scaling"])
+
+# %%
 import os
 
 import matplotlib.pyplot as plt
@@ -19,6 +28,18 @@ plt.rcParams.update(STYLE)
 runs = bs.datasets.load("pile")
 shared = {name: "complete" for name in bs.LAWS["chinchilla"].parameters if name != "E"}
 fit = bs.fit(runs, law="chinchilla", pooling=shared, draws=draws, seed=1)
+
+SUITE = "pythia"
+cluster = bs.Hardware(1000, "H100", "6 months", utilisation=(0.3, 0.5))
+plan = fit.plan(hardware=cluster, max_tokens="10T", group=SUITE)
+risk = fit.risk(float(np.median(plan.flops)), group=SUITE)
+_ = bs.plot.valley(risk)
+
+# %% [markdown]
+# The picture is the answer to the first question: what each size would cost against the best one, in the loss given up. Whether
+# the fit behind it can be believed is asked before anything else.
+
+# %%
 print(fit.diagnose())
 
 # %% [markdown]
@@ -27,22 +48,16 @@ print(fit.diagnose())
 # known; what the machines leave of it goes into tokens.
 
 # %%
-SUITE = "pythia"
-cluster = bs.Hardware(1000, "H100", "6 months", utilisation=(0.3, 0.5))
-plan = fit.plan(hardware=cluster, max_tokens="10T", group=SUITE)
 print(plan)
 
 # %% [markdown]
 # The interval of N is what these runs leave open about the best split. It is wide: Pythia's suites trained all sizes on
 # 300B tokens, and Cerebras-GPT at one ratio, so that few runs say what a token is worth against a parameter. **A wide
-# interval of N is not yet a costly one**, as the valley shows.
+# interval of N is not yet a costly one**, as the valley at the top shows.
 
 # %%
-budget = float(np.median(plan.flops))
-risk = fit.risk(budget, group=SUITE)
 for sentence in risk.sentences():
     print(sentence)
-_ = bs.plot.valley(risk)
 
 # %% [markdown]
 # ## Will it reach the target?
