@@ -1,8 +1,18 @@
 # %% [markdown]
 # # Change the model
 #
-# A fit is an ordinary PyMC model. **Sample it with another sampler, or write another model around the same law, and
+# **Can the model be changed, or sampled by something else, and the verbs still be used?** Yes: a fit is an ordinary PyMC
+# model. **Sample it with another sampler, or write another model around the same law, and
 # every verb still works**: what comes back needs the law's parameters, by name.
+
+# %%
+# In a hosted notebook the package is not there yet.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("bayes_scaling") is None:
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "bayes-scaling"])
 
 # %%
 import os
@@ -19,16 +29,18 @@ draws = int(os.environ.get("BAYES_SCALING_DRAWS", 2000))  # kept per chain, four
 runs = bs.datasets.load("pile")
 law = bs.LAWS["chinchilla"]
 model = bs.build_model(runs, law, noise="constant", pooling="complete")
-print(model.observed_RVs, model.coords["run"][:5], model.coords["group"])
-
-# %% [markdown]
-# ## Another sampler
-# The observed variable is `log_loss`; draws of nutpie are those of `bs.fit`, up to Monte Carlo error.
-
-# %%
 sampler = {"draws": draws, "tune": 1000, "chains": 4, "seed": 1, "target_accept": 0.99, "progress_bar": False}
 tree = nutpie.sample(nutpie.compile_pymc_model(model), **sampler)
 fit = bs.Fit.from_draws(model, tree)
+_ = bs.plot.extrapolation(fit, to="1e24")
+
+# %% [markdown]
+# ## Another sampler
+# The picture is of draws by nutpie. The observed variable is `log_loss`; these draws are those of `bs.fit`, up to Monte Carlo
+# error.
+
+# %%
+print(model.observed_RVs, model.coords["run"][:5], model.coords["group"])
 print(fit.diagnose())
 print(fit.predict("30B", "600B"))
 

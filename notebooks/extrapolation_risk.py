@@ -6,6 +6,15 @@
 # the posterior knows well to the one that it cannot know.
 
 # %%
+# In a hosted notebook the package is not there yet.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("bayes_scaling") is None:
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "bayes-scaling"])
+
+# %%
 import os
 
 import matplotlib.pyplot as plt
@@ -21,7 +30,16 @@ plt.rcParams.update(STYLE)
 runs = bs.datasets.load("pile")
 # Each suite keeps its own floor E and noise sigma; `first_posterior` says why the rest is shared.
 shared = {"A": "complete", "B": "complete", "alpha": "complete", "beta": "complete"}
-# The law alone, first (`noise="constant"`); what the default adds to it is the fourth layer.
+SUITE = "pythia"
+whole = bs.fit(runs, law="chinchilla", pooling=shared, draws=draws, seed=1)
+_ = bs.plot.extrapolation(whole, to="1e25", group=SUITE)
+
+# %% [markdown]
+# The answer, with all that the package knows of the risk: dark, what is not known of the law; dotted, with its discrepancy;
+# light, one more run. Shaded is what lies beyond the data. Layer by layer, it begins with the law alone
+# (`noise="constant"`); what the default adds to it is the fourth layer.
+
+# %%
 fit = bs.fit(runs, law="chinchilla", noise="constant", pooling=shared, draws=draws, seed=1)
 print(fit.diagnose())
 
@@ -36,7 +54,6 @@ forecast = fit.predict(params="100B", tokens="2T")
 forecast.table(0.9).drop(columns=["params", "tokens", "flops"]).round(3)
 
 # %%
-SUITE = "pythia"
 one = fit.predict("100B", "2T", group=SUITE)
 bins = np.linspace(*np.quantile(one.new_run, [0.002, 0.998]), 50)
 figure, ax = plt.subplots(figsize=(7.2, 3.6), layout="constrained")
@@ -231,7 +248,6 @@ print(
 # and no draw falls below its own floor.
 
 # %%
-whole = bs.fit(runs, law="chinchilla", pooling=shared, draws=draws, seed=1)
 print(whole.diagnose())
 either = {"the law and its drift": one, "the law and its discrepancy": whole.predict("100B", "2T", group=SUITE)}
 for label, answer in either.items():

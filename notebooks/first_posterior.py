@@ -2,12 +2,21 @@
 # # From a table of runs to a decision
 #
 # The question: **what should be trained with 1e14 FLOPs of Python code?**
-# The road: a table of finished runs, a scaling law fitted to it, a check that the fit can be believed, a
+# The way there: a table of finished runs, a scaling law fitted to it, a check that the fit can be believed, a
 # forecast, and a decision that knows what it does not know.
 #
 # Everything here runs on a sweep that comes with the package: small transformers on three corpora, trained for this
-# purpose. Small means that the whole road can be checked. Every cell was trained with several seeds, the floor of one
+# purpose. Small means that every step can be checked. Every cell was trained with several seeds, the floor of one
 # corpus is known exactly, and larger runs were kept aside to see whether the forecasts were any good.
+
+# %%
+# In a hosted notebook the package is not there yet.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("bayes_scaling") is None:
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "bayes-scaling"])
 
 # %%
 import os
@@ -25,22 +34,28 @@ from bayes_scaling.reporting.plot.style import COLOURS, MARKERS, STYLE
 draws = int(os.environ.get("BAYES_SCALING_DRAWS", 1000))  # kept per chain, four chains
 plt.rcParams.update(STYLE)
 
+table = bs.datasets.load("sweep")
+runs, larger = table.split(holdout_above="1.2e12")
+fit = bs.fit(runs, law="rosenfeld", noise="constant", draws=draws, seed=1)
+_ = bs.plot.allocation(fit, to="1e14", group="python")
+
 # %% [markdown]
+# The answer: at each budget the best size and the tokens that go with it, as the posterior has them, beside 20 tokens per
+# parameter; shaded is what lies beyond the data. How it came about, step by step:
+#
 # ## The table
 # One row per training run: parameters N, tokens D, final loss in **nats per token** (here a token is a byte). The group
 # says which corpus a run was trained and evaluated on: `words`, a synthetic language whose entropy is known; `python`,
 # the code of a library; `prose`, six novels.
 
 # %%
-table = bs.datasets.load("sweep")
 print(bs.datasets.DATASETS["sweep"].title)
 table.describe()
 
 # %% [markdown]
-# The largest runs are set aside now, and looked at when the forecast is made.
+# The largest runs were set aside before the fit, and are looked at when the forecast is made.
 
 # %%
-runs, larger = table.split(holdout_above="1.2e12")
 print(runs)
 print(larger)
 
@@ -109,7 +124,6 @@ _ = right.legend()
 # what the default adds, a discrepancy of the law, is the subject of `extrapolation_risk`.
 
 # %%
-fit = bs.fit(runs, law="rosenfeld", noise="constant", draws=draws, seed=1)
 print(f"{fit.provenance['seconds']:.0f} s with compilation, on {fit.provenance['device']}")
 
 # %% [markdown]
@@ -145,12 +159,13 @@ comparison[["elpd", "elpd_diff", "dse", "worst_k", "lack of fit"]].round(3)
 # three are before the bend, which lowers the limit too: where N and D are endless, the loss is E / sqrt(1 + (E / G)²).
 
 # %%
+_ = bs.plot.posterior(fit)
 fit.summary(prob=0.9).drop(columns=["ess_tail"]).round(3)
 
 # %% [markdown]
 # Of `words` the true limit is known: the loss of a reader who knows the source, on the same evaluation windows. The law's
-# own limit, where N and D are endless, is a statement about what no run came near to, and it leans on the form of the law.
-# Here it can be compared with the truth. An interval that holds it may be luck: with the larger runs added, that of every
+# own limit, where N and D are endless, is a statement about what no run came near to, and it depends on the form of the law.
+# Here it can be compared with the truth. An interval that covers it may be luck: with the larger runs added, that of every
 # law tried lies below it ([sweep.md](../benchmarks/results/sweep.md)).
 
 # %%
@@ -229,9 +244,6 @@ for what in ("params", "tokens", "tokens_per_param"):
 print(f"the budget is {float(plan.decades_beyond[0]):.1f} powers of ten beyond the largest run")
 for warning in plan.warnings:
     print(warning)
-
-# %%
-_ = bs.plot.allocation(fit, to="1e14", group="python")
 
 # %% [markdown]
 # The loss is flat around the optimum. So the better question is what a choice **costs**. For a few sizes, each trained

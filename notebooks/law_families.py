@@ -6,6 +6,15 @@
 # And on the way: how to add a law of your own in one function.
 
 # %%
+# In a hosted notebook the package is not there yet.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("bayes_scaling") is None:
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "bayes-scaling"])
+
+# %%
 import os
 
 import matplotlib.pyplot as plt
@@ -19,33 +28,6 @@ from bayes_scaling.reporting.plot.style import COLOURS, GREY, INK, MARKERS, STYL
 
 draws = int(os.environ.get("BAYES_SCALING_DRAWS", 1000))  # kept per chain, four chains
 plt.rcParams.update(STYLE)
-
-runs = bs.datasets.load("pile")
-runs
-
-# %% [markdown]
-# ## Three families of the catalogue
-# - `chinchilla`: what finite N costs and what finite D costs add up.
-# - `kaplan`: the two couple, so that the larger shortage hides the smaller; here with a floor E.
-# - `skaling`: the additive form with an outer exponent k; k = 1 is `chinchilla`.
-
-# %%
-for name in ("chinchilla", "kaplan", "skaling"):
-    print(f"{name:11s} L = {bs.LAWS[name].formula}")
-
-# %% [markdown]
-# ## A law of your own is one function
-# Arithmetic on N and D (multiples of the table's geometric mean), parameters by keyword, one prior for each. From
-# that come sampling, comparison, allocation and pictures.
-#
-# As an example: what if N and D had **one exponent**? Then the best N and D grow at the same rate, as the rule of
-# a fixed number of tokens per parameter says.
-#
-# `bs.LAWS` is one catalogue for the whole process: a name can be taken once, and to open a saved fit of your law its
-# definition must have run. The `pop` only makes this cell safe to run again.
-
-# %%
-bs.LAWS.pop("one_exponent", None)
 
 
 @bs.law(
@@ -61,6 +43,56 @@ def one_exponent(N, D, *, E, A, B, gamma):
     return E + A * N**-gamma + B * D**-gamma
 
 
+runs = bs.datasets.load("pile")
+families = ("chinchilla", "kaplan", "skaling", "one_exponent")
+fits = {}
+for name in families:
+    shared = {parameter: "complete" for parameter in bs.LAWS[name].parameters if parameter != "E"}
+    fits[name] = bs.fit(runs, law=name, pooling=shared, noise="constant", draws=draws, seed=1)
+# Short test runs skip what is fitted anew for this.
+comparison = bs.compare(fits, refit=draws >= 500, ahead=draws >= 500)
+
+SUITE = "pythia"
+forecasts = {name: fit.predict("100B", "2T", group=SUITE) for name, fit in fits.items()}
+forecasts["mixture"] = comparison.predict("100B", "2T", group=SUITE)
+figure, ax = plt.subplots(figsize=(7.2, 3.2), layout="constrained")
+for y, (name, f) in enumerate(reversed(forecasts.items())):
+    color = INK if name == "mixture" else COLOURS[families.index(name)]
+    for kind, width, alpha in (("new_run", 9, 0.25), ("mean", 9, 0.6)):
+        ax.plot(f.interval(0.9, kind), [y, y], color=color, lw=width, alpha=alpha, solid_capstyle="butt")
+    ax.plot(f.median("mean"), y, "o", color="white", ms=5)
+ax.set(
+    yticks=range(len(forecasts)), yticklabels=[*forecasts][::-1], ylim=(-0.6, len(forecasts) - 0.4),
+    xlabel="loss at 100B parameters, 2T tokens (nats per token)",
+    title=f"90% intervals: the law (dark), a new run (light) ({SUITE})",
+)  # fmt: skip
+
+# %% [markdown]
+# The answer: laws that fit alike forecast differently, each with its interval. Which fits best, and how sure that is, step
+# by step.
+#
+# ## Three families of the catalogue
+# - `chinchilla`: what finite N costs and what finite D costs add up.
+# - `kaplan`: the two couple, so that the larger shortage hides the smaller; here with a floor E.
+# - `skaling`: the additive form with an outer exponent k; k = 1 is `chinchilla`.
+
+# %%
+for name in ("chinchilla", "kaplan", "skaling"):
+    print(f"{name:11s} L = {bs.LAWS[name].formula}")
+
+# %% [markdown]
+# ## A law of your own is one function
+# Arithmetic on N and D (multiples of the table's geometric mean), parameters by keyword, one prior for each. From
+# that come sampling, comparison, allocation and pictures.
+#
+# The cell at the top has an example: what if N and D had **one exponent**? Then the best N and D grow at the same rate, as
+# the rule of a fixed number of tokens per parameter says.
+#
+# `bs.LAWS` is one catalogue for the whole process: to open a saved fit of your law its definition must have run.
+
+# %%
+print(one_exponent)
+
 # %% [markdown]
 # ## Fit all four alike
 # The suites share everything but the floor `E` and the noise `sigma` (see `first_posterior`), under every law:
@@ -68,12 +100,8 @@ def one_exponent(N, D, *, E, A, B, gamma):
 # what a law misses, so that laws part less.
 
 # %%
-families = ("chinchilla", "kaplan", "skaling", "one_exponent")
-fits = {}
-for name in families:
-    shared = {parameter: "complete" for parameter in bs.LAWS[name].parameters if parameter != "E"}
-    fits[name] = bs.fit(runs, law=name, pooling=shared, noise="constant", draws=draws, seed=1)
-    diagnosis = fits[name].diagnose()
+for name, fit in fits.items():
+    diagnosis = fit.diagnose()
     verdict = "converged" if diagnosis.ok else "NOT converged"
     print(f"{name}: {verdict}, R-hat {diagnosis.r_hat:.3f}, {diagnosis.divergences} divergences")
     for sentence in (*diagnosis.failures, *diagnosis.warnings):
@@ -87,7 +115,6 @@ for name in families:
 # How far the runs lie from each law, in percent of their loss:
 
 # %%
-SUITE = "pythia"
 rows = {}
 figure, ax = plt.subplots(figsize=(7.2, 3), layout="constrained")
 for y, (name, fit) in enumerate(fits.items()):
@@ -119,8 +146,6 @@ pd.DataFrame.from_dict(rows, orient="index").map("{:.2%}".format)
 # larger run should go by that.
 
 # %%
-# Short test runs skip what is fitted anew for this.
-comparison = bs.compare(fits, refit=draws >= 500, ahead=draws >= 500)
 print(comparison.sentences()[0])
 comparison.table().round(3)
 
@@ -155,29 +180,16 @@ for by in (None, "loo"):
 
 # %% [markdown]
 # ## They forecast differently
-# The same 23 runs, the same suite, 100B parameters and 2T tokens. The last forecast mixes the laws' draws by their
-# weights.
+# The same 23 runs, the same suite, 100B parameters and 2T tokens: the picture at the top in figures. The last forecast mixes
+# the laws' draws by their weights.
 
 # %%
-forecasts = {name: fit.predict("100B", "2T", group=SUITE) for name, fit in fits.items()}
-forecasts["mixture"] = comparison.predict("100B", "2T", group=SUITE)
 answers = pd.DataFrame.from_dict(
     {name: f.table(0.9).iloc[0].filter(regex="^(mean|new_run)") for name, f in forecasts.items()}, orient="index"
 )
 answers.round(3)
 
 # %%
-figure, ax = plt.subplots(figsize=(7.2, 3.2), layout="constrained")
-for y, (name, f) in enumerate(reversed(forecasts.items())):
-    color = INK if name == "mixture" else COLOURS[families.index(name)]
-    for kind, width, alpha in (("new_run", 9, 0.25), ("mean", 9, 0.6)):
-        ax.plot(f.interval(0.9, kind), [y, y], color=color, lw=width, alpha=alpha, solid_capstyle="butt")
-    ax.plot(f.median("mean"), y, "o", color="white", ms=5)
-ax.set(
-    yticks=range(len(forecasts)), yticklabels=[*forecasts][::-1], ylim=(-0.6, len(forecasts) - 0.4),
-    xlabel="loss at 100B parameters, 2T tokens (nats per token)",
-    title=f"90% intervals: the law (dark), a new run (light) ({SUITE})",
-)  # fmt: skip
 medians = [float(forecasts[name].mean.median()) for name in families]
 bands = [float(np.ptp(forecasts[name].interval(0.9, "mean"))) for name in families]
 print(

@@ -1,9 +1,18 @@
 # %% [markdown]
 # # From a tracker to a registered forecast
 #
-# The daily work around a scaling law: bring finished runs together, fit, write down what a larger run should reach before
+# **Will the run that is on its way reach what it was registered to reach?** The daily work around a scaling law: bring finished runs together, fit, write down what a larger run should reach before
 # it starts, see on its way whether it will, and score the forecast when it is done. The runs are real: small transformers
 # trained on six novels, from a sweep that comes with the package. Here they lie in logs, as a training script leaves them.
+
+# %%
+# In a hosted notebook the package is not there yet.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("bayes_scaling") is None:
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "bayes-scaling"])
 
 # %%
 import json
@@ -19,12 +28,6 @@ from bayes_scaling.reporting.plot.style import STYLE
 draws = int(os.environ.get("BAYES_SCALING_DRAWS", 500))  # kept per chain, four chains
 plt.rcParams.update(STYLE)
 
-# %% [markdown]
-# ## The logs
-# A folder a run: a config, and a line of JSON at each evaluation. Two runs are spoilt on purpose: one that stopped
-# halfway, and one whose loss became NaN.
-
-# %%
 folder = Path(tempfile.mkdtemp(prefix="runs-"))
 curves = bs.datasets.load("sweep_trajectories").table
 prose = curves[(curves["group"] == "prose") & (curves["seed"] < 2)]
@@ -47,13 +50,33 @@ for number, name in enumerate(names):
 with (folder / "small" / names[7] / "log.jsonl").open("a") as log:
     log.write('{"step": 1000000, "eval/loss": NaN}\n')
 
+found = bs.collect(folder / "small")
+fit = bs.fit(found.runs, "chinchilla", noise="constant", draws=draws, seed=1)
+
+hero = curves[curves["trajectory"] == "holdout-prose-80x4-10255-s0-r1"]
+size, length = int(hero["params"].iloc[0]), int(hero["tokens"].max())
+card = fit.register(folder / "hero.json", params=size, tokens=length, history=found, note="the last evaluation")
+write_log(folder / "half", hero, upto=0.51)
+halfway = bs.follow(folder / "hero.json", folder / "half" / "log.jsonl")
+halfway.plot();
+
+# %% [markdown]
+# The answer, halfway: the curve in its band, and where its end will lie. What the cell above did, step by step:
+#
+# ## The logs
+# A folder a run: a config, and a line of JSON at each evaluation. Two runs are spoilt on purpose: one that stopped
+# halfway, and one whose loss became NaN.
+
+# %%
+print((folder / "small" / names[0] / "config.json").read_text())
+print((folder / "small" / names[0] / "log.jsonl").read_text())
+
 # %% [markdown]
 # ## Collect
 # One row a run: the last evaluation, never the lowest; parameters from the config, tokens from steps and what a step has.
 # The two spoilt runs are left out by name.
 
 # %%
-found = bs.collect(folder / "small")
 print(found)
 
 # %%
@@ -64,7 +87,6 @@ found.plot();
 # The law alone (`noise="constant"`), which is quick; by default a discrepancy would allow for what the law misses.
 
 # %%
-fit = bs.fit(found.runs, "chinchilla", noise="constant", draws=draws, seed=1)
 print(fit.diagnose().sentences()[0])
 
 # %% [markdown]
@@ -73,9 +95,6 @@ print(fit.diagnose().sentences()[0])
 # far. The card has the intervals of its final loss, and with the small runs' curves those on the way there too.
 
 # %%
-hero = curves[curves["trajectory"] == "holdout-prose-80x4-10255-s0-r1"]
-size, length = int(hero["params"].iloc[0]), int(hero["tokens"].max())
-card = fit.register(folder / "hero.json", params=size, tokens=length, history=found, note="the last evaluation")
 print(card)
 
 # %%
@@ -90,10 +109,7 @@ write_log(folder / "quarter", hero, upto=0.26)
 print(bs.follow(folder / "hero.json", folder / "quarter" / "log.jsonl"))
 
 # %%
-write_log(folder / "half", hero, upto=0.51)
-halfway = bs.follow(folder / "hero.json", folder / "half" / "log.jsonl")
 print(halfway)
-halfway.plot();
 
 # %% [markdown]
 # The median that the law registered was too high, and halfway the curve says so: the interval of the end is well under

@@ -26,7 +26,7 @@ from bayes_scaling.sampling.work import Finish, Named, Work
 EFFECTIVE = 400
 """Effective draws that an interval needs (Vehtari et al. 2021), of each quantity."""
 
-LONGEST = 4
+LONGEST = 8
 """Chains that disagree draw up to this many times what was asked."""
 
 LOG_LIKELIHOOD_BYTES = 256 * 2**20
