@@ -22,9 +22,7 @@ class Reference:
     values: dict[str, float]
 
     def __getitem__(self, column: str) -> float:
-        try:
-            return self.values[column]
-        except KeyError:
-            raise InputError(
-                f"the reference point has no '{column}'; it has {', '.join(self.values)}."
-            ) from None
+        for name in (column, SAME_KIND.get(column)):
+            if name in self.values:
+                return self.values[name]
+        raise InputError(f"the reference point has no '{column}'; it has {', '.join(self.values)}.")

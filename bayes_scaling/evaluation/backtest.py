@@ -152,7 +152,7 @@ def backtest(
     table = as_runs(runs, family, group)
     cuts, left_out = make_cuts(table, held_out(table, splits, holdout_above))
     prior = as_drift(drift, usual_drift(family, noise_of(family, options.get("noise"))))
-    rows, health, evidence = [], [], []
+    found = {}
     for outcome in sample_many({name: cut.train for name, cut in cuts.items()}, family, **options):
         if outcome.fit is None:
             left_out[outcome.name] = outcome.error
@@ -167,21 +167,25 @@ def backtest(
                 "Huber bootstrap": scores_of_draws(huber_bootstrap(family, train, test, seed), test.log_loss),
                 "Laplace": scores_of_draws(laplace(family, train, test, seed), test.log_loss),
             }
-        rows += [
+        rows = [
             _rows(outcome.name, method, test, ahead.decades, scores) for method, scores in answers.items()
         ]
         diagnosis = verdict(outcome.fit)
-        health.append(
-            {
-                "cut": outcome.name, "fitted": len(train), "held_out": len(test), "r_hat": diagnosis.r_hat,
-                "divergences": diagnosis.divergences, "ok": diagnosis.ok,
-            }
-        )  # fmt: skip
-        evidence.append([ahead.log_density(prior, s).mean() for s in prior.scales])
-    if not rows:
+        health = {
+            "cut": outcome.name, "fitted": len(train), "held_out": len(test), "r_hat": diagnosis.r_hat,
+            "divergences": diagnosis.divergences, "ok": diagnosis.ok,
+        }  # fmt: skip
+        evidence = [ahead.log_density(prior, s).mean() for s in prior.scales]
+        found[outcome.name] = pd.concat(rows), health, evidence
+    if not found:
         raise InputError(f"no cut of {table.name} could be fitted: {reasons(left_out)}")
+    # In the order of the cuts, whichever was done first.
+    tables, healths, evidences = zip(*(found[name] for name in cuts if name in found), strict=True)
     return Backtest(
-        pd.concat(rows, ignore_index=True), pd.DataFrame(health), prior.updated(np.array(evidence)), left_out
+        pd.concat(tables, ignore_index=True),
+        pd.DataFrame(healths),
+        prior.updated(np.array(evidences)),
+        left_out,
     )
 
 

@@ -104,6 +104,15 @@ def test_parameters_belong_to_the_point_that_is_named():
     np.testing.assert_allclose(runs.loss, expected, rtol=1e-12)
 
 
+def test_unique_tokens_are_measured_from_the_point_of_tokens():
+    table = design(("a",), 1).assign(unique_tokens=lambda t: t["tokens"])
+    exact = TRUTH | {"R_D": 15.0, "R_N": 1e9, "sigma": 0.0}
+    at = {"params": 1e8, "tokens": 1e10}
+    runs = bs.simulate(table, "muennighoff", exact, reference=at)
+    once = bs.simulate(table, "chinchilla", TRUTH | {"sigma": 0.0}, reference=at)
+    np.testing.assert_allclose(runs.loss, once.loss, rtol=1e-6)
+
+
 def test_measurement_error_is_taken_from_nats_to_log_loss():
     table = design(("a",), 1).assign(loss_se=0.02)
     runs = bs.simulate(table, "chinchilla", TRUTH | {"sigma": 0.0}, seed=3)

@@ -1,5 +1,6 @@
 """The notebooks: every source runs, and its executed copy holds the same cells."""
 
+import re
 import runpy
 import warnings
 from pathlib import Path
@@ -11,6 +12,16 @@ import bayes_scaling as bs
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = sorted({path.stem for path in FOLDER.glob("*.py")} - {"execute"})
+
+INSTALL = """\
+# In a hosted notebook the package is not there yet.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("bayes_scaling") is None:
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "bayes-scaling"])
+"""
 
 
 @pytest.fixture
@@ -30,6 +41,18 @@ def aside():
 
 def test_all_are_executed():
     assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == NAMES
+    listed = re.findall(r"\((\w+)\.ipynb\)", (FOLDER / "README.md").read_text())
+    assert sorted(listed) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_opens_with_its_question_and_the_picture_that_answers_it(name):
+    jupytext = pytest.importorskip("jupytext")  # slow to load
+    question, install, answer = jupytext.read(FOLDER / f"{name}.ipynb").cells[:3]
+    assert question.source.startswith("# ")
+    assert "?" in question.source
+    assert install.source == INSTALL.rstrip()
+    assert any("image/png" in output.get("data", {}) for output in answer.outputs)
 
 
 @pytest.mark.parametrize("name", NAMES)
