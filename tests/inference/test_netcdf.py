@@ -37,7 +37,7 @@ class TestRoundTrip:
     def test_what_every_verb_asks_is_kept(self, pair):
         fit, opened = pair
         pd.testing.assert_frame_equal(opened.convergence, convergence(fit.posterior), check_names=False)
-        assert set(opened.known) == {"of_loss", "scaled", "apart"}
+        assert set(opened.known) == {"of_loss", "scaled", "apart", "unfinished"}
         for kept, found in zip(residuals(opened), residuals(fit), strict=True):
             np.testing.assert_array_equal(kept, found)
 
