@@ -81,14 +81,19 @@ SIX = Cost()
 
 
 def cost_of(runs: Runs, group: str | None = None) -> Cost:
-    """The cost of the runs of a table, or of one of its groups: a power law of its own FLOPs where they are not 6ND."""
+    """The cost of a table's runs, or of a group's where groups differ: a power law of own FLOPs where they are not 6ND."""
     if not {"params", "tokens", "flops"} <= set(runs.table.columns):
         return SIX
-    of_group = runs.group_index
-    ratio, x = np.log(runs.flops) - np.log(training_flops(runs.params, runs.tokens)), np.log(runs.params)
-    if group in runs.groups:
-        kept = of_group == runs.groups.index(group)
-        ratio, x, of_group = ratio[kept], x[kept], of_group[kept]
+    of_all = _fitted(runs, np.ones(len(runs), bool))
+    if group in runs.groups and of_all.apart:
+        return _fitted(runs, runs.group_index == runs.groups.index(group))
+    return of_all
+
+
+def _fitted(runs: Runs, kept: np.ndarray) -> Cost:
+    """The power law of the FLOPs of some runs."""
+    of_group, x = runs.group_index[kept], np.log(runs.params)[kept]
+    ratio = (np.log(runs.flops) - np.log(training_flops(runs.params, runs.tokens)))[kept]
     near = np.abs(ratio - np.median(ratio)) < math.log(SLIP)
     ratio, x, of_group = ratio[near], x[near], of_group[near]
     if math.sqrt(np.mean(ratio**2)) < OFF:

@@ -86,9 +86,8 @@ def test_the_demo_opens_with_what_100b_parameters_reach(capsys, tmp_path, monkey
     without_refits(monkeypatch)
     assert main(["demo"]) in (0, 1)
     out = capsys.readouterr().out
-    answer = pile_fit.predict("100B", "2T", group="pythia").sentences()[
-        0
-    ]  # the largest run's, as in the report
+    largest = pile_fit.groups.index("pythia")  # the group of the largest run, as in the report
+    answer = pile_fit.predict("100B", "2T").sentences()[largest]
     assert out.startswith(f"{answer}.\n\nA larger run, 100B parameters and 2T tokens")
     assert "100B parameters on 2T tokens: loss" in answer
     for words in ("1e25", "pile: 23 training runs", "Laws by leave-one-out over configurations\n"):
