@@ -81,7 +81,7 @@ SIX = Cost()
 
 
 def cost_of(runs: Runs, group: str | None = None) -> Cost:
-    """The cost of a table's runs, or of a group's where groups differ: a power law of own FLOPs where they are not 6ND."""
+    """The cost of a table's runs, or of a group's where groups differ: a power law where its FLOPs are not 6ND."""
     if not {"params", "tokens", "flops"} <= set(runs.table.columns):
         return SIX
     of_all = _fitted(runs, np.ones(len(runs), bool))
