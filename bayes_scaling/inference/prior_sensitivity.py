@@ -65,9 +65,9 @@ def prior_sensitive(fit: "Posterior") -> list[str]:
     found = []
     groups = fit.groups if "group" in fit.draws().dims else fit.groups[:1]
     log_priors = _log_priors(fit)
-    tables = {group: _sensitivity(fit, group, log_priors) for group in groups}
+    resting = {group: _resting(_sensitivity(fit, group, log_priors)) for group in groups}
     for prior in log_priors:
-        moved = {group: _rests_on(prior, table) for group, table in tables.items()}
+        moved = {group: on[prior] for group, on in resting.items()}
         about = list(dict.fromkeys(name for own in moved.values() for name in own))
         if not about:
             continue
@@ -88,16 +88,15 @@ def prior_sensitive(fit: "Posterior") -> list[str]:
     return found
 
 
-def _rests_on(prior: str, table: "pd.DataFrame") -> dict[str, float]:
-    """Of a table of `prior_sensitivity`, what is more sensitive to this prior than to any, not its own; and how far."""
+def _resting(table: "pd.DataFrame") -> dict[str, dict[str, float]]:
+    """Of a table of `prior_sensitivity`, by prior: what is more sensitive to it than to any other, and how far."""
     own_prior = table.index.to_numpy()[:, None] == table.columns.to_numpy()
     others = table.mask(own_prior, 0.0)
     worst, moved = others.idxmax(axis=1), others.max(axis=1)
-    return {
-        str(about): float(moved[about])
-        for about in table.index
-        if worst[about] == prior and moved[about] > SENSITIVE
-    }
+    found: dict[str, dict[str, float]] = {str(prior): {} for prior in table.columns}
+    for about in table.index[moved > SENSITIVE]:
+        found[str(worst[about])][str(about)] = float(moved[about])
+    return found
 
 
 def flat(values: "xr.DataArray") -> np.ndarray:
