@@ -12,6 +12,8 @@ from bayes_scaling.planning.loss_surface import FRESH, LossSurface, about, order
 from bayes_scaling.planning.results.allocation import Allocation
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from bayes_scaling.inference.posterior import Posterior
     from bayes_scaling.model.drift import Drift
 
@@ -78,3 +80,12 @@ def allocate(
         about=said,
         cost=cost,
     )
+
+
+def roughly_optimal(fit: "Posterior", flops: Quantities, group: str) -> "xr.DataArray":
+    """Compute-optimal N, one for each draw and budget, to some percent where a discrepancy bends the valley.
+
+    For pictures, in a fraction of the time of `allocate`: its median is some percent off at the most.
+    """
+    budgets = over_points(flops, "flops")
+    return split(LossSurface(fit, group, None, {}, budgets.size), budgets, polished=False)[0]

@@ -1,8 +1,9 @@
 """From a PyMC model to JAX functions of (free variables, data), so that a refit on other data compiles nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain, islice
 from typing import Any
 
 import jax
@@ -28,6 +29,9 @@ Array = jax.Array | np.ndarray
 
 Data = Mapping[str, Array]
 """What of a table enters the model, by the names of the model's data variables."""
+
+type Graph = tuple[list[Any], list[Any]]
+"""Inputs and outputs of a PyTensor graph."""
 
 Free = dict[str, Array]
 """Values of the free variables: a subset of mean, tau_offset, offset and shared."""
@@ -83,41 +87,45 @@ def program(structure: Structure) -> Program:
     named = [v for v in model.deterministics if v not in inside]
     density = parts.density
     # Of a joint noise, conditional densities and weights are had of rows in boxes.
-    normal, joint = pt.matrix("normal"), []
+    normal = pt.matrix("normal")
+    of_rows = {"likelihood": [density.log_likelihood], "misfit": [density.residual, density.row_variance]}
+    of_normal = {}
     if density.given_others is not None:
-        joint = [density.given_others, structure.noise.weights(parts.rows, normal)]
+        of_rows["given_others"] = [density.given_others]
+        of_normal["weights"] = [structure.noise.weights(parts.rows, normal)]
         if structure.noise.mixed:
-            joint += [x.flatten() for x in structure.noise.mixing(parts.rows, normal)]
-    theta, likelihood, residual, variance, *rest = model.replace_rvs_by_values(
-        [model["theta"], density.log_likelihood, density.residual, density.row_variance, *joint, *named]
-    )
-    joint, parameters = rest[: len(joint)], rest[len(joint) :]
+            of_normal["mixing"] = [x.flatten() for x in structure.noise.mixing(parts.rows, normal)]
+    of_data = of_rows | of_normal
+    theta, *by_values = model.replace_rvs_by_values([model["theta"], *chain(*of_data.values()), *named])
     theta_in, shared = pt.matrix("theta_in"), free[names.index("shared")]
     given_data = {data[name]: variable for name, variable in inputs.items()}
-    given = {theta: theta_in} | given_data
+    cut = len(by_values) - len(named)
+    outputs = iter(clone_replace(by_values[:cut], replace={theta: theta_in} | given_data))
     arguments = [theta_in, shared, *inputs.values()]
+    graphs = {
+        name: ([normal, *arguments] if name in of_normal else arguments, list(islice(outputs, len(wanted))))
+        for name, wanted in of_data.items()
+    }
+    parameters = clone_replace(by_values[cut:], replace=given_data)
+    graphs["parameters"] = ([*free, inputs["unit"]], parameters)
+    found = _to_jax(graphs)
 
-    def of_data(*outputs: Any, more: tuple[Any, ...] = ()) -> Callable[..., tuple[jax.Array, ...]]:
-        found = _to_jax([*more, *arguments], clone_replace(list(outputs), replace=given))
-        return lambda *given: found(*given[:-1], *(given[-1][name] for name in inputs))
+    def of(name: str) -> Callable[..., tuple[jax.Array, ...]]:
+        return lambda *given: found[name](*given[:-1], *(given[-1][name] for name in inputs))
 
-    likelihood_of, parameters_of = (
-        of_data(likelihood),
-        _to_jax([*free, inputs["unit"]], clone_replace(parameters, replace=given_data)),
-    )
-    score_of = of_data(joint[0]) if joint else likelihood_of
-    weights_of = of_data(joint[1], more=(normal,)) if joint else None
-    mixing_of = of_data(*joint[2:], more=(normal,)) if joint[2:] else None
+    def first(name: str) -> Callable[..., jax.Array]:
+        return lambda *given: of(name)(*given)[0]
+
     return Program(
         structure=structure,
         shapes={name: tuple(int(n) for n in value.shape) for name, value in model.initial_point().items()},
-        log_likelihood=lambda *given: likelihood_of(*given)[0],
-        score=lambda *given: score_of(*given)[0],
-        weights=weights_of and (lambda *given: weights_of(*given)[0]),
-        mixing=mixing_of,
-        residual_and_variance=of_data(residual, variance),
+        log_likelihood=first("likelihood"),
+        score=first("given_others" if "given_others" in found else "likelihood"),
+        weights=first("weights") if "weights" in found else None,
+        mixing=of("mixing") if "mixing" in found else None,
+        residual_and_variance=of("misfit"),
         parameters=lambda at, unit: dict(
-            zip((v.name for v in named), parameters_of(*(at[n] for n in names), unit), strict=True)
+            zip((v.name for v in named), found["parameters"](*(at[n] for n in names), unit), strict=True)
         ),
     )
 
@@ -141,8 +149,8 @@ def constant(x: Array) -> Array:
     return kept
 
 
-def _to_jax(inputs: Sequence[Any], outputs: Sequence[Any]) -> Callable[..., Any]:
-    """A PyTensor graph as a JAX-traceable function that returns a tuple of arrays."""
+def _to_jax(graphs: dict[str, Graph]) -> dict[str, Callable[..., tuple[jax.Array, ...]]]:
+    """PyTensor graphs as JAX-traceable functions that return tuples of arrays; what they share is rewritten once."""
     # PyTensor and PyMC load when something is sampled, and not on import.
     # The whole package first: another thread may be in the middle of loading the twins of its operations.
     import pytensor.link.jax.dispatch  # noqa: F401
@@ -157,9 +165,13 @@ def _to_jax(inputs: Sequence[Any], outputs: Sequence[Any]) -> Callable[..., Any]
     # PyTensor's own twin has no gradient above 709, where a branch that is not taken overflows.
     jax_funcify.register(Softplus, lambda op, **_: jax.nn.softplus)
     jax_funcify.register(Pow, lambda op, **_: power)
-    graph = FunctionGraph(inputs=inputs, outputs=outputs, clone=True)
-    JAX.excluding("local_view_op").optimizer.rewrite(graph)
-    # Constants are kept with the function, which a caller that is being traced may be the first to ask for.
-    with jax.ensure_compile_time_eval():
-        traceable: Callable[..., Any] = jax_funcify(graph)
-    return traceable
+    inputs = list(dict.fromkeys(chain(*(given for given, _ in graphs.values()))))
+    whole = FunctionGraph(inputs, list(chain(*(outputs for _, outputs in graphs.values()))), clone=False)
+    JAX.excluding("local_view_op").optimizer.rewrite(whole)
+    rewritten, found = iter(whole.outputs), {}
+    for name, (given, outputs) in graphs.items():
+        graph = FunctionGraph(given, list(islice(rewritten, len(outputs))), clone=True)
+        # Constants are kept with the function, which a caller that is being traced may be the first to ask for.
+        with jax.ensure_compile_time_eval():
+            found[name] = jax_funcify(graph)
+    return found

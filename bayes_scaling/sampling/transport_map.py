@@ -137,7 +137,10 @@ def identity(shared: int, groups: int, own: int) -> TransportMap:
     """The map that leaves everything as it is."""
     n = shared + groups * own
     factor = np.eye(n) if n <= DENSE_LIMIT else (np.eye(shared), np.ones(n - shared))
-    return TransportMap(np.zeros(n), factor, Blocks.identity(1, shared), Blocks.identity(groups, own), 0.0)
+    # Zero as an array: of another type than a map's that is found, it would have every gradient compiled twice.
+    return TransportMap(
+        np.zeros(n), factor, Blocks.identity(1, shared), Blocks.identity(groups, own), np.zeros(())
+    )
 
 
 def adapted(transport: TransportMap, xi: np.ndarray, bends: bool) -> TransportMap:

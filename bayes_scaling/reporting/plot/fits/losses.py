@@ -10,7 +10,7 @@ from bayes_scaling.data.units import Quantity, format_quantity, parse_quantity
 from bayes_scaling.errors import InputError
 from bayes_scaling.forecast.predict import forecast
 from bayes_scaling.inference.intervals import median
-from bayes_scaling.planning.allocate import allocate
+from bayes_scaling.planning.allocate import roughly_optimal
 from bayes_scaling.reporting.plot import marks, style
 from bayes_scaling.reporting.plot.groups import bounds, largest_group, look, of_group
 
@@ -64,7 +64,7 @@ def extrapolation(
     for name in chosen:
         if optimal:
             few = np.geomspace(x[0], x[-1], style.BUDGETS)
-            best = median(allocate(fit, few, group=name).params).to_numpy()
+            best = median(roughly_optimal(fit, few, name)).to_numpy()
             n = np.exp(np.interp(np.log(x), np.log(few), np.log(best)))
             paths[name] = {"params": n, "tokens": cost_of(fit.runs).tokens(x, n)}
         else:

@@ -6,7 +6,7 @@ import numpy as np
 
 from bayes_scaling.data.cost import Cost, cost_of
 from bayes_scaling.data.units import Quantity
-from bayes_scaling.planning.allocate import allocate
+from bayes_scaling.planning.allocate import allocate, roughly_optimal
 from bayes_scaling.reporting.plot import marks, style
 from bayes_scaling.reporting.plot.groups import bounds, largest_group, look, needs_plane, of_group
 from bayes_scaling.reporting.plot.results.allocations import drawn_split
@@ -91,7 +91,7 @@ def isoloss(
     c_first, c_end = fit.runs.extent["flops"]
     budgets = np.geomspace(c_first, max(style.horizon(c_end, to), c_end), style.BUDGETS)
     cost = cost_of(fit.runs)
-    low, middle, high = bounds(allocate(fit, budgets, group=group).params, prob)
+    low, middle, high = bounds(roughly_optimal(fit, budgets, group), prob)
     least, data, most = (cost.tokens(budgets, n) for n in (low, middle, high))
     style.log_axis(ax, "x", "params", min(n_first, middle[0]) / 2, max(n_end, middle[-1]) * 4)
     style.log_axis(ax, "y", "tokens", min(d_first, data[0]) / 2, max(d_end, data[-1]) * 3)
