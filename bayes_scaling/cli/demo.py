@@ -55,7 +55,7 @@ class Story:
     largest: str | None = None
 
 
-PILE = Story("pile", (DEFAULT, "skaling", "kaplan"), "1.7", ("1e24", "1e25"), target=("100B", "2T"))
+PILE = Story("pile", (DEFAULT, "skaling"), "1.7", ("1e24", "1e25"), target=("100B", "2T"))
 """What 100B parameters reach, from the published runs of three suites up to 13B."""
 
 # Models this small have not left random guessing far behind, which the first of the laws knows.
@@ -80,7 +80,7 @@ def demo(
     draws: int = 1000,
     progress: bool = False,
 ) -> Answer:
-    """What would 100B parameters reach? Fit three laws to published runs, forecast, plan, and write a report.
+    """What would 100B parameters reach? Fit two laws to published runs, forecast, plan, and write a report.
 
     Parameters
     ----------
