@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from bayes_scaling.data.load import RunsLike
+from bayes_scaling.data.notebook import notebook_html
 from bayes_scaling.evaluation.approaches import approaches
 from bayes_scaling.evaluation.backtest import Backtest, backtest
 from bayes_scaling.evaluation.compare import compare
@@ -18,7 +19,7 @@ from bayes_scaling.forecast.predict import predict
 from bayes_scaling.forecast.two_step import two_step
 from bayes_scaling.inference.arviz import to_arviz
 from bayes_scaling.inference.collection import collect
-from bayes_scaling.inference.diagnostics import diagnose
+from bayes_scaling.inference.diagnostics import diagnose, verdict
 from bayes_scaling.inference.from_draws import from_draws
 from bayes_scaling.inference.netcdf import open_posterior, save_posterior
 from bayes_scaling.inference.posterior import Posterior
@@ -99,6 +100,12 @@ class Fit(Posterior):
     def __getitem__(self, group: str) -> "xr.Dataset":
         """The draws of one group's parameters, as `draws`; a notebook completes the labels after ``fit["``."""
         return self.draws(group)
+
+    def _repr_html_(self) -> str:
+        said = f"{self.law.name}, {self.law.formula}, fitted to {self.runs!r}"
+        known = verdict(self)
+        table = summary(self).drop(columns=["r_hat", "ess_bulk", "ess_tail"]).rename_axis("quantity")
+        return notebook_html([said, *known.sentences()[:1]], known.problems, table)
 
     def _ipython_key_completions_(self) -> list[str]:
         return [*self.groups, *([NEW_GROUP] if self.hierarchical else [])]

@@ -13,6 +13,7 @@ import numpy as np
 from bayes_scaling.data import validate
 from bayes_scaling.data.columns import further
 from bayes_scaling.data.loss_unit import NATS, Unit
+from bayes_scaling.data.notebook import notebook_html
 from bayes_scaling.data.reference import SAME_KIND, Reference
 from bayes_scaling.data.response import Response
 from bayes_scaling.data.units import format_flops, format_losses, format_range, parse_quantity, training_flops
@@ -228,8 +229,7 @@ class Runs:
             raise InputError(f"the selection keeps none of the {self.n} runs of {self.name}.")
         if rows.dtype == bool and rows.shape == (self.n,):
             rows = np.flatnonzero(rows)
-        fits = rows.ndim == 1 and rows.dtype.kind in "iu" and -self.n <= rows.min() and rows.max() < self.n
-        if not fits:
+        if rows.ndim != 1 or rows.dtype.kind not in "iu" or rows.min() < -self.n or rows.max() >= self.n:
             raise InputError(
                 f"cannot select from {self.name} with an array of {rows.dtype} and shape {rows.shape}; "
                 f"expected {self.n} booleans, or row numbers from 0 to {self.n - 1}."
@@ -271,12 +271,12 @@ class Runs:
 
     def __repr__(self) -> str:
         counts = {"run": self.n, "configuration": self.n_configurations, "group": len(self.groups)}
-        parts = (
-            *(f"{n} {noun}{'s' * (n != 1)}" for noun, n in counts.items()),
-            *(f"{name} {format_range(self.column(name))}" for name in self._shown),
-            f"loss {format_losses(self.loss, 2)}",
-        )
-        return f"Runs({self.name}: {', '.join(parts)})"
+        parts = [f"{n} {noun}{'s' * (n != 1)}" for noun, n in counts.items()]
+        parts += [f"{name} {format_range(self.column(name))}" for name in self._shown]
+        return f"Runs({self.name}: {', '.join(parts)}, loss {format_losses(self.loss, 2)})"
+
+    def _repr_html_(self) -> str:
+        return notebook_html([repr(self)], self.warnings, self.describe())
 
     @property
     def _shown(self) -> tuple[str, ...]:

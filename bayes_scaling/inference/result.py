@@ -9,11 +9,11 @@ dims kept, it takes from `draws` by way of `bayes_scaling.inference.intervals`.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
+from bayes_scaling.data.notebook import four_digits, labelled, notebook_html
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.intervals import Interval, equal_tailed, median
 
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 
 LONGEST = 25
 """Lines of a representation, at most."""
-
-FEW, FEW_ROWS = 4, 12
-"""Sentences of a kind that a notebook shows unfolded, and rows of its table, at most."""
-
-_AMBER = 'style="border-left: .25em solid #e69f00; padding-left: .6em"'
 
 _PLOTS: dict[type, Callable[..., "Axes"]] = {}
 
@@ -114,7 +109,7 @@ class Result(ABC):
 
     def to_dict(self, prob: float = 0.9) -> "dict[str, Json]":
         """Sentences, warnings and the table's rows, as JSON values; NaN and infinity are None."""
-        rows = _labelled(self.table(prob)).to_dict("records")
+        rows = labelled(self.table(prob)).to_dict("records")
         document = as_json({"sentences": self.sentences(prob), "warnings": self.warnings, "table": rows})
         return cast("dict[str, Json]", document)
 
@@ -123,7 +118,7 @@ class Result(ABC):
         said += [f"Warning: {sentence}." for sentence in self.warnings]
         if len(said) > LONGEST - 4:
             said = [*said[: LONGEST - 5], f"... {len(said) - LONGEST + 5} more sentences"]
-        table = _labelled(self.table()).to_string(index=False, float_format=_four).splitlines()
+        table = labelled(self.table()).to_string(index=False, float_format=four_digits).splitlines()
         space = LONGEST - len(said) - 1
         if len(table) > space:
             table = [*table[: space - 1], f"... {len(table) - space + 1} more rows"]
@@ -132,17 +127,7 @@ class Result(ABC):
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
-        said = _folded([f"<p>{escape(sentence)}.</p>" for sentence in self.sentences()], "answers")
-        care = [f"<p {_AMBER}><b>Warning:</b> {escape(sentence)}.</p>" for sentence in self.warnings]
-        table = _labelled(self.table()).to_html(index=False, max_rows=FEW_ROWS, float_format=_four)
-        return said + _folded(care, "warnings") + str(table)
-
-
-def _folded(paragraphs: list[str], noun: str) -> str:
-    """The first few paragraphs, the others behind a line that says how many."""
-    first, rest = paragraphs[:FEW], paragraphs[FEW:]
-    more = f"<details><summary>{len(rest)} more {noun}</summary>{''.join(rest)}</details>" if rest else ""
-    return "".join(first) + more
+        return notebook_html(self.sentences(), self.warnings, self.table())
 
 
 def as_json(value: Any) -> "Json":
@@ -156,12 +141,3 @@ def as_json(value: Any) -> "Json":
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int) else str(value)
-
-
-def _labelled(table: "pd.DataFrame") -> "pd.DataFrame":
-    """A table whose labels are columns, for where an index would not be shown."""
-    return table if table.index.name is None and table.index.nlevels == 1 else table.reset_index()
-
-
-def _four(x: float) -> str:
-    return f"{x:.4g}"

@@ -23,13 +23,14 @@ from training_curves import card, hero
 from training_logs import lines, write_run
 
 import bayes_scaling as bs
+from bayes_scaling.data.notebook import FEW, FEW_ROWS
 from bayes_scaling.evaluation import backtest as backtest_
 from bayes_scaling.evaluation import baselines
 from bayes_scaling.evaluation.compare_pooling import judged, structures
 from bayes_scaling.evaluation.ledger import Entry, Ledger
 from bayes_scaling.evaluation.outcome import Outcome
 from bayes_scaling.forecast.register import make_card
-from bayes_scaling.inference.result import FEW, FEW_ROWS, LONGEST, Result
+from bayes_scaling.inference.result import LONGEST, Result
 from bayes_scaling.inference.sample_many import FitOutcome
 from bayes_scaling.reporting.plot.style import panels
 
@@ -200,6 +201,18 @@ def test_a_notebook_shows_the_answer_then_what_to_know_then_a_small_table(exampl
         unfolded = re.sub("<details>.*?</details>", "", page.partition("<table")[0])
         assert unfolded.count("<p") <= 2 * FEW
         assert page.partition("<tbody>")[2].count("<tr>") <= FEW_ROWS + 1  # and the row of dots
+
+
+def test_a_notebook_shows_runs_and_a_fit_as_it_shows_results():
+    runs = bs.datasets.load("pile")
+    page = runs._repr_html_()
+    assert page.startswith("<p>Runs(")
+    assert "pythia_dedup" in page.partition("<table")[2]
+    fit = instant_fit(runs, "chinchilla")
+    page = fit._repr_html_()
+    assert page.startswith("<p>chinchilla, E + A N^-alpha")
+    assert all(f"{escape(why)}.</p>" in page for why in fit.diagnose().problems)
+    assert "irreducible loss" in page.partition("<table")[2]
 
 
 def test_a_table_names_its_columns_and_their_probability(examples):
