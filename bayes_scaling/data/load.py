@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from bayes_scaling.data.aliases import of_export, unit_of_name
 from bayes_scaling.data.columns import canonical, further, usual_names
 from bayes_scaling.data.loss_unit import LossUnit, Unit, in_nats
-from bayes_scaling.data.questions import check_silenced, questionable, refuse_other_units
+from bayes_scaling.data.other_units import refuse_other_units
+from bayes_scaling.data.questions import check_silenced, questionable
 from bayes_scaling.data.read_file import KINDS, read_file
 from bayes_scaling.data.response import RESPONSES, Response
 from bayes_scaling.data.runs import Runs
@@ -93,7 +94,7 @@ def load_runs(
     bytes_per_token : float, optional
         Of the tokenizer, for bits per byte.
     trust_units : bool
-        Take counts that look like billions or millions as they are.
+        Take counts that look like billions or millions, and FLOPs that look like GFLOPs, as they are.
     encoding : str, optional
         Of a text: utf-8, cp1252, ... Default: guessed, and said where that may be wrong.
     separator : str, optional

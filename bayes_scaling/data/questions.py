@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayes_scaling.data.aliases import ALIASES, in_shell
+from bayes_scaling.data.aliases import ALIASES
+from bayes_scaling.data.other_units import other_units, unit_of_flops
 from bayes_scaling.data.units import format_quantity, training_flops
 from bayes_scaling.data.validate import identity
 from bayes_scaling.errors import InputError
@@ -98,14 +99,8 @@ def _flops(table: pd.DataFrame) -> dict[str, str]:
             "flops": f"flops of row {row + 1} is {ratios.iloc[row]:.3g} times 6 * params * tokens, and {ratio:.3g} "
             f"times in the median run ({count}): correct it; what a run costs is learnt without."
         }
-    if 0.5 <= ratio <= 2:
+    if 0.5 <= ratio <= 2 or unit_of_flops(table):
         return {}
-    if (power := -3 * round(np.log10(ratio) / 3)) >= 6 and 1 / 3 < ratio * 10.0**power < 3:
-        return {
-            "flops": f"flops is {ratio:.3g} times 6 * params * tokens in the median run: this looks like a unit of "
-            f"1e{power} FLOPs; name the column with its factor, as flops='flops*1e{power}' (command line: "
-            f"{in_shell('flops', f'flops*1e{power}')})."
-        }
     return {
         "flops": f"flops is {ratio:.3g} times 6 * params * tokens in the median run: "
         "check the unit of flops, and how params and tokens were counted."
@@ -187,49 +182,6 @@ def _groups(table: pd.DataFrame) -> dict[str, str]:
             )
         plain.setdefault(key, name)
     return found
-
-
-def other_units(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Counts that look like billions, millions or logarithms: column -> a sentence, and ``"*1e9"`` or ``"10**"``."""
-    # No table's largest run has so few parameters or tokens; 12B written in millions is 1.2e4, 300B is 3e5.
-    ceilings, found = {"params": 1e5, "tokens": 1e6}, {}
-    ranges = {column: (table[column].min(), table[column].max()) for column in ceilings if column in table}
-    ranges = {column: (low, high) for column, (low, high) in ranges.items() if high < ceilings[column]}
-    logs = {column for column, (low, high) in ranges.items() if low >= 5 and high <= 16}
-    for column, (low, high) in ranges.items():
-        unit, factor = (
-            ("billions", "1e9") if low < 1 else ("millions", "1e6") if high >= 1e3
-            else ("billions or millions", "1e9 or 1e6")
-        )  # fmt: skip
-        base = "10" if column in logs else "e" if low >= 11 and high <= 35 else ""
-        beside = f", or {base}**{column} if these are logarithms" if base else ""
-        said, form = f"{unit}; multiply by {factor}{beside}", f"*{factor.split()[0]}"
-        if len(logs) == len(ceilings):  # no table has both in so narrow a range
-            said, form = f"decimal logarithms; take 10**{column}", "10**"
-        found[column] = (
-            f"{column} runs from {low:g} to {high:g}: these look like {said}, because {column} is a plain count.",
-            form,
-        )
-    return found
-
-
-def refuse_other_units(
-    table: pd.DataFrame, inputs: tuple[str, ...], name: str, read_from: Mapping[str, str | None]
-) -> None:
-    """`InputError` where counts that a law reads, from the source's own columns, look like billions or millions."""
-    found = {c: said for c, said in other_units(table).items() if c in inputs or not inputs}
-    if not found:
-        return
-    own = {column: read_from.get(column) or column for column in found}
-    forms = {c: form + own[c] if form == "10**" else own[c] + form for c, (_, form) in found.items()}
-    python = ", ".join(f"{column}='{form}'" for column, form in forms.items())
-    shell = " ".join(in_shell(column, form) for column, form in forms.items())
-    said = " ".join(sentence for sentence, _ in found.values())
-    it, as_is = ("them", "them as they are") if len(forms) > 1 else ("it", "it as it is")
-    raise InputError(
-        f"{name}: {said} Map {it} with {python} (command line: {shell}), or take {as_is} with trust_units=True "
-        "(--trust-units)."
-    )
 
 
 def _repeats(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, str]:
