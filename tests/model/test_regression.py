@@ -40,7 +40,7 @@ def asked(given, tied, ask, *more):
     arrays = [pt.tensor(shape=x.shape, dtype="float64") for x in (*given, *more)]
     known = regression(*arrays[:4], tied=tied, sloping=True)
     found = ask(known, *arrays[4:])
-    return jax.jit(jax_model._to_jax(arrays, [found]))
+    return jax.jit(jax_model._to_jax({"found": (arrays, [found])})["found"])
 
 
 def whole(x, tied):

@@ -18,7 +18,7 @@ def build(i):
     x = pt.vector()
     graph = [x[0] + 1]
     sleep(i / 50)
-    found.append(_to_jax([x], graph))
+    found.append(_to_jax({"graph": ([x], graph)}))
 
 threads = [Thread(target=build, args=[i]) for i in range(60)]
 for thread in threads:
