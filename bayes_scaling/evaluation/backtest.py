@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 PROBS = (0.5, 0.8, 0.9, 0.95)
 """Probabilities of the intervals whose coverage is counted."""
 
+DISTANCES = {3.0: "1-3x", 10.0: "3-10x", 30.0: "10-30x", np.inf: "beyond 30x"}
+"""Where bins of distance end, as a multiple of the runs fitted, and their names."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Backtest(Result):
@@ -56,13 +59,19 @@ class Backtest(Result):
     left_out: dict[str, str]
 
     def table(self, prob: float = 0.9, by: str | Sequence[str] = "method") -> "pd.DataFrame":
-        """Coverage, width, scores and errors, pooled over held-out runs, for each value of some columns."""
+        """Coverage, width, scores and errors, pooled over held-out runs, for each value of some columns.
+
+        ``by="distance"`` pools by how far runs lie beyond those fitted: 1-3x, 3-10x, 10-30x, and further.
+        """
         import pandas as pd
 
         names = [by] if isinstance(by, str) else list(by)
         inside = {f"coverage {100 * p:g}%": _covered(self.runs, p) for p in sorted({*PROBS, prob})}
         every = self.runs.assign(**inside, error_size=self.runs["error"].abs())
-        grouped = every.groupby(names, sort=False)
+        if "distance" in names:
+            far = pd.cut(10 ** every["decades"], [0.0, *DISTANCES], labels=list(DISTANCES.values()))
+            every = every.assign(distance=far)
+        grouped = every.groupby(names, sort="distance" in names, observed=True)
         means = grouped[[*inside, "width", "log_density", "crps"]].mean()
         return pd.concat(
             [grouped.size().rename("runs"), means, grouped[["error", "error_size"]].median()], axis=1

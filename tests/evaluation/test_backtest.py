@@ -134,6 +134,22 @@ class TestCuts:
         assert set(found.runs["method"]) == {"posterior", "Huber bootstrap", "Laplace"}
         assert not any("drift" in said for said in found.sentences())
 
+    def test_coverage_is_counted_by_distance(self, found):
+        table = found.table(by=["distance", "method"])
+        own = found.runs[found.runs["method"] == "posterior"]
+        far = own[own["decades"].between(np.log10(3.0), 1.0, inclusive="right")]
+        assert len(far)
+        row = table.loc[("3-10x", "posterior")]
+        assert row["runs"] == len(far)
+        inside = np.abs(far["pit"] - 0.5) <= 0.45
+        assert row["coverage 90%"] == pytest.approx(inside.mean())
+        assert table["runs"].sum() == len(found.runs)
+        assert list(found.table(by="distance").index) == [
+            name
+            for name in ("1-3x", "3-10x", "10-30x", "beyond 30x")
+            if name in table.index.get_level_values(0)
+        ]
+
     def test_a_fit_is_tested_on_its_own_table_as_it_was_fitted(self, runs, monkeypatch):
         with warnings.catch_warnings(), instant_sampling():
             warnings.simplefilter("ignore", bs.DoubtfulFitWarning)
