@@ -65,6 +65,7 @@ def overview(
     departs = "discrepancy" if fit.noise.joint else "drift" if fit.drift.sd else ""
     keys = [
         *(marks.key(**look(fit, g), kind="points", label=g if several else "runs") for g in fit.groups),
+        *([marks.key(style.FAINT, "points", "2: runs of other groups")] if several else []),
         marks.key(color, "line", f"median{of_group(fit, group)}"),
         marks.key(color, "dashed", "beyond the data"),
         marks.key(color, "law", f"{share}: the law"),
