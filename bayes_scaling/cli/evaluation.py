@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import bayes_scaling as bs
-from bayes_scaling.cli.answer import Answer, answer, say
+from bayes_scaling.cli.answer import Answer, answer
 from bayes_scaling.cli.options import COLUMNS, FILE, FIT, JSON, PICTURE, PROB, RUNS, said, verb
 from bayes_scaling.cli.values import Table, at_a_terminal, listed, named_by_law
 from bayes_scaling.errors import InputError
@@ -65,9 +65,7 @@ def backtest(runs: str, law: str, table: Table, **settings: Any) -> Answer:
 def approaches(fit: str, prob: float, **asked: Any) -> Answer:
     """N_opt by Chinchilla's three approaches: envelope, isoFLOP profiles, and the law of a fit."""
     opened = bs.open_fit(fit)
-    if at_a_terminal():
-        say("fitting isoFLOP profiles of two shapes: a minute or two")
-    found = opened.approaches(**asked)
+    found = opened.approaches(progress=at_a_terminal(), **asked)
     further = {"differences": found.differences(prob), "points": found.points}
     about = {name: table.to_dict("records") for name, table in further.items()}
     shown = answer(found, {fit: opened}, prob, picture="approaches", about=about)

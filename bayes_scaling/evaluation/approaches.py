@@ -25,6 +25,7 @@ from bayes_scaling.inference.intervals import columns, long_table, quantiles, ta
 from bayes_scaling.inference.result import Result
 from bayes_scaling.laws.elementwise import log
 from bayes_scaling.planning.allocate import allocate
+from bayes_scaling.sampling.progress import Report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,6 +155,7 @@ def approaches(
     group: str | None = None,
     budgets: Quantities | None = None,
     window: float = WINDOW,
+    progress: bool | Report = False,
 ) -> Approaches:
     """Compute-optimal model sizes by the envelope, by isoFLOP profiles, and by the law of a fit.
 
@@ -169,6 +171,8 @@ def approaches(
         The isoFLOP budgets of the table, in FLOPs. Default: wherever enough runs lie within one window.
     window : float
         Runs within so many powers of ten of compute count as one budget.
+    progress : bool or callable
+        As for `fit`: each shape of the profiles is sampled, a minute or two in all.
 
     Returns
     -------
@@ -219,7 +223,7 @@ def approaches(
     else:
         for shape in PROFILES:
             name = f"isoFLOP {shape}"
-            fits[name] = made = profiles(grouped, shape, fit)
+            fits[name] = made = profiles(grouped, shape, fit, progress)
             warnings += [f"{name}: {sentence}" for sentence in verdict(made).failures]
             lines[name] = Line(made.posterior["a"], partial(optimum, made), optima(made, name))
     fits["law"] = fit

@@ -28,6 +28,7 @@ from bayes_scaling.laws.elementwise import Array, Computed, exp, expm1, log
 from bayes_scaling.laws.priors import LogNormal, Normal, Prior
 from bayes_scaling.model.noise import Noise, NoiseModel
 from bayes_scaling.model.structure import Pooling
+from bayes_scaling.sampling.progress import Report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,13 +155,13 @@ def profile_options(law: Law, like: NoiseModel | None = None) -> ModelSettings:
     }
 
 
-def profiles(grouped: "Runs", shape: str, like: "Posterior") -> "Posterior":
+def profiles(grouped: "Runs", shape: str, like: "Posterior", progress: bool | Report = False) -> "Posterior":
     """The hierarchical fit of all profiles of one shape, sampled as another fit was."""
     law = PROFILES[shape]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtfulFitWarning)  # said as warnings of the result
         return sample_posterior(
-            make_spec(grouped, law, **profile_options(law, like.noise), sampler=like.sampler)
+            make_spec(grouped, law, **profile_options(law, like.noise), sampler=like.sampler), progress
         )
 
 

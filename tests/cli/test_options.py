@@ -83,7 +83,7 @@ def arguments_of(*functions):
             COLUMNS | PICTURE | {"json"}),
         ("backtest r.csv", [bs.backtest, sample_many, bs.fit], {"progress", "tables"},
             COLUMNS | PICTURE | {"json"}),
-        ("approaches f.nc", [approaches, bs.Approaches.table], {"self"}, PICTURE | {"json"}),
+        ("approaches f.nc", [approaches, bs.Approaches.table], {"progress", "self"}, PICTURE | {"json"}),
         ("report f.nc --backtest -o r.html", [bs.report], {"path"}, {"output"}),
         ("planner f.nc -o p.html", [bs.planner], {"path"}, {"output"}),
         ("demo", [demo], {"folder", "progress"}, {"output", "json"}),
