@@ -90,8 +90,7 @@ def prior_sensitive(fit: "Posterior") -> list[str]:
 
 def _resting(table: "pd.DataFrame") -> dict[str, dict[str, float]]:
     """Of a table of `prior_sensitivity`, by prior: what is more sensitive to it than to any other, and how far."""
-    # A_1, the amplitude at N = 1, is A elsewhere: A's prior is its own.
-    own_prior = table.index.str.removesuffix("_1").to_numpy()[:, None] == table.columns.to_numpy()
+    own_prior = table.index.to_numpy()[:, None] == table.columns.to_numpy()
     others = table.mask(own_prior, 0.0)
     worst, moved = others.idxmax(axis=1), others.max(axis=1)
     found: dict[str, dict[str, float]] = {str(prior): {} for prior in table.columns}
