@@ -27,7 +27,7 @@ from bayes_scaling.inference.prior_sensitivity import prior_sensitivity
 from bayes_scaling.inference.sample_many import BatchSettings, FitOutcome, Tables, sample_many
 from bayes_scaling.inference.sample_posterior import sample_posterior
 from bayes_scaling.inference.spec import NEW_GROUP, ModelSettings, make_spec
-from bayes_scaling.inference.summary import summary
+from bayes_scaling.inference.summary import summary, without_convergence
 from bayes_scaling.laws.base import Law
 from bayes_scaling.laws.priors import Prior
 from bayes_scaling.model.build import Model
@@ -104,7 +104,7 @@ class Fit(Posterior):
     def _repr_html_(self) -> str:
         said = f"{self.law.name}, {self.law.formula}, fitted to {self.runs!r}"
         known = verdict(self)
-        table = summary(self).drop(columns=["r_hat", "ess_bulk", "ess_tail"]).rename_axis("quantity")
+        table = without_convergence(summary(self)).rename_axis("quantity")
         return notebook_html([said, *known.sentences()[:1]], known.problems, table)
 
     def _ipython_key_completions_(self) -> list[str]:

@@ -32,6 +32,11 @@ def text(*lines, head=HEAD, end="\n"):
     return end.join([head, *(lines or GOOD)]) + end
 
 
+def with_flops(times):
+    """The rows of a good table with FLOPs of so many times N D."""
+    return [f"{row},{times * float(row.split(',')[0]) * float(row.split(',')[1])}" for row in GOOD]
+
+
 def with_cell(column, cell):
     """A good table but for one cell of its third row."""
     names, rows = HEAD.split(","), [row.split(",") for row in GOOD]
@@ -105,8 +110,9 @@ def cells():
     for cell in ("-1", "nan", "inf", "x"):
         yield bad("runs.csv", with_cell("loss_se", cell), "column 'loss_se', row 3")
         yield bad("runs.csv", with_cell("flops", cell), "column 'flops', row 3")
-    giga = [f"{row},{6e-9 * float(row.split(',')[0]) * float(row.split(',')[1])}" for row in GOOD]
-    yield bad("runs.csv", text(*giga, head=f"{HEAD},flops"), "a unit of 1e9 FLOPs", "flops='flops*1e9'")
+    yield bad(
+        "runs.csv", text(*with_flops(6e-9), head=f"{HEAD},flops"), "a unit of 1e9 FLOPs", "flops='flops*1e9'"
+    )
     yield bad("runs.csv", with_cell("group", ""), "column 'group', row 3", "Fill in the label")
 
 
@@ -229,8 +235,8 @@ def doubtful():
     yield odd("runs.csv", with_cell("loss", "14.2"), "far_loss")
     yield odd("runs.csv", with_cell("loss_se", "50"), "large_se")
     yield odd("runs.csv", with_cell("params", "1e-300"), "tiny_counts")
-    with_flops = [f"{row},{6 * float(row.split(',')[0]) * float(row.split(',')[1])}" for row in GOOD]
-    slip = [*with_flops[:2], f"{GOOD[2]},1", *with_flops[3:]]
+    slip = with_flops(6)
+    slip[2] = f"{GOOD[2]},1"
     yield odd("runs.csv", text(*slip, head=f"{HEAD},flops"), "flops")
     rising = (f"{2**i}e7,{2**i}e9,{0.3 + i / 30:.3f}" for i in range(10))
     yield odd("runs.csv", text(*rising), "accuracies")

@@ -80,7 +80,7 @@ def demo(
     draws: int = 1000,
     progress: bool = False,
 ) -> Answer:
-    """What would 100B parameters reach? Fit two laws to published runs, forecast, plan, and write a report.
+    """What would 100B parameters reach? Fit laws to published runs, forecast, plan, and write a report.
 
     Parameters
     ----------

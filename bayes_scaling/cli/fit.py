@@ -132,6 +132,9 @@ def _figures(diagnosis: "Diagnosis") -> dict[str, object]:
 
 def brief_summary(fit: "Fit", table: "pd.DataFrame") -> "pd.DataFrame":
     """Of a summary the law's parameters and the noise, without their convergence."""
+    # NumPy loads when there is a summary, and not for --help.
+    from bayes_scaling.inference.summary import without_convergence
+
     names = (*fit.law.parameters, *pins(fit.law), "sigma", *fit.structure.global_priors)
     wanted = table["quantity"].str.partition("[")[0].isin(names)
-    return table[wanted].drop(columns=["r_hat", "ess_bulk", "ess_tail"])
+    return without_convergence(table[wanted])

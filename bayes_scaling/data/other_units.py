@@ -36,7 +36,7 @@ def other_units(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
             f"{column} runs from {low:g} to {high:g}: these look like {said}, because {column} is a plain count.",
             form,
         )
-    if not found and (power := unit_of_flops(table)):
+    if not found and (power := _unit_of_flops(table)):
         found["flops"] = (
             f"flops is {10.0**-power:.0e} times 6 * params * tokens in the median run: it looks like a unit of "
             f"1e{power} FLOPs.",
@@ -45,7 +45,7 @@ def other_units(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
     return found
 
 
-def unit_of_flops(table: pd.DataFrame) -> int:
+def _unit_of_flops(table: pd.DataFrame) -> int:
     """The power of ten of a unit that the FLOPs of a table look like, such as 9 of GFLOPs; 0 where they look plain."""
     if not {"params", "tokens", "flops"} <= set(table):
         return 0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayes_scaling.data.aliases import ALIASES
-from bayes_scaling.data.other_units import other_units, unit_of_flops
+from bayes_scaling.data.other_units import other_units
 from bayes_scaling.data.units import format_quantity, training_flops
 from bayes_scaling.data.validate import identity
 from bayes_scaling.errors import InputError
@@ -55,13 +55,14 @@ def questionable(table: pd.DataFrame, inputs: tuple[str, ...] = (), in_nats: boo
     in_nats : bool
         Whether the column loss is one in nats per token, as far as is known.
     """
-    counts = {**_units(table), **_one_value(table, inputs), **_flops(table)}
+    units = other_units(table)
+    counts = {**_units(table, units), **_one_value(table, inputs), **_flops(table, "flops" in units)}
     rows = {**_repeats(table, inputs), **(_unlike(table, inputs) if in_nats else {}), **_unfinished(table)}
     return {**counts, **_losses(table, in_nats), **_groups(table), **rows}
 
 
-def _units(table: pd.DataFrame) -> dict[str, str]:
-    units, found = other_units(table), {}
+def _units(table: pd.DataFrame, units: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    found = {}
     if units:
         found["units"] = " ".join(sentence for sentence, _ in units.values())
     for column in ("params", "tokens"):
@@ -87,7 +88,8 @@ def _one_value(table: pd.DataFrame, inputs: tuple[str, ...]) -> dict[str, str]:
     return {"one_value": " ".join(found)} if found else {}
 
 
-def _flops(table: pd.DataFrame) -> dict[str, str]:
+def _flops(table: pd.DataFrame, said: bool) -> dict[str, str]:
+    """What is odd of FLOPs; of their unit, unless that is ``said`` already."""
     if not {"params", "tokens", "flops"} <= set(table):
         return {}
     ratios = table["flops"] / training_flops(table["params"], table["tokens"])
@@ -99,7 +101,7 @@ def _flops(table: pd.DataFrame) -> dict[str, str]:
             "flops": f"flops of row {row + 1} is {ratios.iloc[row]:.3g} times 6 * params * tokens, and {ratio:.3g} "
             f"times in the median run ({count}): correct it; what a run costs is learnt without."
         }
-    if 0.5 <= ratio <= 2 or unit_of_flops(table):
+    if 0.5 <= ratio <= 2 or said:
         return {}
     return {
         "flops": f"flops is {ratio:.3g} times 6 * params * tokens in the median run: "

@@ -51,6 +51,11 @@ def summary(fit: "Posterior", prob: float = 0.9) -> "pd.DataFrame":
     return table
 
 
+def without_convergence(table: "pd.DataFrame") -> "pd.DataFrame":
+    """A summary, for where the diagnosis stands beside it."""
+    return table.drop(columns=["r_hat", "ess_bulk", "ess_tail"])
+
+
 def meaning(fit: "Posterior", name: str) -> str:
     """What a quantity of the posterior is, in a few words."""
     if name.endswith("_tau"):
