@@ -1,9 +1,7 @@
 """Coordinates in which the posterior is close to a standard normal, so that short trajectories suffice.
 
-What is sampled is theta, each group's own parameters as they are (centred), beside what groups share. The population's
-means and spreads are integrated out (`population`): what is left ties the groups together smoothly, however well they
-know their parameters, so there is no funnel. A `TransportMap`, of the mode's curvature at first and then fitted to
-draws, does the rest. It is exact: its Jacobian is part of the density.
+A `TransportMap`, of the mode's curvature at first and then fitted to draws, leaves little to do for trajectories; the
+population that groups are drawn from is no funnel in it (`population`). It is exact: its Jacobian is part of the density.
 
 Along a learning curve with a discrepancy, the law's parameters are as wide as the discrepancy is large: a funnel. Given
 the noise they are nearly normal, with precision I + J' V^-1 J (J the slopes of the residuals at the mode, V their
@@ -20,7 +18,6 @@ from jax.scipy.linalg import solve_triangular
 
 from bayes_scaling.model.structure import Structure
 from bayes_scaling.sampling.jax_model import Array, Data, Free, Program
-from bayes_scaling.sampling.population import Population
 from bayes_scaling.sampling.transport_map import Anchor, TransportMap
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2 * np.pi))
@@ -32,6 +29,7 @@ class Layout:
 
     complete: int  # parameters of the law that are alike in all groups
     noise: int  # parameters of the noise that are
+    population: int  # parameters whose groups are drawn from one
     groups: int
     own: int  # parameters of each group
 
@@ -40,13 +38,14 @@ class Layout:
         return cls(
             len(structure.pooled("complete")),
             len(structure.global_priors),
+            len(structure.pooled("partial")),
             structure.n_groups,
             len(structure.pooled("partial", "none")),
         )
 
     @property
     def shared(self) -> int:
-        return self.complete + self.noise
+        return self.complete + self.noise + 2 * self.population
 
     @property
     def n(self) -> int:
@@ -58,6 +57,8 @@ class Point(NamedTuple):
 
     complete: Array  # (C,)
     noise: Array  # (S,)
+    tau: Array  # (P,), its standard normal offset
+    mean: Array  # (P,)
     own: Array  # (groups, V)
 
 
@@ -67,7 +68,6 @@ class Coordinates:
     def __init__(self, program: Program):
         self.program, structure = program, program.structure
         self.layout = Layout.of(structure)
-        self.population = Population(structure)
         names, varying = list(structure.priors), structure.pooled("partial", "none")
         priors = structure.priors.values()
         self.location = np.array([prior.location for prior in priors])
@@ -78,17 +78,19 @@ class Coordinates:
         )
         self.partial = [varying.index(name) for name in structure.pooled("partial")]
         self.unpooled = [varying.index(name) for name in structure.pooled("none")]
+        self._of_partial = np.eye(len(varying))[self.partial]
         self.funnel = structure.noise.funnel and not varying
         self.clusters = structure.n_clusters if structure.noise.mixed else 0
 
     def log_density(self, xi: Array, transport: TransportMap, data: Data) -> jax.Array:
         """The model's log density, the population integrated out, in these coordinates, shape (n,)."""
         at, log_det = self.point(xi, transport, data)
-        plain = (at.complete, at.noise, at.own[:, self.unpooled])
-        log_prior = sum(-0.5 * jnp.sum(x**2) - x.size * _LOG_ROOT_TWO_PI for x in plain)
+        plain = [at.complete, at.noise, at.tau, at.mean, at.own[:, self.unpooled]]
         if self.partial:
-            every = len(self.partial) == self.layout.own
-            log_prior += self.population.log_density(at.own if every else at.own[:, self.partial])
+            tau = self._spreads(at)
+            plain.append((at.own[:, self.partial] - at.mean) / tau)
+            log_det -= self.layout.groups * jnp.sum(jnp.log(tau))
+        log_prior = sum(-0.5 * jnp.sum(x**2) - x.size * _LOG_ROOT_TWO_PI for x in plain)
         log_likelihood = self.program.log_likelihood(self.theta(at), at.noise, data)
         total: jax.Array = jnp.sum(log_likelihood) + log_prior + log_det
         return total
@@ -96,7 +98,8 @@ class Coordinates:
     def point(self, xi: Array, transport: TransportMap, data: Data) -> tuple[Point, Array | float]:
         """The point at some coordinates, and the log determinant of the Jacobian."""
         shared, own, log_det = transport.forward(xi)
-        at = Point(shared[: self.layout.complete], shared[self.layout.complete :], own)
+        sizes = (self.layout.complete, self.layout.noise, self.layout.population)
+        at = Point(*jnp.split(shared, np.cumsum(sizes)), own)
         at, narrowed = self._given_noise(at, transport.anchor, data)
         at, bent = self.reparametrised(at)
         return at, log_det + narrowed + bent
@@ -126,22 +129,26 @@ class Coordinates:
         theta: jax.Array = self.location + self.spread * standard
         return theta
 
-    def free(self, at: Point, uniform: Array, normal: Array) -> Free:
-        """The model's free variables there; the population is drawn by numbers of shape (partial,) each."""
-        names = self.program.structure.pooled("complete", "partial")
-        complete = dict(zip(self.program.structure.pooled("complete"), at.complete, strict=True))
+    def free(self, at: Point) -> Free:
+        """The model's free variables there."""
+        structure = self.program.structure
+        of_law = [*structure.pooled("complete"), *structure.pooled("partial")]
+        mean = dict(zip(of_law, [*at.complete, *at.mean], strict=True))
         found: Free = {"shared": at.noise}
-        offset = at.own
+        if of_law:
+            found["mean"] = jnp.stack([mean[name] for name in structure.pooled("complete", "partial")])
         if self.partial:
-            of_groups = at.own[:, np.array(self.partial)]
-            mean, found["tau_offset"], tau = self.population.draw(of_groups, uniform, normal)
-            complete |= dict(zip(self.program.structure.pooled("partial"), mean, strict=True))
-            offset = jnp.asarray(offset).at[:, np.array(self.partial)].set((of_groups - mean) / tau)
-        if names:
-            found["mean"] = jnp.stack([complete[name] for name in names])
+            found["tau_offset"] = at.tau
         if self.layout.own:
-            found["offset"] = offset
+            center, tau = at.mean @ self._of_partial, self._spreads(at) @ self._of_partial
+            found["offset"] = (at.own - center) / (tau + (1 - self._of_partial.sum(0)))
         return found
+
+    def _spreads(self, at: Point) -> jax.Array:
+        """Spreads between groups in units of the prior's, (P,)."""
+        priors = [self.program.structure.priors[name] for name in self.program.structure.pooled("partial")]
+        spreads = [prior.tau(offset) / prior.spread for prior, offset in zip(priors, at.tau, strict=True)]
+        return jnp.array(spreads).reshape(len(priors))
 
     def reparametrised(self, at: Point) -> tuple[Point, Array | float]:
         """The point from the law's own coordinates, and the log determinant of the Jacobian."""

@@ -34,12 +34,9 @@ class Engine:
         self.batch = int(np.clip(2**19 // max(structure.n_rows, self.geometry.layout.n), 8, 500))
 
     def _parameters(self, xi: Array, transport: TransportMap, data: Data) -> dict[str, jax.Array]:
-        """Named quantities at one point; after its mapped coordinates come the numbers that draw the population."""
-        n, partial = self.geometry.layout.n, len(self.geometry.partial)
-        at, _ = self.geometry.point(xi[:n], transport, data)
-        return self.program.parameters(
-            self.geometry.free(at, xi[n : n + partial], xi[n + partial :]), data["unit"]
-        )
+        """Named quantities at one point."""
+        at, _ = self.geometry.point(xi, transport, data)
+        return self.program.parameters(self.geometry.free(at), data["unit"])
 
     def _log_likelihood(self, xi: Array, transport: TransportMap, data: Data, scored: Data) -> Array:
         """Log likelihoods of the data scored at one point; after its mapped coordinates come mixing variables."""

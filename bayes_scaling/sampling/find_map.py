@@ -6,13 +6,13 @@ Approximations all of them: they decide how close to normal the coordinates are,
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.linalg import block_diag
 from scipy.optimize import least_squares
 
 from bayes_scaling.sampling.coordinates import Coordinates, Point
 from bayes_scaling.sampling.jax_model import Array, Data, Program
-from bayes_scaling.sampling.modes import Density, climb, hessian, root_of, slope_along
-from bayes_scaling.sampling.transport_map import DENSE_LIMIT, Anchor, TransportMap, identity
+from bayes_scaling.sampling.modes import Density, climb, root_of, slope_along
+from bayes_scaling.sampling.population import PopulationMap
+from bayes_scaling.sampling.transport_map import Anchor, TransportMap, identity
 
 _STEP, _STRONGEST = 0.5, 10.0
 """In sd: the step of the differences that find bends, and the largest coefficient of a bend."""
@@ -40,24 +40,33 @@ class Geometry(Coordinates):
         """
         layout, n, p = self.layout, self.layout.n, self.layout.shared
         transport = self._identity()
-        at = climb(self.density(data), np.zeros(n), np.arange(n)) if mode is None else mode
+        every, start = np.arange(n), np.zeros(n)
+        if self.partial:
+            # Where spreads between groups are known, here at the middle of their prior, the density has a mode.
+            others = np.delete(every, layout.complete + layout.noise + np.arange(layout.population))
+            near = climb(self.density(data), start, others)
+            transport = transport._replace(population=self._population(near, data))
+            start[: layout.complete + layout.noise] = near[: layout.complete + layout.noise]
+        at = climb(self.density(data, transport), start, every) if mode is None else mode
         if self.funnel:
             transport = transport._replace(anchor=self._anchor(at, data))
-        curvature = self._curvature(at, transport, data)
-        of_shared = root_of(curvature[:p, :p])[None]
-        blocks = [curvature[i : i + layout.own, i : i + layout.own] for i in range(p, n, max(layout.own, 1))]
-        of_groups = np.array([root_of(block) for block in blocks]).reshape(transport.groups.axes.shape)
-        transport = transport._replace(
-            shared=transport.shared._replace(location=at[None, :p], axes=of_shared),
-            groups=transport.groups._replace(
-                location=at[p:].reshape(transport.groups.location.shape), axes=of_groups
-            ),
+        curvature, coupling, of_own = self._curvature(at, transport, data)
+        axes = np.array([root_of(block) for block in of_own]).reshape(transport.groups.axes.shape)
+        # Of what is shared, the curvature that is left when each group follows.
+        moved = np.einsum("gji,gjp->gip", axes, coupling)
+        root = root_of(curvature - np.einsum("gip,giq->pq", moved, moved))
+        factor = transport.factor._replace(coupling=-moved @ root)
+        of_groups = transport.groups._replace(
+            location=at[p:].reshape(transport.groups.location.shape), axes=axes
         )
-        log_det = transport.shared.log_det + transport.groups.log_det
-        if layout.own and n <= DENSE_LIMIT:
-            whole, axes = root_of(curvature), block_diag(of_shared[0], *of_groups)
-            transport = transport._replace(factor=np.linalg.solve(axes, whole))
-            log_det += np.linalg.slogdet(transport.factor)[1]
+        if self.partial:  # whose map has a frame of its own already
+            factor = factor._replace(coupling=axes @ factor.coupling, own=axes)
+            of_groups = transport.groups
+        of_shared = transport.shared._replace(location=at[None, :p], axes=root[None])
+        transport = transport._replace(factor=factor, shared=of_shared, groups=of_groups)
+        log_det = factor.log_det + of_shared.log_det + of_groups.log_det
+        if self.partial:
+            transport = transport._replace(center=np.concatenate([np.zeros(p), at[p:]]))
         transport = transport._replace(log_det=log_det)
         if layout.own:
             return transport
@@ -74,27 +83,50 @@ class Geometry(Coordinates):
         )
         return found.x if np.max(np.abs(found.fun)) < 1e-6 else None
 
+    def _population(self, at: np.ndarray, data: Data) -> PopulationMap:
+        """The population's map, with the precision of groups' runs at a point of the coordinates of the prior."""
+        layout, p, prior = self.layout, self.layout.shared, self._prior_of_groups()
+        _, _, curvature = self._curvature(at, self._identity(), data)
+        shared, own, _ = self._identity().forward(at)
+        tau = np.exp(prior.log_tau[0] @ prior.pooled)
+        count = len(prior.pooled)
+        return prior.told(curvature / tau[:, None] / tau, own, shared[p - count :], np.zeros(count))
+
+    def _prior_of_groups(self) -> PopulationMap:
+        """The population's map where groups' runs say nothing."""
+        structure, g, k = self.program.structure, self.layout.groups, self.layout.own
+        priors = [structure.priors[name] for name in structure.pooled("partial")]
+        middle, at_one = (np.log([p.tau(x) / p.spread for p in priors]) for x in (0.0, 1.0))
+        axes = np.broadcast_to(np.eye(k), (g, k, k))
+        none = np.zeros((g, k))
+        return PopulationMap(
+            self._of_partial, np.array([middle, at_one - middle]), 0.0 * axes, none, none, axes, axes
+        )
+
     def _identity(self) -> TransportMap:
         plain = identity(self.layout.shared, self.layout.groups, self.layout.own)
+        if self.partial:
+            return plain._replace(population=self._prior_of_groups())
         if not self.funnel:
             return plain
         return plain._replace(anchor=_no_anchor(self.layout.complete - 1, self.program.structure.n_rows))
 
-    def _curvature(self, at: np.ndarray, transport: TransportMap, data: Data) -> np.ndarray:
-        """Minus the second derivatives, (n, n); of many groups, those within each and within what is shared."""
+    def _curvature(
+        self, at: np.ndarray, transport: TransportMap, data: Data
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Minus the second derivatives: of what is shared, (p, p), of that and groups, (groups, k, p), and of each
+        group, (groups, k, k).
+        """
         density, layout, p = self.density(data, transport), self.layout, self.layout.shared
-        if layout.n <= DENSE_LIMIT:
-            return -hessian(density, at, np.arange(layout.n))
-        curvature = np.zeros((layout.n, layout.n))
-        for i in range(p):
-            curvature[:p, i] = -slope_along(density, at, i)[:p]
+        every = np.array([-slope_along(density, at, i) for i in range(p)]).reshape(p, layout.n)
+        coupling = every[:, p:].T.reshape(layout.groups, layout.own, p)
+        own = np.zeros((layout.groups, layout.own, layout.own))
         for j in range(layout.own):
-            # All groups at once: what one's parameters do to another's is of the second order.
-            moved = np.arange(p + j, layout.n, layout.own)
-            slopes = -slope_along(density, at, moved)[p:].reshape(layout.groups, layout.own)
-            for g, start in enumerate(range(p, layout.n, layout.own)):
-                curvature[start : start + layout.own, start + j] = slopes[g]
-        return 0.5 * (curvature + curvature.T)
+            # All groups at once: given what is shared, none depends on another.
+            slopes = -slope_along(density, at, np.arange(p + j, layout.n, layout.own))
+            own[:, :, j] = slopes[p:].reshape(layout.groups, layout.own)
+        shared = every[:, :p]
+        return 0.5 * (shared + shared.T), coupling, 0.5 * (own + own.transpose(0, 2, 1))
 
     def _bend_of(self, transport: TransportMap, data: Data) -> np.ndarray:
         """How narrow directions bend along wide ones: second differences of the gradient at the mode."""
@@ -120,7 +152,10 @@ class Geometry(Coordinates):
     def _anchor(self, eta: np.ndarray, data: Data) -> Anchor:
         """The law's means at the mode, the residuals there, their slopes and their pull."""
         c = self.layout.complete
-        mode = Point(jnp.asarray(eta[:c]), jnp.asarray(eta[c:]), jnp.zeros((self.layout.groups, 0)))
+        none = jnp.zeros(0)
+        mode = Point(
+            jnp.asarray(eta[:c]), jnp.asarray(eta[c:]), none, none, jnp.zeros((self.layout.groups, 0))
+        )
 
         def at(means: Array) -> tuple[Array, Array]:
             moved, _ = self.reparametrised(mode._replace(complete=jnp.append(means, mode.complete[-1])))
