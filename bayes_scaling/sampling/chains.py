@@ -12,12 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayes_scaling.sampling.draws import Draws
-from bayes_scaling.sampling.engine import CHUNK, engine, prior_draws
+from bayes_scaling.sampling.engine import CHUNK, Engine, engine, prior_draws
 from bayes_scaling.sampling.jax_model import Array, Data
 from bayes_scaling.sampling.job import Job
 from bayes_scaling.sampling.mixing import fewest_effective, r_hat_below, worst_r_hat
 from bayes_scaling.sampling.modes import modes
 from bayes_scaling.sampling.nuts import Chunk
+from bayes_scaling.sampling.settings import Sampler
 from bayes_scaling.sampling.transport_map import TransportMap
 from bayes_scaling.sampling.warm_up import CAREFUL, Chains, along_draws
 from bayes_scaling.sampling.work import Finish, Named, Work
@@ -53,15 +54,16 @@ def run(job: Job) -> Work[Draws]:
         states, chunks = yield from chains.draw(states, transport, draws)
     # Chains that still disagree, or say little of the tails, run on, and evenly spaced draws are kept.
     finish = partial(_finished, parts.parameters, parts.batch)
+    population = _numbers_of_population(parts, job.sampler)
     spacing, kept = 1, _spaced(chunks, 1, draws)
-    parameters = yield from finish(kept.position, transport, data)
+    parameters = yield from finish(np.concatenate([kept.position, population], axis=2), transport, data)
     while not _mixed(parameters) and spacing < LONGEST and not chains.separate(chunks):
         spacing *= 2
         missing = max(1, spacing * draws - chunks.energy.shape[1])
         states, more = yield from chains.draw(states, transport, missing)
         chunks = along_draws([chunks, more])
         kept = _spaced(chunks, spacing, draws)
-        parameters = yield from finish(kept.position, transport, data)
+        parameters = yield from finish(np.concatenate([kept.position, population], axis=2), transport, data)
 
     known = np.concatenate([kept.position, kept.mixing], axis=2)
     scored = data | {name: jnp.asarray(value) for name, value in job.score.items()}
@@ -99,6 +101,13 @@ def _finished[Value: np.ndarray | Named](
         *answers,
     )
     return joint
+
+
+def _numbers_of_population(parts: Engine, sampler: Sampler) -> np.ndarray:
+    """Uniform and standard normal numbers by which each draw's population is drawn, (chain, draw, 2 partial)."""
+    shape = (sampler.chains, sampler.draws, parts.geometry.drawn)
+    rng = np.random.default_rng([sampler.seed, 808])
+    return np.concatenate([rng.random(shape), rng.standard_normal(shape)], axis=2)
 
 
 def _mixed(parameters: Named) -> bool:

@@ -1,7 +1,10 @@
 """Coordinates in which the posterior is close to a standard normal, so that short trajectories suffice.
 
-A `TransportMap`, of the mode's curvature at first and then fitted to draws, leaves little to do for trajectories; the
-population that groups are drawn from is no funnel in it (`population`). It is exact: its Jacobian is part of the density.
+What is sampled is theta, each group's own parameters as they are (centred), beside what groups share. Few groups say
+little of their population, whose means and spreads are integrated out (`population`): what is left ties the groups
+together smoothly, so there is no funnel. Many groups know theirs, and it is sampled with them (`population_map`). A
+`TransportMap`, of the mode's curvature at first and then fitted to draws, does the rest. It is exact: its Jacobian is
+part of the density.
 
 Along a learning curve with a discrepancy, the law's parameters are as wide as the discrepancy is large: a funnel. Given
 the noise they are nearly normal, with precision I + J' V^-1 J (J the slopes of the residuals at the mode, V their
@@ -18,7 +21,11 @@ from jax.scipy.linalg import solve_triangular
 
 from bayes_scaling.model.structure import Structure
 from bayes_scaling.sampling.jax_model import Array, Data, Free, Program
+from bayes_scaling.sampling.population import Population
 from bayes_scaling.sampling.transport_map import Anchor, TransportMap
+
+MANY_GROUPS = 12
+"""From so many groups on, their population is sampled."""
 
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2 * np.pi))
 
@@ -29,23 +36,33 @@ class Layout:
 
     complete: int  # parameters of the law that are alike in all groups
     noise: int  # parameters of the noise that are
-    population: int  # parameters whose groups are drawn from one
     groups: int
     own: int  # parameters of each group
+    partial: int  # of these, parameters whose groups are drawn from a population
 
     @classmethod
     def of(cls, structure: Structure) -> "Layout":
         return cls(
             len(structure.pooled("complete")),
             len(structure.global_priors),
-            len(structure.pooled("partial")),
             structure.n_groups,
             len(structure.pooled("partial", "none")),
+            len(structure.pooled("partial")),
         )
+
+    @property
+    def population(self) -> int:
+        """Parameters of a population that is sampled with its groups."""
+        return self.partial if self.many else 0
 
     @property
     def shared(self) -> int:
         return self.complete + self.noise + 2 * self.population
+
+    @property
+    def many(self) -> bool:
+        """Whether groups are so many that none is mapped along with another."""
+        return self.own > 0 and self.groups >= MANY_GROUPS
 
     @property
     def n(self) -> int:
@@ -57,7 +74,7 @@ class Point(NamedTuple):
 
     complete: Array  # (C,)
     noise: Array  # (S,)
-    tau: Array  # (P,), its standard normal offset
+    tau: Array  # (P,), standard normal offsets; none where the population is integrated out
     mean: Array  # (P,)
     own: Array  # (groups, V)
 
@@ -68,6 +85,7 @@ class Coordinates:
     def __init__(self, program: Program):
         self.program, structure = program, program.structure
         self.layout = Layout.of(structure)
+        self.population = Population(structure)
         names, varying = list(structure.priors), structure.pooled("partial", "none")
         priors = structure.priors.values()
         self.location = np.array([prior.location for prior in priors])
@@ -78,18 +96,20 @@ class Coordinates:
         )
         self.partial = [varying.index(name) for name in structure.pooled("partial")]
         self.unpooled = [varying.index(name) for name in structure.pooled("none")]
-        self._of_partial = np.eye(len(varying))[self.partial]
         self.funnel = structure.noise.funnel and not varying
         self.clusters = structure.n_clusters if structure.noise.mixed else 0
 
     def log_density(self, xi: Array, transport: TransportMap, data: Data) -> jax.Array:
-        """The model's log density, the population integrated out, in these coordinates, shape (n,)."""
+        """The model's log density, a population of few groups integrated out, in these coordinates, shape (n,)."""
         at, log_det = self.point(xi, transport, data)
         plain = [at.complete, at.noise, at.tau, at.mean, at.own[:, self.unpooled]]
-        if self.partial:
+        of_groups = at.own if len(self.partial) == self.layout.own else at.own[:, self.partial]
+        if self.layout.population:
             tau = self._spreads(at)
-            plain.append((at.own[:, self.partial] - at.mean) / tau)
+            plain.append((of_groups - at.mean) / tau)
             log_det -= self.layout.groups * jnp.sum(jnp.log(tau))
+        elif self.partial:
+            log_det += self.population.log_density(of_groups)
         log_prior = sum(-0.5 * jnp.sum(x**2) - x.size * _LOG_ROOT_TWO_PI for x in plain)
         log_likelihood = self.program.log_likelihood(self.theta(at), at.noise, data)
         total: jax.Array = jnp.sum(log_likelihood) + log_prior + log_det
@@ -99,7 +119,8 @@ class Coordinates:
         """The point at some coordinates, and the log determinant of the Jacobian."""
         shared, own, log_det = transport.forward(xi)
         sizes = (self.layout.complete, self.layout.noise, self.layout.population)
-        at = Point(*jnp.split(shared, np.cumsum(sizes)), own)
+        complete, noise, tau, mean = jnp.split(shared, np.cumsum(sizes))
+        at = Point(complete, noise, tau, mean, own)
         at, narrowed = self._given_noise(at, transport.anchor, data)
         at, bent = self.reparametrised(at)
         return at, log_det + narrowed + bent
@@ -129,26 +150,34 @@ class Coordinates:
         theta: jax.Array = self.location + self.spread * standard
         return theta
 
-    def free(self, at: Point) -> Free:
-        """The model's free variables there."""
-        structure = self.program.structure
-        of_law = [*structure.pooled("complete"), *structure.pooled("partial")]
-        mean = dict(zip(of_law, [*at.complete, *at.mean], strict=True))
-        found: Free = {"shared": at.noise}
-        if of_law:
-            found["mean"] = jnp.stack([mean[name] for name in structure.pooled("complete", "partial")])
+    @property
+    def drawn(self) -> int:
+        """Parameters whose population is drawn given its groups."""
+        return 0 if self.layout.population else len(self.partial)
+
+    def free(self, at: Point, uniform: Array, normal: Array) -> Free:
+        """The model's free variables there; a population that is `drawn` is so by numbers of shape (drawn,) each."""
+        structure, found, offset = self.program.structure, Free(shared=at.noise), at.own
+        names = structure.pooled("complete", "partial")
+        mean = dict(zip(structure.pooled("complete"), at.complete, strict=True))
         if self.partial:
-            found["tau_offset"] = at.tau
+            of_groups = at.own[:, np.array(self.partial)]
+            if self.layout.population:
+                middle, found["tau_offset"], tau = at.mean, at.tau, self._spreads(at)
+            else:
+                middle, found["tau_offset"], tau = self.population.draw(of_groups, uniform, normal)
+            mean |= dict(zip(structure.pooled("partial"), middle, strict=True))
+            offset = jnp.asarray(offset).at[:, np.array(self.partial)].set((of_groups - middle) / tau)
+        if names:
+            found["mean"] = jnp.stack([mean[name] for name in names])
         if self.layout.own:
-            center, tau = at.mean @ self._of_partial, self._spreads(at) @ self._of_partial
-            found["offset"] = (at.own - center) / (tau + (1 - self._of_partial.sum(0)))
+            found["offset"] = offset
         return found
 
     def _spreads(self, at: Point) -> jax.Array:
         """Spreads between groups in units of the prior's, (P,)."""
-        priors = [self.program.structure.priors[name] for name in self.program.structure.pooled("partial")]
-        spreads = [prior.tau(offset) / prior.spread for prior, offset in zip(priors, at.tau, strict=True)]
-        return jnp.array(spreads).reshape(len(priors))
+        priors = self.population.priors
+        return jnp.stack([p.tau(at.tau[i]) / p.spread for i, p in enumerate(priors)])
 
     def reparametrised(self, at: Point) -> tuple[Point, Array | float]:
         """The point from the law's own coordinates, and the log determinant of the Jacobian."""

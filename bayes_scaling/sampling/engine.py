@@ -34,9 +34,12 @@ class Engine:
         self.batch = int(np.clip(2**19 // max(structure.n_rows, self.geometry.layout.n), 8, 500))
 
     def _parameters(self, xi: Array, transport: TransportMap, data: Data) -> dict[str, jax.Array]:
-        """Named quantities at one point."""
-        at, _ = self.geometry.point(xi, transport, data)
-        return self.program.parameters(self.geometry.free(at), data["unit"])
+        """Named quantities at one point; after its mapped coordinates come the numbers that draw the population."""
+        n, drawn = self.geometry.layout.n, self.geometry.drawn
+        at, _ = self.geometry.point(xi[:n], transport, data)
+        return self.program.parameters(
+            self.geometry.free(at, xi[n : n + drawn], xi[n + drawn :]), data["unit"]
+        )
 
     def _log_likelihood(self, xi: Array, transport: TransportMap, data: Data, scored: Data) -> Array:
         """Log likelihoods of the data scored at one point; after its mapped coordinates come mixing variables."""

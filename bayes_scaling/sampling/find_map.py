@@ -6,12 +6,14 @@ Approximations all of them: they decide how close to normal the coordinates are,
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.linalg import block_diag
 from scipy.optimize import least_squares
 
+from bayes_scaling.sampling.affine import Arrow, Dense
 from bayes_scaling.sampling.coordinates import Coordinates, Point
 from bayes_scaling.sampling.jax_model import Array, Data, Program
-from bayes_scaling.sampling.modes import Density, climb, root_of, slope_along
-from bayes_scaling.sampling.population import PopulationMap
+from bayes_scaling.sampling.modes import Density, climb, hessian, root_of, slope_along
+from bayes_scaling.sampling.population_map import PopulationMap
 from bayes_scaling.sampling.transport_map import Anchor, TransportMap, identity
 
 _STEP, _STRONGEST = 0.5, 10.0
@@ -38,10 +40,10 @@ class Geometry(Coordinates):
 
         The mode is climbed to from the prior's middle, unless it is given.
         """
-        layout, n, p = self.layout, self.layout.n, self.layout.shared
+        layout, n = self.layout, self.layout.n
         transport = self._identity()
         every, start = np.arange(n), np.zeros(n)
-        if self.partial:
+        if layout.population:
             # Where spreads between groups are known, here at the middle of their prior, the density has a mode.
             others = np.delete(every, layout.complete + layout.noise + np.arange(layout.population))
             near = climb(self.density(data), start, others)
@@ -50,24 +52,7 @@ class Geometry(Coordinates):
         at = climb(self.density(data, transport), start, every) if mode is None else mode
         if self.funnel:
             transport = transport._replace(anchor=self._anchor(at, data))
-        curvature, coupling, of_own = self._curvature(at, transport, data)
-        axes = np.array([root_of(block) for block in of_own]).reshape(transport.groups.axes.shape)
-        # Of what is shared, the curvature that is left when each group follows.
-        moved = np.einsum("gji,gjp->gip", axes, coupling)
-        root = root_of(curvature - np.einsum("gip,giq->pq", moved, moved))
-        factor = transport.factor._replace(coupling=-moved @ root)
-        of_groups = transport.groups._replace(
-            location=at[p:].reshape(transport.groups.location.shape), axes=axes
-        )
-        if self.partial:  # whose map has a frame of its own already
-            factor = factor._replace(coupling=axes @ factor.coupling, own=axes)
-            of_groups = transport.groups
-        of_shared = transport.shared._replace(location=at[None, :p], axes=root[None])
-        transport = transport._replace(factor=factor, shared=of_shared, groups=of_groups)
-        log_det = factor.log_det + of_shared.log_det + of_groups.log_det
-        if self.partial:
-            transport = transport._replace(center=np.concatenate([np.zeros(p), at[p:]]))
-        transport = transport._replace(log_det=log_det)
+        transport = (self._arrow if layout.many else self._dense)(at, transport, data)
         if layout.own:
             return transport
         shared = transport.shared._replace(bend=self._bend_of(transport, data)[None])
@@ -83,9 +68,39 @@ class Geometry(Coordinates):
         )
         return found.x if np.max(np.abs(found.fun)) < 1e-6 else None
 
+    def _dense(self, at: np.ndarray, transport: TransportMap, data: Data) -> TransportMap:
+        """The map with the mode's curvature."""
+        n, p, k = self.layout.n, self.layout.shared, self.layout.own
+        curvature = -hessian(self.density(data, transport), at, np.arange(n))
+        blocks = [root_of(curvature[i : i + k, i : i + k]) for i in range(p, n, max(k, 1))]
+        shared = transport.shared._replace(location=at[None, :p], axes=root_of(curvature[:p, :p])[None])
+        groups = transport.groups._replace(
+            location=at[p:].reshape(transport.groups.location.shape),
+            axes=np.array(blocks).reshape(transport.groups.axes.shape),
+        )
+        factor = transport.factor
+        if k:
+            whole = root_of(curvature)
+            factor = Dense(np.linalg.solve(block_diag(shared.axes[0], *groups.axes), whole))
+        log_det = factor.log_det + shared.log_det + groups.log_det
+        return transport._replace(factor=factor, shared=shared, groups=groups, log_det=log_det)
+
+    def _arrow(self, at: np.ndarray, transport: TransportMap, data: Data) -> TransportMap:
+        """The map with the mode's curvature, within each group and of what is shared as each group follows."""
+        p, shape = self.layout.shared, transport.groups.location.shape
+        curvature, coupling, of_own = self._curvature(at, transport, data)
+        axes = np.array([root_of(block) for block in of_own]).reshape(transport.groups.axes.shape)
+        moved = np.einsum("gji,gjp->gip", axes, coupling)
+        root = root_of(curvature - np.einsum("gip,giq->pq", moved, moved))
+        factor = Arrow(np.eye(p), -axes @ moved @ root, axes)
+        shared = transport.shared._replace(location=at[None, :p], axes=root[None])
+        center = np.concatenate([np.zeros(p), at[p:].reshape(shape).ravel()])
+        log_det = factor.log_det + shared.log_det
+        return transport._replace(center=center, factor=factor, shared=shared, log_det=log_det)
+
     def _population(self, at: np.ndarray, data: Data) -> PopulationMap:
         """The population's map, with the precision of groups' runs at a point of the coordinates of the prior."""
-        layout, p, prior = self.layout, self.layout.shared, self._prior_of_groups()
+        p, prior = self.layout.shared, self._prior_of_groups()
         _, _, curvature = self._curvature(at, self._identity(), data)
         shared, own, _ = self._identity().forward(at)
         tau = np.exp(prior.log_tau[0] @ prior.pooled)
@@ -94,19 +109,18 @@ class Geometry(Coordinates):
 
     def _prior_of_groups(self) -> PopulationMap:
         """The population's map where groups' runs say nothing."""
-        structure, g, k = self.program.structure, self.layout.groups, self.layout.own
-        priors = [structure.priors[name] for name in structure.pooled("partial")]
+        g, k, priors = self.layout.groups, self.layout.own, self.population.priors
+        pooled = np.eye(k)[self.partial]
         middle, at_one = (np.log([p.tau(x) / p.spread for p in priors]) for x in (0.0, 1.0))
         axes = np.broadcast_to(np.eye(k), (g, k, k))
         none = np.zeros((g, k))
-        return PopulationMap(
-            self._of_partial, np.array([middle, at_one - middle]), 0.0 * axes, none, none, axes, axes
-        )
+        return PopulationMap(pooled, np.array([middle, at_one - middle]), 0.0 * axes, none, none, axes, axes)
 
     def _identity(self) -> TransportMap:
-        plain = identity(self.layout.shared, self.layout.groups, self.layout.own)
-        if self.partial:
-            return plain._replace(population=self._prior_of_groups())
+        layout = self.layout
+        plain = identity(layout.shared, layout.groups, layout.own, dense=not layout.many)
+        if layout.population:
+            plain = plain._replace(population=self._prior_of_groups())
         if not self.funnel:
             return plain
         return plain._replace(anchor=_no_anchor(self.layout.complete - 1, self.program.structure.n_rows))

@@ -1,24 +1,19 @@
 """The arrays of a transport map, what they do to coordinates, and how they are fitted to draws.
 
-    xi -> eta = center + factor xi -> x = location + axes (exp(width w) eta + slope w + 1/2 bend(w, w))
+    xi -> affine part, of all coordinates -> blocks, bent: each group's parameters and what all groups share
 
-The affine part is an arrow, as groups depend on each other through what they share alone; the rest acts on blocks of
-coordinates, each group's parameters and what all groups share.
-A block's axes are its principal axes, widest first. Scaling laws bend: where E is hardly identified, it trades against
-A and alpha along a thin banana, which is the thinner the less noise there is. So each axis is moved by a quadratic in
-the wider ones, and stretched by them; w is eta, damped far out.
+Of many groups, the population that they are drawn from is mapped before they are bent.
 """
 
-from functools import partial
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from bayes_scaling.laws.elementwise import Computed
+from bayes_scaling.sampling.affine import Arrow, Dense
 from bayes_scaling.sampling.blocks import Blocks, fitted
 from bayes_scaling.sampling.jax_model import Array
-from bayes_scaling.sampling.population import PopulationMap
+from bayes_scaling.sampling.population_map import PopulationMap
 
 
 class Anchor(NamedTuple):
@@ -31,42 +26,11 @@ class Anchor(NamedTuple):
     root: Array  # (M, M), Cholesky factor of the precision there
 
 
-class Arrow(NamedTuple):
-    """A linear map of p coordinates that are shared, and of groups' own given these."""
-
-    shared: Array  # (p, p)
-    coupling: Array  # (groups, k, p)
-    own: Array  # (groups, k, k)
-
-    def forward(self, shared: Array, own: Array) -> tuple[Computed, Computed]:
-        """Of arrays (..., p) and (..., groups, k)."""
-        einsum = partial(np.einsum, optimize=True) if isinstance(shared, np.ndarray) else jnp.einsum
-        moved = einsum("gij,...gj->...gi", self.own, own) + einsum("gip,...p->...gi", self.coupling, shared)
-        return shared @ self.shared.T, moved
-
-    def inverse(self, shared: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Inverse of `forward`."""
-        shared = np.linalg.solve(self.shared, shared[..., None])[..., 0]
-        own = own - np.einsum("gip,...p->...gi", self.coupling, shared)
-        return shared, np.linalg.solve(self.own, own[..., None])[..., 0]
-
-    @property
-    def log_det(self) -> float:
-        return float(np.linalg.slogdet(self.shared)[1] + np.linalg.slogdet(self.own)[1].sum())
-
-    @classmethod
-    def identity(cls, shared: int, groups: int, own: int) -> "Arrow":
-        """The map that leaves everything as it is."""
-        return cls(
-            np.eye(shared), np.zeros((groups, own, shared)), np.broadcast_to(np.eye(own), (groups, own, own))
-        )
-
-
 class TransportMap(NamedTuple):
     """The arrays that define one map of n coordinates: those that groups share, first, and those of each group."""
 
     center: Array  # (n,)
-    factor: Arrow
+    factor: Dense | Arrow
     shared: Blocks  # one
     groups: Blocks  # one for each group
     log_det: Array | float
@@ -108,12 +72,12 @@ class TransportMap(NamedTuple):
         return self.shared.inverse(shared[..., None, :])[..., 0, :], own
 
 
-def identity(shared: int, groups: int, own: int) -> TransportMap:
+def identity(shared: int, groups: int, own: int, dense: bool = True) -> TransportMap:
     """The map that leaves everything as it is."""
     # Zero as an array: of another type than a map's that is found, it would have every gradient compiled twice.
     return TransportMap(
         np.zeros(shared + groups * own),
-        Arrow.identity(shared, groups, own),
+        (Dense if dense else Arrow).identity(shared, groups, own),
         Blocks.identity(1, shared),
         Blocks.identity(groups, own),
         np.zeros(()),
@@ -135,22 +99,8 @@ def adapted(transport: TransportMap, xi: np.ndarray, bends: bool) -> TransportMa
     else:
         shared, own = transport.affine(xi)
     center = np.concatenate([shared.mean(0), own.mean(0).ravel()])
-    shared, own = shared - shared.mean(0), own - own.mean(0)
-    root = np.linalg.cholesky(shrunk(shared))
-    white = np.linalg.solve(root, shared.T).T
-    coupling = np.einsum("ngi,np->gip", own, white, optimize=True) / (len(xi) + 2 * white.shape[1])
-    own = own - np.einsum("gip,np->ngi", coupling, white, optimize=True)
-    of_own = [np.linalg.cholesky(shrunk(own[:, g])) for g in range(own.shape[1])]
-    factor = Arrow(root, coupling, np.array(of_own).reshape(transport.groups.axes.shape))
+    factor = transport.factor.fitted(shared - shared.mean(0), own - own.mean(0))
     log_det = factor.log_det + transport.shared.log_det
     if transport.population is None:
         log_det += transport.groups.log_det
     return transport._replace(center=center, factor=factor, log_det=log_det)
-
-
-def shrunk(x: np.ndarray) -> np.ndarray:
-    """Covariance of draws, (draws, n), drawn towards the identity as far as their number asks for."""
-    count, n = x.shape
-    pull = 2 * n / (count + 2 * n)
-    covariance: np.ndarray = (1 - pull) * np.cov(x.T).reshape(n, n) + pull * np.eye(n)
-    return covariance

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bayes_scaling.sampling.affine import shrunk
 from bayes_scaling.sampling.engine import CHUNK, Engine
 from bayes_scaling.sampling.jax_model import Data
 from bayes_scaling.sampling.mixing import r_hat_below
@@ -14,7 +15,7 @@ from bayes_scaling.sampling.modes import Mode, starts_by_mass
 from bayes_scaling.sampling.nuts import ChainState, Chunk, averaged, initial_state
 from bayes_scaling.sampling.progress import Report
 from bayes_scaling.sampling.settings import Sampler
-from bayes_scaling.sampling.transport_map import TransportMap, adapted, shrunk
+from bayes_scaling.sampling.transport_map import TransportMap, adapted
 from bayes_scaling.sampling.work import Advance, Work
 
 CAREFUL = (0.97, 0.99)

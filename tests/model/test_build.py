@@ -35,6 +35,9 @@ CASES = {
     "complete": (["a", "b"], {}, "constant", "complete"),
     "none": (["a", "b"], {}, "constant", "none"),
     "partial": (["a", "b", "c"], {}, "constant", "partial"),
+    "many groups, partial": (list("abcdefghijkl"), {}, "constant", "partial"),
+    "many groups, none": (list("abcdefghijkl"), {}, "constant", "none"),
+    "many groups, mixed, slope": (list("abcdefghijkl"), {}, "tokens", MIXED),
     "trajectories": (["a"], {"checkpoints": 3, "loss_se": True}, "constant", None),
     "trajectories, partial": (["a", "b"], {"checkpoints": 3}, "constant", "partial"),
     "undertuned, replicates": (["a"], {"replicates": 2}, "undertuned", None),
@@ -42,8 +45,21 @@ CASES = {
 }
 
 
+def log_population(x, mean, offset, prior):
+    """Of one parameter: log p(x, mean, offset) - log p(x), of the groups' values and their population."""
+    groups, nodes = len(x), np.linspace(-9, 9, 4001)
+
+    def given(offset):
+        ratio = prior.tau(offset) / prior.spread
+        return stats.multivariate_normal(np.zeros(groups), ratio**2 * np.eye(groups) + 1).logpdf(x)
+
+    total = np.trapezoid(np.exp([given(t) for t in nodes]) * stats.norm.pdf(nodes), nodes)
+    around = stats.norm.logpdf(x, mean, prior.tau(offset) / prior.spread).sum()
+    return around + stats.norm.logpdf([mean, offset]).sum() - np.log(total)
+
+
 def assert_same_density(runs, law, noise, pooling):
-    """The Jacobian is differentiated, in any map."""
+    """The Jacobian is differentiated; a population that is integrated out is so by another rule."""
     shape, data = structure(runs, law, noise, pooling), model_data(runs, law, noise)
     geometry = Geometry(program(shape))
     # A map that bends in every way.
@@ -58,12 +74,17 @@ def assert_same_density(runs, law, noise, pooling):
         rng = np.random.default_rng(seed)
         xi = rng.standard_normal(geometry.layout.n)
         at = point(xi)
-        free = {k: np.asarray(v) for k, v in geometry.free(at).items()}
+        numbers = rng.random(geometry.drawn), rng.standard_normal(geometry.drawn)
+        free = {k: np.asarray(v) for k, v in geometry.free(at, *numbers).items()}
         expected = float(of_model(free)) + np.linalg.slogdet(jacobian(xi))[1]
-        for name, offset in zip(shape.pooled("partial"), at.tau, strict=True):
+        for i, (name, column) in enumerate(zip(shape.pooled("partial"), geometry.partial, strict=True)):
+            prior, x = shape.priors[name], np.asarray(at.own)[:, column]
+            mean = free["mean"][shape.pooled("complete", "partial").index(name)]
+            offset = free["tau_offset"][i]
             # The model has offsets in units of tau where the map has parameters.
-            prior = shape.priors[name]
-            expected -= shape.n_groups * np.log(prior.tau(float(offset)) / prior.spread)
+            expected -= len(x) * np.log(prior.tau(offset) / prior.spread)
+            if geometry.drawn:
+                expected -= log_population(x, mean, offset, prior)
         assert float(log_density(xi)) == pytest.approx(expected, rel=1e-9, abs=1e-6)
 
 

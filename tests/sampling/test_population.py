@@ -1,37 +1,41 @@
-"""The population's part of a map: what it undoes, its Jacobian, and that groups whose runs are normal are normal in it."""
+"""What is drawn of a population, given its groups."""
 
-import jax
 import numpy as np
 import pytest
+from helpers import small_table
+from scipy import stats
 
-from bayes_scaling.sampling.blocks import fitted
-from bayes_scaling.sampling.population import PopulationMap
+import bayes_scaling as bs
+from bayes_scaling import Noise
+from bayes_scaling.model.structure import structure
+from bayes_scaling.sampling.population import Population
 
-GROUPS, POOLED = 4, np.eye(3)[:2]
-
-
-def a_map(rng):
-    root = rng.standard_normal((GROUPS, 3, 3))
-    axes = rng.standard_normal((GROUPS, 3, 3))
-    return PopulationMap(
-        POOLED, np.array([[-1.0, 0.2], [0.5, 0.5]]), root @ root.transpose(0, 2, 1), rng.standard_normal((GROUPS, 3)),
-        rng.standard_normal((GROUPS, 3)), axes, np.linalg.inv(axes),
-    )  # fmt: skip
+CHINCHILLA = bs.LAWS["chinchilla"]
 
 
-@pytest.mark.sampling  # of nothing, but it compiles
-def test_the_inverse_undoes_the_map_and_its_jacobian_is_known():
-    rng = np.random.default_rng(0)
-    of_population = a_map(rng)
-    shared, own = rng.standard_normal((7, 5)), rng.standard_normal((7, GROUPS, 3))
-    again = of_population.inverse(*of_population.forward(shared, own)[:2])
-    np.testing.assert_allclose(again[0], shared, rtol=1e-8, atol=1e-8)
-    np.testing.assert_allclose(again[1], own, rtol=1e-8, atol=1e-8)
+@pytest.mark.sampling  # of nothing, but it takes long
+@pytest.mark.parametrize("groups", [2, 8])
+def test_a_population_drawn_from_its_groups_is_distributed_as_the_one_that_they_came_from(groups):
+    """Drawn from the prior, its groups from it, and it again from them: means and spreads have the prior back."""
+    population = Population(structure(small_table(list("abcdefgh"[:groups])), CHINCHILLA, Noise(), "partial"))
+    rng, count, parameters = np.random.default_rng(0), 600, len(population.priors)
+    found = []
+    for _ in range(count):
+        mean, offset = rng.standard_normal((2, parameters))
+        ratio = np.array([p.tau(t) / p.spread for p, t in zip(population.priors, offset, strict=True)])
+        x = mean + ratio * rng.standard_normal((groups, parameters))
+        again, drawn, tau = population.draw(x, rng.random(parameters), rng.standard_normal(parameters))
+        found.append([again, drawn, (x[0] - again) / tau])
+        assert not np.allclose(again, mean)
+    for kind, name in zip(np.moveaxis(np.array(found), 1, 0), ("mean", "tau_offset", "offset"), strict=True):
+        assert stats.kstest(kind.ravel(), stats.norm.cdf).pvalue > 0.001, name
 
-    def flat(x):
-        found = of_population.forward(x[:5], x[5:].reshape(GROUPS, 3))
-        return jax.numpy.concatenate([found[0], found[1].ravel()])
 
-    x = np.concatenate([shared[0], own[0].ravel()])
-    log_det = of_population.forward(shared, own)[2][0] - np.linalg.slogdet(of_population.axes)[1].sum()
-    assert log_det == pytest.approx(np.linalg.slogdet(jax.jacfwd(flat)(x))[1], abs=1e-8)
+@pytest.mark.sampling  # of nothing, but it takes long
+def test_few_nodes_integrate_as_well_as_many():
+    few = Population(structure(small_table(["a", "b", "c"]), CHINCHILLA, Noise(), "partial"))
+    many = Population(structure(small_table(["a", "b", "c"]), CHINCHILLA, Noise(), "partial"))
+    many._rule = many._nodes(2000)
+    for scale in (1e-3, 0.03, 0.3, 1.0):
+        x = scale * np.random.default_rng(3).standard_normal((3, len(few.priors)))
+        assert float(few.log_density(x)) == pytest.approx(float(many.log_density(x)), abs=1e-5)
