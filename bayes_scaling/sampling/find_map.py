@@ -40,16 +40,14 @@ class Geometry(Coordinates):
 
         The mode is climbed to from the prior's middle, unless it is given.
         """
-        layout, n = self.layout, self.layout.n
-        transport = self._identity()
-        every, start = np.arange(n), np.zeros(n)
+        layout, transport, start = self.layout, self._identity(), np.zeros(self.layout.n)
         if layout.population:
-            # Where spreads between groups are known, here at the middle of their prior, the density has a mode.
-            others = np.delete(every, layout.complete + layout.noise + np.arange(layout.population))
-            near = climb(self.density(data), start, others)
-            transport = transport._replace(population=self._population(near, data))
-            start[: layout.complete + layout.noise] = near[: layout.complete + layout.noise]
-        at = climb(self.density(data, transport), start, every) if mode is None else mode
+            # Many groups of few runs are met to the last digit at the mode, so noise and spreads stay at their priors.
+            at = climb(self.density(data), start, self._of_law())
+            transport = transport._replace(population=self._population(at, data))
+            at = np.concatenate([at[: layout.complete], start[layout.complete :]])
+        else:
+            at = climb(self.density(data), start, np.arange(layout.n)) if mode is None else mode
         if self.funnel:
             transport = transport._replace(anchor=self._anchor(at, data))
         transport = (self._arrow if layout.many else self._dense)(at, transport, data)
@@ -97,6 +95,16 @@ class Geometry(Coordinates):
         center = np.concatenate([np.zeros(p), at[p:].reshape(shape).ravel()])
         log_det = factor.log_det + shared.log_det
         return transport._replace(center=center, factor=factor, shared=shared, log_det=log_det)
+
+    def _of_law(self) -> np.ndarray:
+        """Coordinates of the law's parameters: neither of the noise nor of spreads between groups."""
+        layout, structure = self.layout, self.program.structure
+        ours = structure.law.parameters
+        means = [name in ours for name in structure.pooled("partial")]
+        own = [name in ours for name in structure.pooled("partial", "none")]
+        complete = [name in ours for name in structure.pooled("complete")]
+        fixed = [False] * (layout.noise + layout.population)
+        return np.flatnonzero([*complete, *fixed, *means, *own * layout.groups])
 
     def _population(self, at: np.ndarray, data: Data) -> PopulationMap:
         """The population's map, with the precision of groups' runs at a point of the coordinates of the prior."""
