@@ -113,7 +113,7 @@ class Geometry(Coordinates):
         shared, own, _ = self._identity().forward(at)
         tau = np.exp(prior.log_tau[0] @ prior.pooled)
         count = len(prior.pooled)
-        return prior.told(curvature / tau[:, None] / tau, own, shared[p - count :], np.zeros(count))
+        return prior.with_precision(curvature / tau[:, None] / tau, own, shared[p - count :], np.zeros(count))
 
     def _prior_of_groups(self) -> PopulationMap:
         """The population's map where groups' runs say nothing."""

@@ -69,10 +69,10 @@ class PopulationMap(NamedTuple):
         known, left = shared - shared.mean(0), (y - y.mean(0)).reshape(len(y), -1)
         left = (left - known @ np.linalg.lstsq(known, left, rcond=None)[0]).reshape(y.shape)
         covariance = np.einsum("ngi,ngj->gij", left, left, optimize=True) / (len(y) - p)
-        told = self.told(np.linalg.inv(covariance), y.mean(0), mean, offset)
-        return told._replace(location=frame.location, axes=frame.axes, to_axes=np.linalg.inv(frame.axes))
+        found = self.with_precision(np.linalg.inv(covariance), y.mean(0), mean, offset)
+        return found._replace(location=frame.location, axes=frame.axes, to_axes=np.linalg.inv(frame.axes))
 
-    def told(
+    def with_precision(
         self, precision: np.ndarray, center: np.ndarray, mean: np.ndarray, offset: np.ndarray
     ) -> "PopulationMap":
         """The map where groups, (groups, k, k) and (groups, k), are normal given the means and offsets of tau, (P,)."""
@@ -99,8 +99,8 @@ class PopulationMap(NamedTuple):
         precision = self.precision + (of_prior[..., None, :] * np.eye(k))[..., None, :, :]
         root, log_det = inverse_root(precision)
         pulled, by_mean = einsum("...gij,gj->...gi", root, self.pull), root * of_prior[..., None, None, :]
-        told = groups * of_prior[..., None] * np.eye(k) - einsum("...gki,...gkj->...ij", by_mean, by_mean)
-        of_means = np.eye(len(self.pooled)) + self.pooled @ told @ self.pooled.T
+        learnt = groups * of_prior[..., None] * np.eye(k) - einsum("...gki,...gkj->...ij", by_mean, by_mean)
+        of_means = np.eye(len(self.pooled)) + self.pooled @ learnt @ self.pooled.T
         of_mean, log_det_mean = inverse_root(of_means)
         toward = einsum(
             "...ij,...j->...i", of_mean, einsum("...gki,...gk->...i", by_mean, pulled) @ self.pooled.T
