@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -124,18 +125,39 @@ class _Given(NamedTuple):
 
 
 def inverse_root(matrix: Array) -> tuple[Computed, Computed]:
-    """Inverse of the Cholesky factor of positive definite matrices, (..., k, k), and its log determinant, (...).
+    """Inverse of the Cholesky factor of positive definite matrices, (..., k, k), and its log determinant, (...)."""
+    if isinstance(matrix, np.ndarray):
+        root = np.linalg.inv(np.linalg.cholesky(matrix))
+        return root, np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(-1)
+    return _inverse_root(matrix)
 
-    By elimination, all matrices at once: for matrices this small a library's call takes longer than the arithmetic.
-    """
-    xp = np if isinstance(matrix, np.ndarray) else jnp
+
+@jax.custom_jvp
+def _inverse_root(matrix: jax.Array) -> tuple[Computed, Computed]:
+    """Column by column and row by row of all matrices at once, which a library takes one by one."""
     k = matrix.shape[-1]
-    left, right = matrix, xp.broadcast_to(np.eye(k), matrix.shape)
-    for j in range(k - 1):
-        factor = (left[..., :, j] / left[..., j, j, None] * (np.arange(k) > j))[..., None]
-        left, right = left - factor * left[..., j, None, :], right - factor * right[..., j, None, :]
-    pivots = xp.diagonal(left, axis1=-2, axis2=-1)
-    return right / xp.sqrt(pivots)[..., None], -0.5 * xp.sum(xp.log(pivots), -1)
+    a = jnp.moveaxis(matrix, (-2, -1), (0, 1))
+    columns: list[jax.Array] = []
+    for j in range(k):
+        left = a[:, j] - sum((column * column[j] for column in columns), jnp.zeros(()))
+        columns.append(left / jnp.sqrt(left[j]))
+    rows: list[jax.Array] = []
+    for i in range(k):
+        one = jnp.eye(k)[i].reshape(k, *(1 for _ in a.shape[2:]))
+        left = one - sum((columns[m][i] * row for m, row in enumerate(rows)), jnp.zeros(()))
+        rows.append(left / columns[i][i])
+    log_det = -sum(jnp.log(columns[i][i]) for i in range(k))
+    return jnp.moveaxis(jnp.stack(rows), (0, 1), (-2, -1)), log_det
+
+
+@_inverse_root.defjvp
+def _slope(at: tuple[jax.Array], along: tuple[jax.Array]) -> tuple[Computed, Computed]:
+    """In closed form, of three products."""
+    root, log_det = _inverse_root(*at)
+    moved = root @ along[0] @ root.mT
+    lower = np.tril(np.ones(moved.shape[-2:])) - 0.5 * np.eye(moved.shape[-1])
+    slope = -(lower * moved) @ root
+    return (root, log_det), (slope, -0.5 * jnp.trace(moved, axis1=-2, axis2=-1))
 
 
 def _einsum(x: Array) -> Callable[..., Computed]:
