@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytensor.tensor as pt
 import pytest
-from helpers import simulated_runs, table_of
+from helpers import quiet_fit, simulated_runs, small_table, table_of
 
 import bayes_scaling as bs
 from bayes_scaling import LogNormal, Noise
@@ -48,6 +48,20 @@ class TestRecovery:
                 np.std(np.log(draws[name])) for draws in (single_fit.posterior, single_fit.prior)
             )
             assert after < before / 3, name
+
+    def test_many_small_groups_converge_around_their_population(self):
+        """Twelve groups of six runs, alike but for their noise: no funnel holds a chain, and groups scatter by tau."""
+        fit = quiet_fit(small_table(list("abcdefghijkl")), "chinchilla", draws=300, seed=2)
+        health = fit.diagnose()
+        assert health.r_hat < 1.03
+        assert health.e_bfmi > 0.4
+        for name, value in {"E": 1.7, "alpha": 0.33, "beta": 0.3}.items():
+            population, own, tau = (fit.posterior[f"{name}{part}"] for part in ("_population", "", "_tau"))
+            low, high = np.quantile(population, [0.005, 0.995])
+            assert low < value < high, name
+            prior = fit.law.priors[name]
+            away = (prior.inverse(own) - prior.inverse(population)) / tau
+            assert 0.2 < float(away.std()) < 1.2, name
 
     def test_every_group_recovers_the_pile_losses(self, pile_fit):
         """The law passes within 4% of every run, and furthest from the one that looks like a misprint."""
