@@ -1,13 +1,12 @@
 """The affine part of a transport map: of what groups share, (..., p), and of their own, (..., groups, k)."""
 
-from functools import partial
 from typing import NamedTuple, Self
 
-import jax.numpy as jnp
 import numpy as np
 
 from bayes_scaling.laws.elementwise import Computed
 from bayes_scaling.sampling.jax_model import Array
+from bayes_scaling.sampling.matrices import concatenated, einsum, shrunk
 
 
 class Dense(NamedTuple):
@@ -27,13 +26,12 @@ class Dense(NamedTuple):
 
     def forward(self, shared: Array, own: Array) -> tuple[Computed, Computed]:
         """Coordinates through the map."""
-        xp = np if isinstance(shared, np.ndarray) else jnp
-        x = xp.concatenate([shared, own.reshape(*own.shape[:-2], -1)], axis=-1) @ self.matrix.T
+        x = concatenated(shared, own.reshape(*own.shape[:-2], -1)) @ self.matrix.T
         return x[..., : shared.shape[-1]], x[..., shared.shape[-1] :].reshape(own.shape)
 
     def inverse(self, shared: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Inverse of `forward`."""
-        x = np.concatenate([shared, own.reshape(*own.shape[:-2], -1)], axis=-1)
+        x = concatenated(shared, own.reshape(*own.shape[:-2], -1))
         xi = np.linalg.solve(self.matrix, x[..., None])[..., 0]
         return xi[..., : shared.shape[-1]], xi[..., shared.shape[-1] :].reshape(own.shape)
 
@@ -61,13 +59,12 @@ class Arrow(NamedTuple):
         root = np.linalg.cholesky(shrunk(shared))
         white = np.linalg.solve(root, shared.T).T
         # Drawn towards no coupling, as far as there are few draws for it.
-        coupling = np.einsum("ngi,np->gip", own, white, optimize=True) / (len(own) + 2 * white.shape[1])
-        left = own - np.einsum("gip,np->ngi", coupling, white, optimize=True)
+        coupling = einsum("ngi,np->gip", own, white) / (len(own) + 2 * white.shape[1])
+        left = own - einsum("gip,np->ngi", coupling, white)
         return cls(root, coupling, np.array([np.linalg.cholesky(shrunk(x)) for x in left.swapaxes(0, 1)]))
 
     def forward(self, shared: Array, own: Array) -> tuple[Computed, Computed]:
         """Coordinates through the map."""
-        einsum = partial(np.einsum, optimize=True) if isinstance(shared, np.ndarray) else jnp.einsum
         moved = einsum("gij,...gj->...gi", self.own, own) + einsum("gip,...p->...gi", self.coupling, shared)
         return shared @ self.shared.T, moved
 
@@ -80,11 +77,3 @@ class Arrow(NamedTuple):
     @property
     def log_det(self) -> float:
         return float(np.linalg.slogdet(self.shared)[1] + np.linalg.slogdet(self.own)[1].sum())
-
-
-def shrunk(x: np.ndarray) -> np.ndarray:
-    """Covariance of draws, (draws, n), drawn towards the identity as far as their number asks for."""
-    count, n = x.shape
-    pull = 2 * n / (count + 2 * n)
-    covariance: np.ndarray = (1 - pull) * np.cov(x.T).reshape(n, n) + pull * np.eye(n)
-    return covariance

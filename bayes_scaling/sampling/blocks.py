@@ -6,14 +6,13 @@ the less noise there is. So each axis, widest first, is moved by a quadratic in 
     eta -> x = location + axes (exp(width w) eta + slope w + 1/2 bend(w, w));  w is eta, damped far out.
 """
 
-from functools import partial
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from bayes_scaling.laws.elementwise import Computed, exp
 from bayes_scaling.sampling.jax_model import Array
+from bayes_scaling.sampling.matrices import einsum
 
 _REACH = 4.0
 """In sd: where a bend is damped."""
@@ -51,7 +50,6 @@ class Blocks(NamedTuple):
 
     def forward(self, eta: Array) -> tuple[Computed, Computed]:
         """Coordinates to positions, shape (..., B, k), and what they add to the log determinant, shape (...)."""
-        einsum = partial(np.einsum, optimize=True) if isinstance(eta, np.ndarray) else jnp.einsum
         w = _damped(eta)
         log_width = einsum("bij,...bj->...bi", self.width, w)
         moved = einsum("bij,...bj->...bi", self.slope, w)

@@ -121,8 +121,7 @@ class Geometry(Coordinates):
         pooled = np.eye(k)[self.partial]
         middle, at_one = (np.log([p.tau(x) / p.spread for p in priors]) for x in (0.0, 1.0))
         axes = np.broadcast_to(np.eye(k), (g, k, k))
-        none = np.zeros((g, k))
-        return PopulationMap(pooled, np.array([middle, at_one - middle]), 0.0 * axes, none, none, axes, axes)
+        return PopulationMap(pooled, np.array([middle, at_one - middle]), 0.0 * axes, np.zeros((g, k)), axes)
 
     def _identity(self) -> TransportMap:
         layout = self.layout

@@ -11,17 +11,14 @@ normals of these: centred for groups that know much, non-centred for those that 
 no correctness.
 """
 
-from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bayes_scaling.laws.elementwise import Computed, exp
 from bayes_scaling.sampling.blocks import Blocks
 from bayes_scaling.sampling.jax_model import Array
+from bayes_scaling.sampling.matrices import concatenated, einsum, inverse_root
 
 _LITTLE = 0.3
 """In units of the prior's precision: below it, what runs say of a direction is faded out."""
@@ -34,44 +31,39 @@ class PopulationMap(NamedTuple):
     log_tau: Array  # (2, P): log tau is the first and the second times its standard normal offset
     precision: Array  # (groups, k, k), of what each group's runs say
     pull: Array  # (groups, k), precision times mean
-    location: Array  # (groups, k)
-    axes: Array  # (groups, k, k), the frame in which groups are bent
-    to_axes: Array  # (groups, k, k), its inverse
+    to_axes: Array  # (groups, k, k), inverse of the axes along which groups are bent
 
-    def forward(self, shared: Array, own: Array) -> tuple[Computed, Computed, Computed]:
-        """What is shared, of which tau's offsets and the means are last, groups in their frame; the log determinant."""
-        einsum = _einsum(shared)
+    def forward(self, shared: Array, own: Array, frame: Blocks) -> tuple[Computed, Computed, Computed]:
+        """What is shared, tau's offsets and the means last, groups along the frame's axes; the log determinant."""
         start = shared.shape[-1] - len(self.pooled)
         given = self._given(shared[..., start - len(self.pooled) : start])
         mean = einsum("...ji,...j->...i", given.of_mean, given.toward + shared[..., start:])
         own = given.pulled + einsum("...gij,...j->...gi", given.by_mean, mean @ self.pooled) + own
         y = einsum("...gji,...gj->...gi", given.root, own)
-        moved = einsum("gij,...gj->...gi", self.to_axes, y - self.location)
-        joined = (np if isinstance(shared, np.ndarray) else jnp).concatenate([shared[..., :start], mean], -1)
-        return joined, moved, given.log_det
+        moved = einsum("gij,...gj->...gi", self.to_axes, y - frame.location)
+        return concatenated(shared[..., :start], mean), moved, given.log_det
 
-    def inverse(self, shared: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def inverse(self, shared: np.ndarray, own: np.ndarray, frame: Blocks) -> tuple[np.ndarray, np.ndarray]:
         """Inverse of `forward`."""
-        einsum = _einsum(shared)
         start = shared.shape[-1] - len(self.pooled)
         given, mean = self._given(shared[..., start - len(self.pooled) : start]), shared[..., start:]
-        y = self.location + einsum("gij,...gj->...gi", self.axes, own)
+        y = frame.location + einsum("gij,...gj->...gi", frame.axes, own)
         own = einsum("...gij,...gjk,...gk->...gi", given.root, given.precision, y)
         own = own - given.pulled - einsum("...gij,...j->...gi", given.by_mean, mean @ self.pooled)
         z = einsum("...ij,...jk,...k->...i", given.of_mean, given.precision_of_mean, mean) - given.toward
-        return np.concatenate([shared[..., :start], z], axis=-1), own
+        return concatenated(shared[..., :start], z), own
 
     def fitted(self, shared: np.ndarray, own: np.ndarray, frame: Blocks) -> "PopulationMap":
         """The map with the precisions of draws, (draws, p) and, of groups in a frame, (draws, groups, k)."""
         count, p = len(self.pooled), shared.shape[1]
         mean, offset = shared[:, p - count :].mean(0), shared[:, p - 2 * count : p - count].mean(0)
-        y = frame.location + np.einsum("gij,ngj->ngi", frame.axes, own, optimize=True)
+        y = frame.location + einsum("gij,ngj->ngi", frame.axes, own)
         # What groups differ by when all that is shared is known.
         known, left = shared - shared.mean(0), (y - y.mean(0)).reshape(len(y), -1)
         left = (left - known @ np.linalg.lstsq(known, left, rcond=None)[0]).reshape(y.shape)
-        covariance = np.einsum("ngi,ngj->gij", left, left, optimize=True) / (len(y) - p)
+        covariance = einsum("ngi,ngj->gij", left, left) / (len(y) - p)
         found = self.with_precision(np.linalg.inv(covariance), y.mean(0), mean, offset)
-        return found._replace(location=frame.location, axes=frame.axes, to_axes=np.linalg.inv(frame.axes))
+        return found._replace(to_axes=np.linalg.inv(frame.axes))
 
     def with_precision(
         self, precision: np.ndarray, center: np.ndarray, mean: np.ndarray, offset: np.ndarray
@@ -94,7 +86,6 @@ class PopulationMap(NamedTuple):
 
     def _given(self, offset: Array) -> "_Given":
         """The normal distributions of means and groups given offsets of tau, (..., P)."""
-        einsum, xp = _einsum(offset), np if isinstance(offset, np.ndarray) else jnp
         of_prior = self._of_prior(offset)
         k, groups = of_prior.shape[-1], self.precision.shape[0]
         precision = self.precision + (of_prior[..., None, :] * np.eye(k))[..., None, :, :]
@@ -107,7 +98,7 @@ class PopulationMap(NamedTuple):
             "...ij,...j->...i", of_mean, einsum("...gki,...gk->...i", by_mean, pulled) @ self.pooled.T
         )
         return _Given(
-            precision, root, pulled, by_mean, of_means, of_mean, toward, xp.sum(log_det, -1) + log_det_mean
+            precision, root, pulled, by_mean, of_means, of_mean, toward, log_det.sum(-1) + log_det_mean
         )
 
 
@@ -122,43 +113,3 @@ class _Given(NamedTuple):
     of_mean: Array  # (..., P, P)
     toward: Array  # (..., P)
     log_det: Array  # (...)
-
-
-def inverse_root(matrix: Array) -> tuple[Computed, Computed]:
-    """Inverse of the Cholesky factor of positive definite matrices, (..., k, k), and its log determinant, (...)."""
-    if isinstance(matrix, np.ndarray):
-        root = np.linalg.inv(np.linalg.cholesky(matrix))
-        return root, np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(-1)
-    return _inverse_root(matrix)
-
-
-@jax.custom_jvp
-def _inverse_root(matrix: jax.Array) -> tuple[Computed, Computed]:
-    """Column by column and row by row of all matrices at once, which a library takes one by one."""
-    k = matrix.shape[-1]
-    a = jnp.moveaxis(matrix, (-2, -1), (0, 1))
-    columns: list[jax.Array] = []
-    for j in range(k):
-        left = a[:, j] - sum((column * column[j] for column in columns), jnp.zeros(()))
-        columns.append(left / jnp.sqrt(left[j]))
-    rows: list[jax.Array] = []
-    for i in range(k):
-        one = jnp.eye(k)[i].reshape(k, *(1 for _ in a.shape[2:]))
-        left = one - sum((columns[m][i] * row for m, row in enumerate(rows)), jnp.zeros(()))
-        rows.append(left / columns[i][i])
-    log_det = -sum(jnp.log(columns[i][i]) for i in range(k))
-    return jnp.moveaxis(jnp.stack(rows), (0, 1), (-2, -1)), log_det
-
-
-@_inverse_root.defjvp
-def _slope(at: tuple[jax.Array], along: tuple[jax.Array]) -> tuple[Computed, Computed]:
-    """In closed form, of three products."""
-    root, log_det = _inverse_root(*at)
-    moved = root @ along[0] @ root.mT
-    lower = np.tril(np.ones(moved.shape[-2:])) - 0.5 * np.eye(moved.shape[-1])
-    slope = -(lower * moved) @ root
-    return (root, log_det), (slope, -0.5 * jnp.trace(moved, axis1=-2, axis2=-1))
-
-
-def _einsum(x: Array) -> Callable[..., Computed]:
-    return partial(np.einsum, optimize=True) if isinstance(x, np.ndarray) else jnp.einsum

@@ -53,23 +53,20 @@ class TransportMap(NamedTuple):
         moved, of_shared = self.shared.forward(shared[..., None, :])
         shared, log_det = moved[..., 0, :], self.log_det + of_shared
         if self.population is not None:
-            shared, own, of_population = self.population.forward(shared, own)
+            shared, own, of_population = self.population.forward(shared, own, self.groups)
             log_det += of_population
         own, of_groups = self.groups.forward(own)
         return shared, own, log_det + of_groups
 
     def inverse(self, shared: np.ndarray, own: np.ndarray) -> np.ndarray:
         """Inverse of `forward`."""
-        shared, own = self._bent(shared, own)
+        own = self.groups.inverse(own)
+        if self.population is not None:
+            shared, own = self.population.inverse(shared, own, self.groups)
+        shared = self.shared.inverse(shared[..., None, :])[..., 0, :]
         of_shared, of_own = self._parts(np.asarray(self.center))
         shared, own = self.factor.inverse(shared - of_shared, own - of_own)
         return np.concatenate([shared, own.reshape(*shared.shape[:-1], -1)], axis=-1)
-
-    def _bent(self, shared: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        own = self.groups.inverse(own)
-        if self.population is not None:
-            shared, own = self.population.inverse(shared, own)
-        return self.shared.inverse(shared[..., None, :])[..., 0, :], own
 
 
 def identity(shared: int, groups: int, own: int, dense: bool = True) -> TransportMap:
@@ -89,13 +86,13 @@ def adapted(transport: TransportMap, xi: np.ndarray, bends: bool) -> TransportMa
     if bends:
         shared, own, _ = transport.forward(xi)
         groups = fitted(own)
-        transport = transport._replace(groups=groups, shared=Blocks.identity(1, shared.shape[1]))
-        if transport.population is not None:
-            known = transport.population.fitted(shared, groups.inverse(own), groups)
-            transport = transport._replace(population=known)
-        before, _ = transport._bent(shared, own)
-        transport = transport._replace(shared=fitted(before[:, None]))
-        shared, own = transport._bent(shared, own)
+        own, population = groups.inverse(own), transport.population
+        if population is not None:
+            population = population.fitted(shared, own, groups)
+            shared, own = population.inverse(shared, own, groups)
+        of_shared = fitted(shared[:, None])
+        shared = of_shared.inverse(shared[:, None])[:, 0]
+        transport = transport._replace(groups=groups, population=population, shared=of_shared)
     else:
         shared, own = transport.affine(xi)
     center = np.concatenate([shared.mean(0), own.mean(0).ravel()])

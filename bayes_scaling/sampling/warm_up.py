@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bayes_scaling.sampling.affine import shrunk
 from bayes_scaling.sampling.engine import CHUNK, Engine
 from bayes_scaling.sampling.jax_model import Data
+from bayes_scaling.sampling.matrices import shrunk
 from bayes_scaling.sampling.mixing import r_hat_below
 from bayes_scaling.sampling.modes import Mode, starts_by_mass
 from bayes_scaling.sampling.nuts import ChainState, Chunk, averaged, initial_state
