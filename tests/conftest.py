@@ -54,6 +54,14 @@ def _refuse(*_, **__):
     pytest.fail("this test samples: give it @pytest.mark.sampling, or use instant_fit")
 
 
+@pytest.fixture(autouse=True)
+def no_figure_left_open():
+    """Pyplot keeps figures until they are closed, and warns of more than twenty: those of the whole process count."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
 @pytest.fixture(scope="session")
 def truth():
     """The parameters behind `single_fit`, at its reference point."""

@@ -224,12 +224,9 @@ def test_groups_are_matched_by_name(pile_fit):
 
 
 def test_pictures(found):
-    import matplotlib.pyplot as plt
-
     assert "held-out" in found.plot().get_title(loc="left")  # the picture that the README shows
     axes = bs.plot.misses(found)
     assert "powers of ten" in axes.get_xlabel()
-    plt.close("all")
 
 
 class TestSentences:

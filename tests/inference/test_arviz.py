@@ -77,7 +77,6 @@ def test_the_dim_of_groups_is_not_that_which_plots_of_priors_take(pile_fit, rena
     tree = pile_fit.to_arviz(rename=rename)
     assert dim in tree["posterior"].dims
     arviz_plots.plot_prior_posterior(tree, var_names=["E"], backend="matplotlib")
-    plt.close("all")
 
 
 def test_plots_of_every_variable_have_room_for_three_groups(pile_fit):
@@ -85,7 +84,6 @@ def test_plots_of_every_variable_have_room_for_three_groups(pile_fit):
     import arviz_plots
 
     arviz_plots.plot_prior_posterior(pile_fit.to_arviz(free=False), backend="matplotlib")
-    plt.close("all")
 
 
 NAMES = ["E", "alpha"]
@@ -153,5 +151,4 @@ def test_every_plot_that_applies_is_drawn(single_fit, tree):
         warnings.simplefilter("ignore")
         arviz_plots.plot_psense_dist(renamed, var_names=["exponent"], backend="matplotlib")
         arviz_plots.plot_psense_quantities(renamed, var_names=["exponent"], backend="matplotlib")
-    plt.close("all")
     assert not failed

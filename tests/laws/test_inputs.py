@@ -179,7 +179,6 @@ class TestVerbs:
         assert bs.plot.extrapolation(curve).get_title(loc="left") == "Loss along steps"
         page = bs.report(curve)
         assert "hestness:steps" in page
-        matplotlib.pyplot.close("all")
 
 
 @pytest.mark.sampling  # of nothing, but it compiles each model

@@ -32,9 +32,7 @@ def aside():
     laws = dict(bs.LAWS)
     with matplotlib.rc_context():
         plt.switch_backend("agg")
-        plt.close("all")  # what other tests left open counts towards the most that may be
         yield
-        plt.close("all")
     bs.LAWS.clear()
     bs.LAWS.update(laws)
 

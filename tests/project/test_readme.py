@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 import matplotlib
-import matplotlib.pyplot as plt
 import pytest
 from helpers import instant_sampling
 
@@ -96,7 +95,6 @@ def test_the_python_runs(page, monkeypatch, tmp_path):
         with instant_sampling():
             exec(compile(code, page, "exec"), {"bs": bs, "Path": Path})
     finally:
-        plt.close("all")
         for name in set(bs.LAWS) - set(laws):
             del bs.LAWS[name]
 

@@ -102,7 +102,6 @@ def test_makes_a_figure_when_none_is_given(single_fit):
 
     ax = bs.plot.residuals(single_fit)
     assert plt.fignum_exists(ax.figure.number)
-    plt.close(ax.figure)
 
 
 @pytest.mark.parametrize("name", ONE_PANEL)
