@@ -24,6 +24,8 @@ def pytest_collection_modifyitems(items):
         samples = any(names_in(code) & {*SAMPLERS, "getfixturevalue"} for code in codes_of(item))
         if samples or item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.sampling)
+        elif not any(map(item.get_closest_marker, ("sampling", "seconds"))):
+            item.add_marker(pytest.mark.quick)
 
 
 def codes_of(item):
@@ -43,8 +45,9 @@ def names_in(code):
 def pytest_runtest_protocol(item):
     """Nothing is drawn from a posterior in a test without the mark, so that the others stay quick."""
     module = "bayes_scaling.sampling.sample"
-    quick_only = "not sampling" in item.config.option.markexpr
-    if item.get_closest_marker("sampling") or not (quick_only or module in sys.modules):
+    # Loaded where it may be used anyway: quick tests by themselves are to say so too.
+    asked = item.config.option.markexpr
+    if item.get_closest_marker("sampling") or not (asked or module in sys.modules):
         return (yield)
     with mock.patch(f"{module}.sample_many", _refuse):
         return (yield)

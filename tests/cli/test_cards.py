@@ -10,7 +10,7 @@ from bayes_scaling.forecast.card import write_card
 from bayes_scaling.inference.result import as_json
 
 
-@pytest.mark.sampling  # of nothing, but it takes long
+@pytest.mark.seconds
 def test_register_score_and_ledger_go_together(answers, run, single, single_fit, tmp_path):
     point = ("--params", "1B", "--tokens", "20B")
     found = answers("register", single, "hero.json", *point, "--note", "C4")
@@ -44,6 +44,7 @@ def test_register_score_and_ledger_go_together(answers, run, single, single_fit,
     assert (tmp_path / "ledger.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.seconds
 def test_a_card_that_is_written_says_where(run, single, tmp_path):
     code, out, _ = run("register", single, "hero.json", "--params", "1B", "--tokens", "20B")
     assert code == 0
@@ -51,6 +52,7 @@ def test_a_card_that_is_written_says_where(run, single, tmp_path):
     assert out.endswith("Next: bayes-scaling score hero.json --loss LOSS\n")
 
 
+@pytest.mark.seconds
 def test_follow_says_whether_the_run_has_left_its_band(answers, run, tmp_path):
     write_card(card(), tmp_path / "hero.json")
     hero(0.5).to_csv("now.csv", index=False)
@@ -70,6 +72,7 @@ def test_follow_says_whether_the_run_has_left_its_band(answers, run, tmp_path):
     assert out.endswith("Next: bayes-scaling score hero.json --loss LOSS\n")
 
 
+@pytest.mark.seconds
 def test_a_history_is_given_to_register_or_to_follow(run, single, tmp_path):
     small_runs().to_csv("small.csv", index=False)
     point = ("--params", "2B", "--tokens", "40B")

@@ -15,6 +15,7 @@ def folder(tmp_path):
     return write_run(tmp_path / "logs", "short", lines(end=300, above=0.3))
 
 
+@pytest.mark.seconds
 def test_it_agrees_with_python_and_writes_the_table(run, answers, folder, tmp_path):
     expected = bs.collect(folder)
     document = answers("collect", "logs", "-o", "made.csv", "--picture", "curves.svg")

@@ -46,7 +46,7 @@ def check(out, folder):
     assert bs.open_fit(folder / "fit.nc").law.name == "rosenfeld"
 
 
-@pytest.mark.sampling  # of nothing, but it takes long
+@pytest.mark.seconds
 def test_the_demo_but_for_the_sampling(capsys, tmp_path, monkeypatch, grid_fit):
     calls = []
     monkeypatch.setattr(bs, "fit", lambda runs, law, **options: calls.append((law.name, options)) or grid_fit)
@@ -78,7 +78,7 @@ def test_the_demo_but_for_the_sampling(capsys, tmp_path, monkeypatch, grid_fit):
         assert row["mean"] == at["mean"][0]
 
 
-@pytest.mark.sampling  # of nothing, but it takes long
+@pytest.mark.seconds
 def test_the_demo_opens_with_what_100b_parameters_reach(capsys, tmp_path, monkeypatch, pile_fit):
     monkeypatch.setattr(bs, "fit", lambda *_, **__: pile_fit)
     monkeypatch.setattr("bayes_scaling.cli.demo.save_picture", lambda axes, path: plt.close("all"))

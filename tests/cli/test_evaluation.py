@@ -74,7 +74,7 @@ def test_compare_wants_two_known_laws(run, table, sampled):
     assert sampled == []
 
 
-@pytest.mark.sampling  # of nothing, but it takes long
+@pytest.mark.seconds
 def test_a_table_is_compared_backtested_and_its_poolings_compared_without_sampling(
     answers, run, judged, tmp_path
 ):

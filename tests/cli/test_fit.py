@@ -11,6 +11,7 @@ from bayes_scaling.inference.result import as_json
 CSV = "params,tokens,loss\n1e8,2e9,3.4\n2e8,4e9,3.1\n4e8,8e9,2.9\n"
 
 
+@pytest.mark.seconds
 def test_summary_and_diagnose_agree_with_python(answers, run, pile, pile_fit):
     document = answers("summary", pile)
     assert document["summary"] == as_json(pile_fit.summary().reset_index(names="quantity").to_dict("records"))
@@ -24,6 +25,7 @@ def test_summary_and_diagnose_agree_with_python(answers, run, pile, pile_fit):
     assert max(map(len, out.partition("\n\n")[2].splitlines())) <= 80
 
 
+@pytest.mark.seconds
 def test_fit_saves_and_prints(run, table, sampled, single_fit):
     code, out, err = run("fit", table, "-o", "fit.nc")
     assert (code, err) == (0, "".join(f"warning: {said}\n" for said in single_fit.diagnose().warnings))
@@ -34,6 +36,7 @@ def test_fit_saves_and_prints(run, table, sampled, single_fit):
     assert bs.open_fit("fit.nc").summary().equals(single_fit.summary())
 
 
+@pytest.mark.seconds
 def test_fit_passes_its_options_on(answers, tmp_path, sampled):
     (tmp_path / "runs.csv").write_text(CSV.replace("params,", "N,"))
     document = answers(
@@ -60,6 +63,7 @@ def test_fit_passes_its_options_on(answers, tmp_path, sampled):
     assert document["diagnosis"]["ok"]
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     ("given", "pooling"),
     [
@@ -99,6 +103,7 @@ def test_warnings_of_a_table_are_sentences_on_stderr(run, tmp_path, sampled):
     assert json.loads(out)["fit"] == "fit.nc"
 
 
+@pytest.mark.seconds
 def test_what_was_said_when_a_table_was_read_is_not_said_again(run, tmp_path):
     (tmp_path / "runs.csv").write_text(CSV + "1e8,2e9,3.4\n")
     with instant_sampling():
@@ -107,6 +112,7 @@ def test_what_was_said_when_a_table_was_read_is_not_said_again(run, tmp_path):
     assert any("are the same in params, tokens, loss" in said for said in json.loads(out)["warnings"])
 
 
+@pytest.mark.seconds
 def test_a_failed_diagnosis_is_loud_and_exits_with_1(run, table, sampled, judged, pile):
     judged("the chains disagree", "too few draws")
     code, out, err = run("fit", table, "-o", "fit.nc", "--json")
@@ -135,6 +141,7 @@ def test_a_missing_column_says_how_to_map_it(run, tmp_path):
     )
 
 
+@pytest.mark.seconds
 def test_columns_go_by_their_usual_names_and_it_says_which(run, tmp_path, sampled):
     rows = CSV.replace("params,tokens,loss", "N,num_tokens_b,val_loss,corpus").replace("e9,", ",")
     (tmp_path / "runs.csv").write_text(
@@ -158,6 +165,7 @@ def test_it_says_what_was_derived(run, tmp_path, sampled):
     assert sampled[0]["runs"].params.tolist() == pytest.approx([1e8, 2e8, 4e8])
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize("missed", [True, False])
 def test_a_law_that_misses_its_runs_may_want_groups(run, tmp_path, sampled, judged, missed):
     (tmp_path / "runs.csv").write_text(
@@ -215,6 +223,7 @@ def test_an_output_in_no_folder_is_refused_before_sampling(run, table, sampled):
     assert sampled == []
 
 
+@pytest.mark.seconds
 def test_an_existing_output_is_kept_byte_for_byte_unless_forced(run, table, tmp_path, sampled):
     output = tmp_path / "fit.nc"
     output.write_bytes(b"precious")
@@ -246,6 +255,7 @@ def test_files_that_are_no_fits(run, tmp_path, saved):
     assert run("diagnose", "absent.nc") == (2, "", "error: no file absent.nc\n")
 
 
+@pytest.mark.seconds
 def test_many_tables_are_fitted_and_a_bad_one_is_said(run, judged, tmp_path):
     runs = simulated_runs({"E": 1.8, "A": 0.35, "B": 0.3, "alpha": 0.34, "beta": 0.29}, n=40)
     runs.table.to_csv("good.csv", index=False)
@@ -262,6 +272,7 @@ def test_many_tables_are_fitted_and_a_bad_one_is_said(run, judged, tmp_path):
     assert (code, row["table"], row["resumed"], row["ok"]) == (0, "good", True, True)
 
 
+@pytest.mark.seconds
 def test_priors_are_set_on_the_command_line_and_in_a_file(run, table, judged, tmp_path):
     (tmp_path / "priors.toml").write_text('E = "LogNormal(1.7, spread=0.3)"\nbeta = "LogNormal(.3, .1)"\n')
     with instant_sampling():
@@ -289,6 +300,7 @@ def of_a_file(N, *, E, A, alpha):
 """
 
 
+@pytest.mark.seconds
 def test_a_law_of_ones_own_comes_from_a_file(run, table, judged, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(LAW)
     monkeypatch.delitem(bs.LAWS, "of_a_file", raising=False)

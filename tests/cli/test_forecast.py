@@ -11,6 +11,7 @@ from bayes_scaling.inference.result import as_json
 TASK = {"chance": 0.25, "ceiling": 0.9, "k": 8.0, "m": -0.05}
 
 
+@pytest.mark.seconds
 def test_predict_agrees_with_python(answers, run, pile, pile_fit):
     argv = ("predict", pile, "--params", "1B,100B", "--tokens", "2T", "--prob", 0.8, "--below", "1.5")
     forecast = pile_fit.predict(["1B", "100B"], "2T")
@@ -50,6 +51,7 @@ def test_repeated_options_are_values_with_commas(answers, pile):
     assert [row["params"] for row in repeated["table"]] == [1e9, 2e9]
 
 
+@pytest.mark.seconds
 def test_a_law_of_one_input_is_asked_next_how_much_a_target_takes(run, tmp_path):
     x = np.geomspace(50, 1600, 6)
     table = pd.DataFrame({"n": x, "loss": 0.06 + 0.1 * (x / 300) ** -0.5})
@@ -98,6 +100,7 @@ def test_bad_points(run, pile, argv, message):
     assert run("predict", pile, *argv) == (2, "", f"error: {message}\n")
 
 
+@pytest.mark.seconds
 def test_two_steps_go_from_compute_to_a_task(answers, single, single_fit, tmp_path):
     task = instant_fit(table_of(bs.LAWS["task_of_loss"], TASK), "task_of_loss")
     task.save("task.nc")

@@ -32,6 +32,7 @@ def instantly():
 
 @pytest.mark.usefixtures("instantly", "judged")
 class TestATable:
+    @pytest.mark.seconds
     def test_it_is_fitted_as_variants_are_and_answers_as_python_does(self, answers, variants, tmp_path):
         found = answers("gate", variants, *ASKED, "--save", "fit.nc", "-o", "gate.png")
         fit = bs.open_fit("fit.nc")
@@ -44,6 +45,7 @@ class TestATable:
         assert found["table"] == as_json(python.table().to_dict("records"))
         assert (tmp_path / "gate.png").read_bytes().startswith(b"\x89PNG")
 
+    @pytest.mark.seconds
     def test_a_pinned_floor_a_tight_prior_and_another_pooling(self, run, variants):
         code, out, _ = run(
             "gate", variants, *ASKED, "--prior", "E=1.6", "--prior", "A=LogNormal(0.8, 0.05)", "--pooling",
@@ -94,12 +96,14 @@ class TestASavedFit:
         instant_fit(runs, "gpt4", **bs.for_variants("gpt4")).save("fit.nc")
         return "fit.nc"
 
+    @pytest.mark.seconds
     def test_it_answers_without_sampling(self, answers, saved_fit):
         found = answers("gate", saved_fit, "--baseline", "base", "--rungs", "1e19,1e20", "--threshold", "1.1")
         python = bs.open_fit(saved_fit).gate("base", rungs=["1e19", "1e20"], threshold=1.1)
         assert found["sentences"] == python.sentences()
         np.testing.assert_allclose([row["flops"] for row in found["table"][:2]], [1e19, 1e20])
 
+    @pytest.mark.seconds
     def test_options_of_a_table_are_no_options_of_a_fit(self, run, saved_fit):
         code, out, err = run("gate", saved_fit, "--baseline", "base", "--prior", "E=1.6")
         assert (code, out) == (2, "")

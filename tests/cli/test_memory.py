@@ -52,7 +52,7 @@ def test_a_signal_reaches_the_verb():
     assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")
 
 
-@pytest.mark.sampling  # of nothing, but the libraries take seconds to load
+@pytest.mark.seconds
 def test_a_fit_that_runs_out_of_memory_leaves_no_file(tmp_path):
     pytest.importorskip("resource")
     runs = "params,tokens,loss\n7e7,2e9,3.4\n1.6e8,2e9,3.1\n4.1e8,1e10,2.8\n1e9,2e10,2.6\n2.8e9,4e10,2.45\n"

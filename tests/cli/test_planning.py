@@ -19,6 +19,7 @@ def test_allocate_agrees_with_python(answers, run, pile, pile_fit):
     assert [row.split()[0] for row in rows] == ["1e24", "1e25"]
 
 
+@pytest.mark.seconds
 def test_plan_reads_hardware_and_says_what_cannot_be(run, answers, single, single_fit, tmp_path):
     machine = ("--accelerators", "100", "--kind", "a100", "--time", "1 month", "--utilisation", "0.3,0.5")
     found = answers("plan", single, *machine, "--max-params", "5B")
@@ -49,7 +50,7 @@ def test_plan_reads_hardware_and_says_what_cannot_be(run, answers, single, singl
     )
 
 
-@pytest.mark.sampling  # of nothing, but it takes long
+@pytest.mark.seconds
 def test_planning_verbs_agree_with_python_and_draw(
     answers, run, single, pile, single_fit, pile_fit, tmp_path
 ):
@@ -80,6 +81,7 @@ def test_warnings_of_an_allocation_go_to_stderr(run, pile, monkeypatch):
     assert "half" not in out
 
 
+@pytest.mark.seconds
 def test_design_agrees_with_python_and_begins_without_a_fit(answers, run, pile, pile_fit, tmp_path):
     given = {"optimum_at": "1e24", "group": "pythia", "max_runs": 3}
     found = answers(

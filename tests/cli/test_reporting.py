@@ -7,7 +7,7 @@ import pytest
 import bayes_scaling as bs
 
 
-@pytest.mark.sampling  # of nothing, but it takes long
+@pytest.mark.seconds
 def test_plot_writes_a_picture(run, single, pile):
     code, out, err = run("plot", single, "--kind", "residuals", "-o", "residuals.png")
     assert (code, out, err) == (0, f"Wrote residuals.png.\n\nNext: bayes-scaling report {single}\n", "")

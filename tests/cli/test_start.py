@@ -44,7 +44,7 @@ def test_help_and_laws_load_nothing_heavy():
     assert done.stdout.count("Usage: bayes-scaling") == 3
 
 
-@pytest.mark.sampling  # of nothing, but it takes long
+@pytest.mark.seconds
 def test_a_saved_fit_is_asked_without_a_sampler_or_arviz(saved):
     """They take seconds to load, for answers that take a tenth of one."""
     lines = ["predict pile.nc --params 100B --tokens 2T", "allocate pile.nc --flops 1e24", "diagnose pile.nc"]
@@ -86,6 +86,7 @@ def test_a_reader_that_leaves_early_is_no_error():
     assert done.stderr == ""
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     ("words", "completions"),
     [

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from bad_files import HEAD
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -52,6 +53,7 @@ def from_file(name, data, **options):
         return read(Path(folder) / name, **options)
 
 
+@pytest.mark.seconds
 @quick
 @given(
     ROWS, st.sampled_from([",", ";", "\t", "|"]), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"])
@@ -72,6 +74,7 @@ def test_a_table_comes_back_whichever_way_it_was_written(rows, separator, encodi
         assert runs.table["group"].tolist() == table["group"].tolist()
 
 
+@pytest.mark.seconds
 @quick
 @given(st.lists(st.floats(1e-3, 11), min_size=2, max_size=8))
 def test_a_decimal_comma_is_a_decimal_point(losses):
@@ -81,6 +84,7 @@ def test_a_decimal_comma_is_a_decimal_point(losses):
     assert runs.loss.tolist() == losses
 
 
+@pytest.mark.seconds
 @quick
 @given(st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=5))
 def test_any_cells(rows):
@@ -106,6 +110,7 @@ def test_any_text(text, suffix):
     from_file(f"runs{suffix}", f"{HEAD}\n{text}".encode("utf-8", "replace"))
 
 
+@pytest.mark.seconds
 def test_many_rows(tmp_path):
     """Memory that is bounded by the file's size, as is the time: a million rows take seconds."""
     rng, n = np.random.default_rng(0), 200_000

@@ -63,7 +63,7 @@ def test_answers_are_the_same_in_nats_and_said_in_the_tables_unit_too(case, in_n
     assert float(said.partition(f"in {label} ")[2].split(" ")[0]) == pytest.approx(middle, rel=0.01)
 
 
-@pytest.mark.sampling  # of nothing, but every verb takes long
+@pytest.mark.seconds
 def test_a_target_is_in_nats_and_says_so(case, in_nats):
     fit, _, given, label = case
     said = f"the target is 2 nats per token, {given(2.0):.4g} in the table's {label}"
@@ -82,7 +82,7 @@ def test_nats_are_not_said_twice(in_nats):
     ]
 
 
-@pytest.mark.sampling  # of nothing, but pictures take long
+@pytest.mark.seconds
 def test_the_axis_says_nats_and_has_the_tables_unit_beside_it(case, in_nats):
     fit, _, given, label = case
     for ax, which in ((bs.plot.extrapolation(fit), "y"), (fit.predict("100B", "2T").plot(), "x")):
@@ -97,7 +97,7 @@ def test_the_axis_says_nats_and_has_the_tables_unit_beside_it(case, in_nats):
     assert bs.plot.extrapolation(in_nats).child_axes == []
 
 
-@pytest.mark.sampling  # of nothing, but files take long
+@pytest.mark.seconds
 def test_a_batch_knows_its_fit_again(case, tmp_path):
     fit = case[0]
     fit.save(tmp_path / "one.nc")
@@ -108,7 +108,7 @@ def test_a_batch_knows_its_fit_again(case, tmp_path):
         )
 
 
-@pytest.mark.sampling  # of nothing, but files take long
+@pytest.mark.seconds
 def test_it_is_kept_in_the_file_and_on_the_command_line(case, tmp_path, capsys):
     fit, unit, _, label = case
     path = fit.save(tmp_path / "fit.nc")
@@ -121,6 +121,7 @@ def test_it_is_kept_in_the_file_and_on_the_command_line(case, tmp_path, capsys):
     assert "Losses are in nats per token; " in capsys.readouterr().out
 
 
+@pytest.mark.seconds
 def test_the_command_line_says_nats(in_nats, tmp_path, capsys):
     path = str(in_nats.save(tmp_path / "fit.nc"))
     main(["predict", path, "--params", "100B", "--tokens", "2T"])
@@ -129,7 +130,7 @@ def test_the_command_line_says_nats(in_nats, tmp_path, capsys):
     assert "Losses are in" not in capsys.readouterr().out
 
 
-@pytest.mark.sampling  # of nothing, but pictures take long
+@pytest.mark.seconds
 def test_the_report_says_it(case, tmp_path):
     fit, _, _, label = case
     page = bs.report(fit, tmp_path / "page.html", targets=[("100B", "2T")]).read_text("utf-8")

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 import bayes_scaling as bs
 from bayes_scaling.evaluation.outcome import open_outcome
 
+pytestmark = pytest.mark.seconds  # together
+
 
 @pytest.fixture(scope="module")
 def fit(truth):

@@ -33,6 +33,7 @@ def test_the_case_of_a_negative_floor(at_the_mode, read, case):
     assert "response='score', law pow3" in said
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize("seed", range(3))
 def test_a_floor_above_zero_does_not(at_the_mode, seed):
     x = np.geomspace(10, 1e4, 12)
@@ -70,6 +71,7 @@ def test_of_the_inverse_of_a_share_the_unit_is_asked_for_and_again_by_forecasts(
         assert [s for s in answer.warnings if "loss_unit='perplexity'" in s]
 
 
+@pytest.mark.seconds
 def test_the_case_of_small_units_has_the_answer_of_any_unit(at_the_mode, read, case):
     runs = read(case("small-units.csv"))
     larger = bs.load_runs(runs.table.assign(loss=100 * runs.table["loss"]))

@@ -44,6 +44,7 @@ def best(cost, budget):
     return n[k], d[k]
 
 
+@pytest.mark.seconds
 def test_every_verb_spends_the_tables_own_flops(costly):
     fit, cost = costly
     budget = 3e20
@@ -163,6 +164,7 @@ def test_an_answer_beside_runs_that_the_law_misses_says_so():
     assert not [s for s in fit.allocate(1e18).warnings if "nearest" in s]
 
 
+@pytest.mark.seconds
 def test_draws_of_a_new_run_are_finite_whatever_the_noise():
     n, d = (x.ravel() for x in np.meshgrid(np.geomspace(1e7, 1e9, 5), np.geomspace(1e9, 1e11, 5)))
     loss = bs.LAWS["chinchilla"](n / 1e8, d / 1e10, **LAW)

@@ -12,6 +12,8 @@ from helpers import with_posterior
 import bayes_scaling as bs
 from bayes_scaling.inference.run_checks import run_checks
 
+pytestmark = pytest.mark.seconds  # together: each takes a few tenths of one
+
 NOISES = ("constant", "discrepancy")
 """A discrepancy takes up what a law misses, and must not hide it."""
 

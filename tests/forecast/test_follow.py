@@ -15,6 +15,8 @@ from bayes_scaling.forecast import curve_process, ratios
 from bayes_scaling.forecast.card import open_card, write_card
 from bayes_scaling.forecast.on_the_way import posterior, prior
 
+pytestmark = pytest.mark.seconds  # together: curves are compared draw by draw
+
 INPUTS = {"params": HERO[0], "tokens": HERO[1], "flops": 6 * HERO[0] * HERO[1]}
 
 
@@ -74,7 +76,6 @@ class TestCourse:
             for step in (-0.3, 0.3):
                 assert density(best + step * direction) < density(best)
 
-    @pytest.mark.sampling  # of nothing, but every curve is fitted
     def test_ends_lie_where_their_curves_say(self):
         """Of 80 runs, twenty times the compute of their histories, nine in ten inside of 90%, early and halfway."""
         off = []

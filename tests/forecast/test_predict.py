@@ -305,6 +305,7 @@ def alone(groups):
 class TestOneRunOneNumber:
     """A run's noise is the same in every verb, whatever else is asked for."""
 
+    @pytest.mark.seconds
     def test_beside_other_groups(self, groups, alone):
         beside = groups.predict("100B", "2T").new_run.sel(group="pythia")
         np.testing.assert_allclose(beside, alone, rtol=1e-12)
@@ -325,6 +326,7 @@ class TestOneRunOneNumber:
         )
         assert abs(np.corrcoef(noise)[0, 1]) < 0.3
 
+    @pytest.mark.seconds
     def test_chances_of_a_target(self, groups):
         """Of the median plan: each draw's Student-t averaged in `risk`, counted in `predict`."""
         n = float(groups.allocate("1e24", group="pythia").params.median())

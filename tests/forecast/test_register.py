@@ -77,6 +77,7 @@ class TestTheCard:
         with refuses(f"{path} has schema 2; this version reads up to 1: upgrade bayes_scaling"):
             bs.open_card(path)
 
+    @pytest.mark.seconds
     def test_the_checksum_of_the_runs_is_that_of_the_saved_fit(self, fit, registered, tmp_path):
         """And another one where a single loss differs."""
         fit.save(tmp_path / "fit.nc")
@@ -123,6 +124,7 @@ class TestOneRun:
         with refuses("a card is of one run, not of 2; register each under a name of its own"):
             fit.register(tmp_path / "a.json", ["1B", "2B"], "2T")
 
+    @pytest.mark.seconds
     def test_its_group_is_named(self, tmp_path):
         rows = simulated_runs({"E": 1.8, "A": 0.35, "B": 0.3, "alpha": 0.34, "beta": 0.29}, n=12).table
         fit = instant_fit(bs.load_runs(rows.assign(group=["a", "b"] * 6)), "chinchilla")

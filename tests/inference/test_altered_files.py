@@ -22,7 +22,7 @@ def fit():
     return bs.open_fit(Path(__file__).parent / "golden" / "version_2_groups.nc")
 
 
-@pytest.mark.sampling  # of nothing, but files take long
+@pytest.mark.seconds
 class TestOpening:
     def rewritten(self, fit, path, **changes):
         """Saved with another provenance, and a checksum that is right for it."""
@@ -93,6 +93,7 @@ class TestHostileFiles:
             bs.open_fit(path)
         return str(caught.value)
 
+    @pytest.mark.seconds
     @pytest.mark.parametrize(
         "link", [h5py.ExternalLink("/etc/passwd", "/"), h5py.SoftLink("/posterior")], ids=["file", "group"]
     )
@@ -102,12 +103,14 @@ class TestHostileFiles:
 
         assert "'E2' is a link" in self.opened(fit, tmp_path / "fit.nc", alter)
 
+    @pytest.mark.seconds
     def test_a_group_that_is_its_own_child(self, fit, tmp_path):
         def alter(file):
             file["posterior/again"] = file["posterior"]
 
         assert "'again' is no array" in self.opened(fit, tmp_path / "fit.nc", alter)
 
+    @pytest.mark.seconds
     def test_an_array_that_is_another_file(self, fit, tmp_path):
         (tmp_path / "secret").write_bytes(bytes(80))
 
@@ -116,6 +119,7 @@ class TestHostileFiles:
 
         assert "'x' lies in another file" in self.opened(fit, tmp_path / "fit.nc", alter)
 
+    @pytest.mark.seconds
     def test_an_array_that_no_memory_holds(self, fit, tmp_path):
         def alter(file):
             file["prior"].create_dataset("x", (2**40,), "f8", chunks=(2**20,), compression="gzip")
@@ -123,7 +127,7 @@ class TestHostileFiles:
         assert "arrays of 8.8e+12 bytes" in self.opened(fit, tmp_path / "fit.nc", alter)
 
 
-@pytest.mark.sampling  # of nothing, but it takes long
+@pytest.mark.seconds
 def test_altered_copies(fit, tmp_path):
     """One of each of the mutations that `benchmarks/mutations.py` makes a thousand of."""
     original = fit.save(tmp_path / "fit.nc")
@@ -134,7 +138,7 @@ def test_altered_copies(fit, tmp_path):
             assert mutations.outcome(path, fit) in ("refused", "the same"), how.__name__
 
 
-@pytest.mark.sampling  # of nothing, but files take long
+@pytest.mark.seconds
 def test_an_altered_copy_is_found_out(fit, tmp_path):
     """That the comparison sees one number that differs."""
     wrong = fit.posterior["nu"].to_numpy() + np.eye(2, 25) * 1e-9

@@ -36,6 +36,7 @@ def sweep(seed, ceiling=None, noise=0.01, groups=1):
     return pd.concat(tables, ignore_index=True)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize("groups", [1, 3])
 def test_a_ceiling_is_taken_where_the_largest_losses_bend_towards_one(groups):
     law, why = default_law(bs.load_runs(sweep(1, ceiling=5.55, groups=groups)))
@@ -46,6 +47,7 @@ def test_a_ceiling_is_taken_where_the_largest_losses_bend_towards_one(groups):
     assert found == pytest.approx(5.55, rel=0.15)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize("unit", [0.05, 1 / np.log(2), 40.0])
 def test_the_choice_knows_no_unit(unit):
     for ceiling, name in ((5.55, "chinchilla+ceiling"), (None, "chinchilla")):
@@ -68,6 +70,7 @@ def test_losses_that_do_not_fall_bend_towards_no_ceiling(rise, noise):
     assert (law.name, why) == ("chinchilla", "")
 
 
+@pytest.mark.seconds
 def test_without_a_ceiling_one_is_rarely_taken():
     taken = [default_law(bs.load_runs(sweep(seed)))[0].name != "chinchilla" for seed in range(20)]
     assert sum(taken) <= 1
@@ -78,6 +81,7 @@ def test_too_few_runs_are_not_asked():
     assert (law.name, why) == ("chinchilla", "")
 
 
+@pytest.mark.seconds
 def test_a_law_that_is_named_is_taken():
     spec = make_spec(sweep(1, ceiling=5.55), "chinchilla")
     assert (spec.law.name, spec.because) == ("chinchilla", "")

@@ -34,6 +34,7 @@ def version_2():
     return bs.open_fit(GOLDEN / "version_2_groups.nc")
 
 
+@pytest.mark.seconds
 def test_what_was_fitted_is_read_from_the_old_words(groups, curve):
     sigma = bs.LogNormal(0.01, 1.2, between=0.7)  # which reached 0 then
     assert groups.noise == Undertuned(sigma=sigma)
@@ -63,6 +64,7 @@ def test_forecasts_are_those_of_the_version_that_wrote_the_file(request, name, i
     np.testing.assert_allclose(np.quantile(drifted, tails(0.9)[::2]), bounds, rtol=1e-12)
 
 
+@pytest.mark.seconds
 def test_a_file_written_anew_has_the_present_words(groups, tmp_path):
     opened = bs.open_fit(groups.save(tmp_path / "fit.nc"))
     assert opened.provenance == groups.provenance
@@ -70,6 +72,7 @@ def test_a_file_written_anew_has_the_present_words(groups, tmp_path):
     assert set(opened.provenance["runs"]) == {"name", "inputs", "warnings", "columns"}
 
 
+@pytest.mark.seconds
 def test_a_batch_goes_on_with_an_old_file(groups, tmp_path):
     shutil.copy(GOLDEN / "version_1_groups.nc", tmp_path / "one.nc")
     spec = make_spec(groups.runs, "chinchilla", noise=groups.noise, sampler=groups.sampler)
@@ -78,6 +81,7 @@ def test_a_batch_goes_on_with_an_old_file(groups, tmp_path):
         _resumed(tmp_path, "one", make_spec(groups.runs, "chinchilla", sampler=groups.sampler))
 
 
+@pytest.mark.seconds
 def test_a_discrepancy_whose_weights_meant_something_else_is_refused():
     with pytest.raises(bs.InputError, match="has a discrepancy of an earlier version"):
         bs.open_fit(GOLDEN / "version_3_discrepancy.nc")

@@ -19,6 +19,7 @@ def test_runs_of_the_law_do_not_turn(seed):
     assert said(table(TRUTH, n=24, seed=seed)) == []
 
 
+@pytest.mark.seconds
 def test_a_fit_of_losses_that_turn_is_not_ok():
     runs = table(TRUTH, n=24)
     x = np.log(runs["tokens"])

@@ -109,6 +109,7 @@ class TestWhatNumpyHasNot:
         np.testing.assert_array_equal(got, self.first(kind, np.array(self.X)))
 
 
+@pytest.mark.seconds
 def test_no_gradient_passes_through_a_constant():
     import jax
     import pytensor

@@ -153,6 +153,7 @@ class TestVerbs:
         assert np.all(scarce.loss.isel(point=0) > plenty.loss.isel(point=1))
         assert law.allocates
 
+    @pytest.mark.seconds
     def test_allocate_says_what_it_cannot_do(self, repeated, recipe):
         with pytest.raises(InputError, match="'muennighoff' needs 'unique_tokens' to split a budget"):
             repeated.allocate("1e22")
@@ -167,7 +168,7 @@ class TestVerbs:
             with pytest.raises(InputError, match="draws a law of params and tokens; law 'm4' takes tokens"):
                 picture(curve)
 
-    @pytest.mark.sampling  # of nothing, but it takes long
+    @pytest.mark.seconds
     def test_pictures_and_the_report_are_drawn(self, recipe):
         matplotlib.use("agg")
         ax = bs.plot.extrapolation(recipe, along="lr", to=100)
@@ -181,7 +182,7 @@ class TestVerbs:
         assert "hestness:steps" in page
 
 
-@pytest.mark.sampling  # of nothing, but it compiles each model
+@pytest.mark.seconds
 @pytest.mark.parametrize("name", ["m4", "muennighoff", "log_linear", "step_law"])
 def test_the_sampled_model_has_the_laws_values(name):
     """Through PyTensor to JAX, as sampling sees it: the functions of `elementwise` included."""

@@ -187,7 +187,7 @@ class TestEveryLaw:
         elsewhere = multiples(any_law, 50, seed=5)
         np.testing.assert_allclose(log_law(elsewhere, mode.x), log_law(elsewhere, truth), atol=4 * noise)
 
-    @pytest.mark.sampling  # of nothing, but a fit of every law takes long
+    @pytest.mark.seconds
     def test_a_fit_of_it_is_used(self, any_law):
         """Beside the sampling, every verb works on the law's own inputs, or says why it cannot."""
         fit, at = fit_of(any_law.name)
@@ -198,7 +198,7 @@ class TestEveryLaw:
             with pytest.raises(InputError, match="a budget cannot be split into params and tokens"):
                 fit.allocate("1e22")
 
-    @pytest.mark.sampling  # of nothing, but files take long
+    @pytest.mark.seconds
     def test_a_fit_of_it_is_saved_and_opened(self, any_law, tmp_path):
         fit, at = fit_of(any_law.name)
         again = bs.open_fit(fit.save(tmp_path / "fit.nc"))

@@ -38,7 +38,7 @@ class TestCurves:
         assert inside.mean() > 0.9
         np.testing.assert_allclose(left[inside], (beta * D**-c)[inside], rtol=1e-7)
 
-    @pytest.mark.sampling  # of nothing, but it compiles
+    @pytest.mark.seconds
     def test_m4_has_the_second_derivatives_of_its_root(self):
         """As the inverse function D(y) has them, which is explicit: gradients pass through one step alone."""
         jax = pytest.importorskip("jax")

@@ -23,6 +23,7 @@ def test_it_is_the_law_at_these_values():
     assert law.formula.endswith("; pinned: E = 1.8, alpha = 0.34")
 
 
+@pytest.mark.seconds
 def test_a_number_in_place_of_a_prior_pins_and_the_file_and_the_summary_know(tmp_path):
     fit = instant_fit(
         simulated_runs(TRUTH, n=12), "chinchilla", priors={"E": 1.8, "A": bs.LogNormal(0.4, 0.2)}

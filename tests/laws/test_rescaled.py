@@ -57,7 +57,7 @@ def test_priors_of_one_s_own_stay():
     assert make_spec(times(0.02), own).law.priors["A"].unit < 0.1
 
 
-@pytest.mark.sampling  # of nothing, but it compiles a model
+@pytest.mark.seconds
 def test_the_density_does_not_know_the_unit():
     from bayes_scaling.sampling.jax_model import program
     from bayes_scaling.sampling.padding import padded_data, padded_structure

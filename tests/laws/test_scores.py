@@ -93,7 +93,7 @@ class TestPriorsInTheUnitOfTheTable:
         again = make_spec(spec.runs, spec.law, noise=spec.noise)
         assert (again.law, again.noise) == (spec.law, spec.noise)
 
-    @pytest.mark.sampling  # of nothing, but it compiles
+    @pytest.mark.seconds
     def test_the_density_is_the_same_in_any_unit(self):
         """But for the Jacobian: nothing of the model knows whether BLEU is given in percent."""
         models = [spec_of(t).model for t in (bleu(), bleu(100.0, -2000.0))]
@@ -166,6 +166,7 @@ class TestDeclared:
         with pytest.raises(InputError, match=message):
             make_spec(runs, law)
 
+    @pytest.mark.seconds
     def test_it_is_kept_in_the_file(self, tmp_path):
         fit = instant_fit(bs.load_runs(bleu(), inputs="tokens", response="score"), "pow3")
         assert bs.open_fit(fit.save(tmp_path / "fit.nc")).runs.response == "score"

@@ -106,14 +106,14 @@ def test_so_it_is_along_a_curve_whose_law_is_as_wide_as_its_discrepancy(law):
     assert_same_density(runs, family, as_noise("curve"), None)
 
 
-@pytest.mark.sampling  # of nothing, but it compiles a model
+@pytest.mark.seconds
 def test_curves_that_share_one_law_are_sampled_from_that_model():
     table = small_table(["a", "b", "c"]).table[["tokens", "loss", "group"]]
     runs = bs.load_runs(table, inputs="tokens", name="curves")
     assert_same_density(runs, bs.LAWS["power_floor"], as_noise("curve"), "complete")
 
 
-@pytest.mark.sampling  # of nothing, but it compiles models
+@pytest.mark.seconds
 class TestNames:
     def shapes(self, runs, noise=None, pooling=None):
         drawn = from_prior(structure(runs, CHINCHILLA, noise or Noise(), pooling), 3)
@@ -140,7 +140,7 @@ def drawn():
     return from_prior(structure(small_table(["a", "b"]), CHINCHILLA, Noise(), pooling), 20_000)
 
 
-@pytest.mark.sampling  # of priors, but it compiles a model
+@pytest.mark.seconds
 class TestPriorDraws:
     def assert_distributed(self, draws, distribution):
         assert stats.kstest(draws, distribution.cdf).pvalue > 0.001

@@ -34,6 +34,7 @@ def runs_of(table):
     return bs.load_runs(table, inputs="tokens", name="curve")
 
 
+@pytest.mark.seconds
 def test_the_likelihood_is_that_of_dense_normals_summed_over_lengths():
     from bayes_scaling.sampling.jax_model import program
     from bayes_scaling.sampling.padding import padded_data, padded_structure
@@ -92,6 +93,7 @@ def test_a_forecast_is_the_conditional_normal_and_its_paths_scatter_so():
     assert found.spread[0, 2] == pytest.approx(s, rel=0.02)  # far out, nothing is left but the amplitude
 
 
+@pytest.mark.seconds
 def test_paths_scatter_as_the_process_and_groups_have_their_own():
     one = Discrepancy(lengths=(0.5, 2.0))
     x, group = np.array([-1.0, 0.0, 0.4, -1.0, 0.0, 0.4]), np.array([0, 0, 0, 1, 1, 1])

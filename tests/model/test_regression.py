@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 from bayes_scaling.model.regression import regression
 from bayes_scaling.sampling import jax_model
 
-pytestmark = pytest.mark.sampling  # of nothing, but what is compiled takes long
+pytestmark = pytest.mark.seconds
 
 # Groups, rows of each, columns, and how many of these are tied.
 SIZES = {

@@ -89,7 +89,7 @@ def test_simulated_runs_scatter_by_it(truth):
         bs.simulate(design, "chinchilla", truth | {"sigma": 0.03, "nu": 5.0}, noise="laplace")
 
 
-@pytest.mark.sampling  # of nothing, but it takes long
+@pytest.mark.seconds
 def test_it_is_saved_forecast_planned_and_explained(fit, tmp_path):
     again = bs.open_fit(fit.save(tmp_path / "fit.nc"))
     assert again.noise == Laplace()

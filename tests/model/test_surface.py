@@ -156,7 +156,7 @@ def test_the_density_is_the_same_in_boxes_and_in_pymc(noise):
     )
 
 
-@pytest.mark.sampling  # of nothing, but it compiles a model
+@pytest.mark.seconds
 @paths
 def test_weights_are_drawn_from_the_process_given_the_runs(noise):
     from bayes_scaling.sampling.jax_model import program
@@ -178,7 +178,7 @@ def test_weights_are_drawn_from_the_process_given_the_runs(noise):
     assert delta.std(0) == pytest.approx(sd, rel=0.12)
 
 
-@pytest.mark.sampling  # of nothing, but it compiles a model
+@pytest.mark.seconds
 @paths
 @pytest.mark.parametrize("kind", CASES)
 def test_mixing_variables_are_gamma_by_what_the_process_misses_of_a_cluster(kind, noise):
@@ -228,7 +228,7 @@ def test_paths_go_through_what_the_weights_say_of_the_runs_and_widen_beyond():
     assert spread[-1] ** 2 < whole
 
 
-@pytest.mark.sampling  # of nothing, but it compiles a model
+@pytest.mark.seconds
 def test_priors_of_the_table_s_own_scale_do_not_know_the_unit_of_a_loss():
     from bayes_scaling.sampling.jax_model import program
     from bayes_scaling.sampling.padding import padded_data, padded_structure
@@ -322,7 +322,7 @@ def test_a_fit_forecasts_above_its_floor_and_its_verbs_share_their_paths(tmp_pat
     assert np.isfinite(scores["log_loss"]).all()
 
 
-@pytest.mark.sampling  # of nothing, but it compiles a model
+@pytest.mark.seconds
 def test_a_program_that_is_first_asked_for_while_tracing_serves_others_too():
     """Its constants are kept with it, and must not be of the trace."""
     from bayes_scaling.sampling.jax_model import program

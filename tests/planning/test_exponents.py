@@ -23,6 +23,7 @@ def test_dimension_and_doubling(single_fit):
     np.testing.assert_allclose(found.doubling["flops"], -best.diff("point").squeeze("point"), atol=1e-12)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize("law", ["chinchilla", "skaling", "rosenfeld"])
 def test_compute_is_counted_as_the_table_counts_it(law):
     family = bs.LAWS[law]
@@ -45,6 +46,7 @@ def test_the_exponent_of_compute_is_that_of_the_reducible_loss(single_fit):
     np.testing.assert_allclose(single_fit.exponents().exponents["flops"], slope, rtol=1e-9)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize("law", ["skaling", "kaplan", "rosenfeld", "muennighoff", "step_law"])
 def test_are_the_slopes_of_the_laws_own_curves(law):
     """By ratios of the law over one percent of N, of D, and of C along its best splits."""
@@ -77,6 +79,7 @@ def test_are_the_slopes_of_the_laws_own_curves(law):
         np.testing.assert_allclose(found.exponents["flops"], a * b / (a + b), atol=1e-6)
 
 
+@pytest.mark.seconds
 def test_of_a_law_whose_loss_is_no_power_are_refused():
     family = bs.LAWS["farseer"]
     medians = {name: p.forward(p.location) for name, p in family.priors.items()}

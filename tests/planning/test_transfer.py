@@ -31,6 +31,7 @@ def recipe():
     return fit_of("step_law")
 
 
+@pytest.mark.seconds
 def test_the_exponent_is_the_laws_own(widths, recipe):
     np.testing.assert_allclose(widths.transfer().exponent, widths.draws()["lr_width"], atol=1e-9)
     for chosen in ("lr", "batch"):
@@ -94,6 +95,7 @@ def test_what_cannot_be_asked(widths, single_fit):
         widths.transfer("lr", "lr")
 
 
+@pytest.mark.seconds
 def test_the_command_line_says_the_same(widths, tmp_path, capsys):
     path = str(widths.save(tmp_path / "widths.nc"))
     main(["transfer", path, "--chosen", "lr", "-o", str(tmp_path / "transfer.png")])

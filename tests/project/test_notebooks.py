@@ -79,6 +79,7 @@ def test_executed_copy_belongs_to_its_source(name):
     assert copy.stat().st_size < 600_000
 
 
+@pytest.mark.seconds
 def test_it_completes_laws_and_groups():
     completer = pytest.importorskip("IPython.core.completer")  # slow to load
     fit = bs.open_fit(FOLDER.parent / "tests" / "inference" / "golden" / "version_2_groups.nc")
@@ -101,7 +102,7 @@ with progress_bar(True, "a <law>") as report:
 """
 
 
-@pytest.mark.sampling  # of nothing, but a kernel starts slowly
+@pytest.mark.seconds
 def test_a_bar_is_one_output_that_is_replaced():
     import nbclient
     import nbformat

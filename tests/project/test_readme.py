@@ -79,7 +79,7 @@ for n, steps in ((64, 600), (96, 900), (128, 1200), (192, 1900)):
 """What a page's code takes as there already."""
 
 
-@pytest.mark.sampling  # no, but the baselines of its back-test are bootstrapped
+@pytest.mark.seconds
 @pytest.mark.filterwarnings("ignore::bayes_scaling.DoubtfulFitWarning")
 @pytest.mark.parametrize(
     "page", ["README", *(name for name in PAGES if blocks("python", PAGES[name]) and name != "gallery")]

@@ -36,6 +36,8 @@ from bayes_scaling.reporting.plot.style import panels
 
 matplotlib.use("agg")
 
+pytestmark = pytest.mark.seconds  # together: one of each kind is made, drawn and written
+
 
 def results():
     """Every kind of result that the package defines."""

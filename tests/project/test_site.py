@@ -56,7 +56,7 @@ def site(tmp_path_factory):
     return folder
 
 
-@pytest.mark.sampling  # of nothing, but it takes long
+@pytest.mark.seconds
 def test_it_has_every_page_and_needs_no_network(site):
     built = {page.stem: page.read_text(encoding="utf-8") for page in site.glob("*.html")}
     assert {path.stem for path in (ROOT / "docs").glob("*.md")} < set(built)

@@ -32,7 +32,7 @@ def fit(hostile_fit):
     return hostile_fit
 
 
-@pytest.mark.sampling  # of nothing, but it takes long
+@pytest.mark.seconds
 def test_the_report(fit):
     page = bs.report(fit, targets=[("100B", "2T")], budgets=[], group=HOSTILE[0])
     assert not Tags(page.partition("<script>")[0]).found & {"script", "onerror", "b"}
@@ -45,12 +45,14 @@ def test_the_parser_of_this_test_finds_a_script():
     assert "script" in Tags("<p>a<script>alert(1)</script>").found
 
 
+@pytest.mark.seconds
 def test_a_picture_of_a_group_that_looks_like_a_formula(fit):
     picture = io.BytesIO()
     bs.plot.extrapolation(fit, group=HOSTILE[2]).get_figure().savefig(picture, format="svg")
     assert b"<script>" not in picture.getvalue()
 
 
+@pytest.mark.seconds
 def test_the_terminal(fit, tmp_path, capsys):
     """No escape sequence, whichever way it came."""
     tree = fit.tree.copy()

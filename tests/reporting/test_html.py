@@ -17,7 +17,7 @@ import bayes_scaling as bs
 from bayes_scaling.data.units import format_flops, format_quantity
 from bayes_scaling.reporting.page_runs import MOST, RunsOfPage
 
-pytestmark = pytest.mark.sampling  # of nothing, but pages take long
+pytestmark = pytest.mark.seconds
 
 TARGET, BUDGETS = ("100B", "2T"), ["1e24", "1e25", "1e26"]
 

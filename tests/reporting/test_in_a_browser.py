@@ -16,7 +16,7 @@ CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 PHONE, DESKTOP = {"width": 390, "height": 800}, {"width": 1280, "height": 900}
 
 pytestmark = [
-    pytest.mark.sampling,  # of nothing, but it takes long
+    pytest.mark.seconds,
     pytest.mark.skipif(CHROMIUM is None, reason=f"opens pages in a browser: needs one of {', '.join(NAMES)}"),
 ]
 

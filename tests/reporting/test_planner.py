@@ -15,6 +15,8 @@ from bayes_scaling.forecast.predict import forecast
 from bayes_scaling.planning.loss_surface import LossSurface
 from bayes_scaling.reporting.planner import thinned
 
+pytestmark = pytest.mark.seconds
+
 NODE = shutil.which("node") or shutil.which("nodejs")
 ASKED = [("3e21", 1.9), ("1e23", 1.75), ("1e24", 1.6)]
 

@@ -228,6 +228,7 @@ def test_an_isoflop_valley_has_its_minimum_where_the_plan_is(pile_fit):
         bs.plot.isoflop(dataclasses.replace(pile_fit, law=bs.LAWS["gpt4"]))
 
 
+@pytest.mark.seconds
 def test_published_lines_lie_beside_the_plan(golden_fit):
     n, d = bs.plot.panels(bs.plot.published(golden_fit, to="1e25", group="pythia", ax=Figure().subplots()))
     for ax, what in ((n, "params"), (d, "tokens")):

@@ -43,6 +43,7 @@ def written(figure, path):
     return str(path)
 
 
+@pytest.mark.seconds
 @pytest.mark.skipif(
     f"matplotlib=={matplotlib.__version__}" not in PINNED["constraint-dependencies"],
     reason="drawn by another version of matplotlib, which sets text elsewhere",
@@ -56,6 +57,7 @@ def test_it_looks_as_it_did(name, golden_fit, tmp_path):
     assert differs is None
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize("change", ["label", "colour", "line"])
 def test_a_change_is_seen(change, golden_fit, tmp_path):
     figure = drawn("loss_band", golden_fit)

@@ -13,7 +13,7 @@ from bayes_scaling.inference.spec import make_spec
 from bayes_scaling.model.data import model_data
 from bayes_scaling.sampling.elsewhere import Elsewhere
 
-pytestmark = pytest.mark.sampling  # of nothing, but it compiles models
+pytestmark = pytest.mark.seconds
 
 CASES = [
     ("chinchilla", "constant"), ("chinchilla", "discrepancy"), ("skaling", "constant"), ("kaplan", "tokens"),

@@ -37,12 +37,14 @@ def process(code, **environment):
     return done.stdout.strip() or done.stderr
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(("chosen", "where"), [({}, "cpu"), ({"JAX_PLATFORMS": "cuda,cpu"}, "cuda,cpu")])
 def test_a_gpu_is_left_alone_unless_it_is_chosen(chosen, where):
     code = "import bayes_scaling.sampling.jax_model, jax; print(jax.config.jax_platforms)"
     assert process(code, **chosen) == where
 
 
+@pytest.mark.seconds
 def test_a_device_that_is_not_there_is_refused_in_a_sentence():
     code = """
 import bayes_scaling as bs
@@ -56,6 +58,7 @@ except bs.InputError as error:
     assert "unset JAX_PLATFORMS to sample on the CPU" in said
 
 
+@pytest.mark.seconds
 def test_threads_may_build_models_at_once():
     """The first in a process loads what PyTensor knows of JAX; the others wait until all of it is there."""
     assert process(AT_ONCE) == "60"

@@ -68,7 +68,7 @@ def both(runs, law, noise):
     return (shape, data), (wide, padded_data(data, wide))
 
 
-@pytest.mark.sampling  # of nothing, but it compiles
+@pytest.mark.seconds
 @pytest.mark.parametrize("case", CASES)
 def test_the_density_of_each_cluster_and_its_gradient_are_the_models(case):
     runs, law, noise, rows, boxed = CASES[case]
@@ -98,7 +98,7 @@ def test_the_density_of_each_cluster_and_its_gradient_are_the_models(case):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.sampling  # of nothing, but it compiles
+@pytest.mark.seconds
 def test_a_cluster_that_is_left_out_counts_for_nothing():
     runs, law, noise, *_ = CASES["replicates"]
     (shape, data), (wide, _) = both(runs, law, noise)
@@ -119,7 +119,7 @@ def test_runs_that_were_measured_unequally_are_not_alike():
     assert not structure(replace(runs, table=moved), LAW, as_noise("constant")).alike
 
 
-@pytest.mark.sampling  # of nothing, but it compiles
+@pytest.mark.seconds
 @pytest.mark.parametrize("case", ["groups", "replicates", "checkpoints", "undertuned replicates", "shares"])
 def test_the_gradient_has_no_indexed_sum_and_no_power(case):
     """They are what a gradient costs most by, and came back unseen."""
@@ -145,6 +145,7 @@ def test_powers_are_those_of_numpy_and_have_slopes_at_zero():
     assert jax.grad(lambda x: power(x, 2.0))(-3.0) == -6
 
 
+@pytest.mark.seconds
 def test_pymc_has_every_run_where_the_sampler_has_one_row_for_each_cluster():
     runs, law, noise, *_ = CASES["replicates"]
     model = build_model(runs, law, as_noise(noise))

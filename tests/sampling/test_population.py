@@ -13,7 +13,7 @@ from bayes_scaling.sampling.population import Population
 CHINCHILLA = bs.LAWS["chinchilla"]
 
 
-@pytest.mark.sampling  # of nothing, but it takes long
+@pytest.mark.seconds
 @pytest.mark.parametrize("groups", [2, 8])
 def test_a_population_drawn_from_its_groups_is_distributed_as_the_one_that_they_came_from(groups):
     """Drawn from the prior, its groups from it, and it again from them: means and spreads have the prior back."""
@@ -31,7 +31,7 @@ def test_a_population_drawn_from_its_groups_is_distributed_as_the_one_that_they_
         assert stats.kstest(kind.ravel(), stats.norm.cdf).pvalue > 0.001, name
 
 
-@pytest.mark.sampling  # of nothing, but it takes long
+@pytest.mark.seconds
 def test_few_nodes_integrate_as_well_as_many():
     few = Population(structure(small_table(["a", "b", "c"]), CHINCHILLA, Noise(), "partial"))
     many = Population(structure(small_table(["a", "b", "c"]), CHINCHILLA, Noise(), "partial"))

@@ -19,7 +19,7 @@ def a_map(rng):
     ), Blocks.identity(GROUPS, 3)._replace(location=rng.standard_normal((GROUPS, 3)), axes=axes)  # fmt: skip
 
 
-@pytest.mark.sampling  # of nothing, but it compiles
+@pytest.mark.seconds
 def test_the_inverse_undoes_the_map_and_its_jacobian_is_known():
     rng = np.random.default_rng(0)
     of_population, frame = a_map(rng)

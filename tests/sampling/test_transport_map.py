@@ -17,7 +17,7 @@ def bananas(count, blocks=3, size=4, seed=0):
     return z
 
 
-@pytest.mark.sampling  # of nothing, but it compiles
+@pytest.mark.seconds
 @pytest.mark.parametrize(("shared", "groups", "own"), [(4, 3, 4), (5, 1, 0), (1, 2, 3), (2, 60, 4)])
 def test_the_inverse_undoes_the_map_and_its_jacobian_is_known(shared, groups, own):
     dense = groups < 60

@@ -4,8 +4,6 @@ import re
 import sys
 
 import pytest
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param
 from training_logs import CONFIG, lines
 
 import bayes_scaling as bs
@@ -13,6 +11,9 @@ import bayes_scaling as bs
 
 def write_store(address, **runs):
     """A store of one experiment: each run by its name, with its lines and its last state."""
+    from mlflow import MlflowClient  # takes seconds to load, which quick tests do without
+    from mlflow.entities import Metric, Param
+
     client = MlflowClient(tracking_uri=address)
     experiment = client.create_experiment("ladder")
     for name, (found, state) in runs.items():
@@ -46,6 +47,7 @@ def agrees(found, write):
 RUNS = {"well": (lines(), "FINISHED"), "broken": (lines(end=300), "FAILED"), "open": (lines(end=500), None)}
 
 
+@pytest.mark.seconds
 @pytest.mark.filterwarnings(
     "ignore:The filesystem tracking backend:FutureWarning"
 )  # of older MLflow, to its users
@@ -58,7 +60,7 @@ def test_a_folder(tmp_path, write, monkeypatch):
         bs.collect(f"{tmp_path / 'mlruns'}#heap")
 
 
-@pytest.mark.sampling  # of nothing, but MLflow takes seconds to make a database
+@pytest.mark.seconds
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")  # in MLflow's own queries
 def test_a_database(tmp_path, write):
     write_store(f"sqlite:///{tmp_path / 'mlflow.db'}", **RUNS)

@@ -115,7 +115,7 @@ def test_trainer_state(tmp_path):
     agrees(only_row(bs.collect(tmp_path)), tokens=1_900_000, flops=6.0 * (LAYERS + EMBEDDINGS) * 1_900_000)
 
 
-@pytest.mark.sampling  # of nothing: the writer takes seconds to load
+@pytest.mark.seconds
 def test_a_state_and_a_config_as_the_trainer_itself_writes_them(tmp_path):
     from transformers import GPT2Config, GPTNeoXConfig
     from transformers.trainer_callback import TrainerState
@@ -181,6 +181,7 @@ def test_a_training_loss_is_a_mean_with_its_error(write):
     )
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize("phi", [0.0, 0.6])
 def test_the_error_of_a_mean_knows_of_autocorrelation(phi, write):
     """Nearly nine tenths of the means lie within 1.64 standard errors, which 50 values themselves have to tell."""
