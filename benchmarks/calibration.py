@@ -68,6 +68,7 @@ CROSSED: dict[str, tuple[int, dict[str, Any]]] = {
         200,
         {"law": "chinchilla", "noise": "shared_discrepancy", "pooling": "partial"},
     ),
+    "chinchilla-partial-12": (200, {"law": "chinchilla", "pooling": "partial", "groups": 12}),
     "skaling-measured": (200, {"law": "skaling", "measured": True}),
     "chinchilla-flops-seeds": (1000, {"law": "chinchilla", "noise": "flops", "seeds": 2}),
     "chinchilla-flops-seeds-checkpoints-measured": (
@@ -80,7 +81,8 @@ CROSSED: dict[str, tuple[int, dict[str, Any]]] = {
         {"law": "skaling", "noise": "tokens", "pooling": "none", "checkpoints": 2},
     ),
 }
-"""Losses measured to between .2% and 5%, and layers of the noise together."""
+"""A discrepancy, as many groups as have coordinates of their own, losses measured to between .2% and 5%, and layers of the noise
+together."""
 
 CURVES = {name: (200, {"law": f"{name}:flops"}) for name in ("hestness", "m4", "bnsl1", "bnsl2")}
 """Laws of one input with five and more parameters: against compute, of which the design has 23 values, because its four
@@ -114,7 +116,7 @@ OTHERS = {
 """Ranges of the other inputs; of unique tokens, as a share of the tokens."""
 
 
-def design(pooling: Any, seeds: int, checkpoints: int) -> pd.DataFrame:
+def design(groups: int, seeds: int, checkpoints: int) -> pd.DataFrame:
     """Six sizes by four amounts of data, by group and seed; checkpoints at half, a quarter ... of a run's data.
 
     What else laws take is spread over its usual range, each column in an order of its own.
@@ -123,7 +125,7 @@ def design(pooling: Any, seeds: int, checkpoints: int) -> pd.DataFrame:
     rows = [
         {"params": n, "tokens": d / 2**c, "flops": 6 * n * d / 2**c, "loss": 1.0, "group": g, "seed": s}
         | ({"trajectory": f"{n:.0f} {d:.0f} {s}"} if checkpoints > 1 else {})
-        for g in (("a", "b") if pooling else ("all",))
+        for g in ("abcdefghijkl"[:groups] if groups else ("all",))
         for n in sizes
         for d in amounts
         for s in range(seeds)
@@ -148,10 +150,11 @@ def asked(
     seeds: int = 1,
     checkpoints: int = 1,
     measured: bool = False,
+    groups: int = 2,
 ) -> Any:
     """The request of a cell; its losses are not looked at."""
     chosen = get_law(law)
-    table = design(pooling, seeds, checkpoints)
+    table = design(groups if pooling else 0, seeds, checkpoints)
     unused = {"seed": seeds == 1, "loss_se": not measured, "items": chosen.response != "share"}
     table = table.drop(columns=[name for name, drop in unused.items() if drop])
     inputs = dict.fromkeys(
