@@ -19,6 +19,19 @@ def test_runs_of_the_law_do_not_turn(seed):
     assert said(table(TRUTH, n=24, seed=seed)) == []
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2, 5])
+def test_a_turn_is_found_of_which_the_law_takes_up_a_part(seed):
+    runs = table(TRUTH, n=24, seed=seed)
+    runs["loss"] += 0.035 * np.log(runs["tokens"] / runs["tokens"].median()) ** 2
+    assert len(said(runs)) == 1
+
+
+def test_a_run_that_diverged_at_the_end_is_no_turn():
+    runs = table(TRUTH, n=24)
+    runs.loc[runs["params"].idxmax(), "loss"] *= 2.5
+    assert said(runs) == []
+
+
 @pytest.mark.seconds
 def test_a_fit_of_losses_that_turn_is_not_ok():
     runs = table(TRUTH, n=24)
