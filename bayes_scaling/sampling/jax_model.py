@@ -158,6 +158,7 @@ def _to_jax(graphs: dict[str, Graph]) -> dict[str, Callable[..., tuple[jax.Array
     from pytensor.gradient import DisconnectedGrad
     from pytensor.graph.fg import FunctionGraph
     from pytensor.link.jax.dispatch.basic import jax_funcify
+    from pytensor.raise_op import Assert
     from pytensor.scalar import Pow, Softplus
 
     # What is marked as constant stays so: PyTensor would take the mark away, and knows no JAX twin of it.
@@ -165,6 +166,8 @@ def _to_jax(graphs: dict[str, Graph]) -> dict[str, Callable[..., tuple[jax.Array
     # PyTensor's own twin has no gradient above 709, where a branch that is not taken overflows.
     jax_funcify.register(Softplus, lambda op, **_: jax.nn.softplus)
     jax_funcify.register(Pow, lambda op, **_: power)
+    # JAX checks shapes itself; PyTensor's own twin warns users that it leaves out what a rewrite has put in.
+    jax_funcify.register(Assert, lambda op, **_: lambda x, *_: x)
     inputs = list(dict.fromkeys(chain(*(given for given, _ in graphs.values()))))
     whole = FunctionGraph(inputs, list(chain(*(outputs for _, outputs in graphs.values()))), clone=False)
     JAX.excluding("local_view_op").optimizer.rewrite(whole)

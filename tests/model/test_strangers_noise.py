@@ -14,7 +14,7 @@ from bayes_scaling.laws.elementwise import log
 from bayes_scaling.laws.priors import LogNormal, Prior
 from bayes_scaling.model.build import build_model
 from bayes_scaling.model.noise import NOISES
-from bayes_scaling.model.structure import Density, NoiseModel
+from bayes_scaling.model.structure import Density, NoiseModel, structure
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,16 @@ def test_its_density_is_in_the_model(runs, truth):
     at = (runs.params / runs.reference["params"], runs.tokens / runs.reference["tokens"])
     expected = stats.laplace.logpdf(runs.log_loss - np.log(law(*at, **p)), scale=0.01 + 0.002)
     assert float(found) == pytest.approx(expected.sum(), rel=1e-9)
+
+
+@pytest.mark.seconds
+def test_it_is_compiled_without_a_warning(runs):
+    """Its broadcasting is PyTensor's to check, and JAX's: users hear nothing of that."""
+    from bayes_scaling.sampling.jax_model import program
+
+    noise = Laplace(sigma=LogNormal(0.011, 1.0))  # no program of another test
+    found = program(structure(runs, bs.LAWS["chinchilla"], noise))
+    assert found.shapes["shared"] == (1,)
 
 
 def test_simulated_runs_scatter_by_it(truth):
