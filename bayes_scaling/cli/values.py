@@ -69,9 +69,6 @@ def model(given: Sequence[str], option: str) -> tuple[str, str]:
     return models(given, option)[-1]
 
 
-PRIORS = ("Normal", "LogNormal", "LogitNormal")
-
-
 def priors(given: Sequence[str], option: str) -> "dict[str, Prior | float]":
     """Priors by parameter: ``alpha=LogNormal(0.35, 0.2)``, ``E=1.6``, or a .toml file with such a text for each."""
     found: dict[str, Prior | float] = {}
@@ -119,12 +116,15 @@ def _toml(path: str) -> dict[str, object]:
 def _prior(text: str, where: str) -> "Prior | float":
     import ast
 
-    form = f"expected one of {', '.join(PRIORS)} with numbers, as in alpha=LogNormal(0.35, 0.2), or a number to pin it"
+    from bayes_scaling.laws.priors import OF_NUMBERS
+
+    kinds = ", ".join(OF_NUMBERS)
+    form = f"expected one of {kinds} with numbers, as in alpha=LogNormal(0.35, 0.2), or a number to pin it"
     try:
         call = ast.parse(text.strip(), mode="eval").body
         if isinstance(call, ast.Constant | ast.UnaryOp):
             return float(ast.literal_eval(call))
-        if not isinstance(call, ast.Call) or ast.unparse(call.func) not in PRIORS:
+        if not isinstance(call, ast.Call) or ast.unparse(call.func) not in OF_NUMBERS:
             raise ValueError
         numbers = [float(ast.literal_eval(value)) for value in call.args]
         named = {str(k.arg): float(ast.literal_eval(k.value)) for k in call.keywords}

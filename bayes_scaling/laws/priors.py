@@ -220,12 +220,10 @@ class OfRange(Prior):
         return Normal(high + own.mean * unit, own.spread * unit, between)
 
 
-_FAMILIES: dict[str, type[Prior]] = {
-    "Normal": Normal,
-    "LogNormal": LogNormal,
-    "LogitNormal": LogitNormal,
-    "OfRange": OfRange,
-}
+OF_NUMBERS: dict[str, type[Prior]] = {kind.__name__: kind for kind in (Normal, LogNormal, LogitNormal)}
+"""The families that are given by numbers alone, which the command line reads."""
+
+_FAMILIES = OF_NUMBERS | {"OfRange": OfRange}
 
 
 def prior_from_dict(values: Mapping[str, Any]) -> Prior:
