@@ -1,5 +1,6 @@
 """CONTRIBUTING.md is a true map of the package, and the package keeps to its sizes."""
 
+import ast
 import io
 import re
 import runpy
@@ -64,6 +65,30 @@ def test_the_picture_shows_the_folders_and_a_way_down():
     assert all((HOME / file).exists() for file in drawing["WAY"])
     passed = [order.index(file.partition("/")[0]) for file in drawing["WAY"]]
     assert passed == sorted(passed)
+
+
+def own_imports_in_functions(path):
+    """Lines on which a function imports from this package, with neither a comment there nor one right above."""
+    source = path.read_text()
+    lines = source.splitlines()
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    inside = {
+        node.lineno: node.module
+        for function in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("bayes_scaling")
+    }
+    explained = {n for n in sorted(inside) if "#" in lines[n - 1] or lines[n - 2].lstrip().startswith("#")}
+    for n in sorted(inside):  # one comment is for all that follow it
+        explained |= {n} if n - 1 in explained else set()
+    return [f"{path.relative_to(HOME)}:{n}" for n in sorted(set(inside) - explained)]
+
+
+def test_what_the_package_imports_late_of_its_own_says_why():
+    """`cli` says it once for all verbs, in `answer.py`."""
+    files = [path for path in HOME.rglob("*.py") if path.parent.name != "cli"]
+    assert [line for path in files for line in own_imports_in_functions(path)] == []
+    assert own_imports_in_functions(HOME / "cli" / "planning.py")
 
 
 def test_no_file_is_long():
