@@ -53,7 +53,8 @@ def grid(rng: np.random.Generator) -> pd.DataFrame:
 
 def fitted(table: Any, law: str = "chinchilla", **options: Any) -> tuple[bs.Fit, str]:
     """A short fit, and what its diagnosis says."""
-    fit = bs.fit(table, law, noise="constant", draws=50, chains=2, max_warmup=300, seed=1, **options)
+    short = {"draws": 50, "chains": 2, "max_warmup": 300}
+    fit = bs.fit(table, law, noise="constant", seed=1, **short | options)
     diagnosis = fit.diagnose()
     return fit, " ".join((*diagnosis.problems, *diagnosis.warnings))
 
@@ -160,8 +161,9 @@ def samples(rng: np.random.Generator) -> Verdict:
     E, A, alpha = rng.uniform(0.02, 0.06), rng.uniform(0.3, 0.8), rng.uniform(0.3, 0.7)
     y = (E + A * (n / 50) ** -alpha) * np.exp(0.02 * rng.normal(size=n.size))
     fit, said = fitted(
-        bs.load_runs(pd.DataFrame({"n": n, "loss": y}), inputs=["n"], loss_unit="other"), "power_floor:n"
-    )
+        bs.load_runs(pd.DataFrame({"n": n, "loss": y}), inputs=["n"], loss_unit="other"),
+        "power_floor:n", draws=500, chains=4, max_warmup=1500,
+    )  # fmt: skip
     found = fit.plan(target=float(E + A * (2 * n[-1] / 50) ** -alpha))
     low, high = found.interval(0.95)
     return Verdict(
