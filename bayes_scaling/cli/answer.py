@@ -135,7 +135,7 @@ def _units(result: "Result", table: "pd.DataFrame", fits: "Mapping[str, Posterio
 
 
 def say(sentence: str, label: str = "", colour: str = "yellow") -> None:
-    """On stderr, so that stdout has results alone; a label is coloured where someone sees it."""
+    """Writes to stderr, so that stdout has results alone; a label is coloured at a terminal."""
     label = click.style(f"{label}: ", fg=colour, bold=True) if label else ""
     click.echo(label + printable(sentence), err=True, color=coloured())
 

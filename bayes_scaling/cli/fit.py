@@ -131,7 +131,7 @@ def _figures(diagnosis: "Diagnosis") -> dict[str, object]:
 
 
 def brief_summary(fit: "Fit", table: "pd.DataFrame") -> "pd.DataFrame":
-    """Of a summary the law's parameters and the noise, without their convergence."""
+    """The law's parameters and the noise of a summary, without their convergence."""
     # NumPy loads when there is a summary, and not for --help.
     from bayes_scaling.inference.summary import without_convergence
 

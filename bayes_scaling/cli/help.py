@@ -16,6 +16,6 @@ class Formatter(click.HelpFormatter):
 
 
 class Context(click.Context):
-    """Of every command."""
+    """The context of every command."""
 
     formatter_class = Formatter

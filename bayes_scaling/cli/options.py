@@ -31,7 +31,7 @@ PICTURE = (click.Option(["-o", "--output"], type=FILE, help="Also a picture: .pn
 
 
 class Output(click.Option):
-    """Where a verb writes what it is for; if nobody says, a name made of its first argument's."""
+    """The file that a verb writes; by default it is named after the first argument."""
 
     def __init__(self, help: str, form: str) -> None:
         super().__init__(["-o", "--output"], type=FILE, help=help)

@@ -73,7 +73,7 @@ def exponents(fit: str, prob: float, **asked: Any) -> Answer:
 
 @verb(FIT, "planning.transfer.transfer", PROB, JSON, *PICTURE, then="plot {fit} --kind residuals")
 def transfer(fit: str, prob: float, **asked: Any) -> Answer:
-    """Whether the best learning rate moves with width, as muP says that it does not."""
+    """Whether the best learning rate moves with width; muP says that it does not."""
     opened = bs.open_fit(fit)
     return answer(opened.transfer(**asked), {fit: opened}, prob, picture="transfer")
 

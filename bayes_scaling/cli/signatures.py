@@ -49,7 +49,7 @@ def summary(name: str) -> str:
 
 @cache
 def signature(name: str) -> Signature:
-    """Of a function, or of a dataclass, whose name is given from the package on: ``"planning.risk.risk"``."""
+    """The signature of a function or a dataclass, whose name is given from the package on: ``"planning.risk.risk"``."""
     node, module = _definition(name), name.rpartition(".")[0]
     doc = ast.get_docstring(node) or ""
     said = {

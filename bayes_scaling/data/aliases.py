@@ -92,7 +92,7 @@ def _as(role: str, column: str, source: "pd.DataFrame") -> str | None:
 
 
 def _plain(column: str) -> str:
-    """In lower case, without accents, its words joined by underscores."""
+    """A name in lower case, without accents, its words joined by underscores."""
     letters = unicodedata.normalize("NFKD", column.casefold())
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"[\u0300-\u036f]", "", letters)).strip("_")
 

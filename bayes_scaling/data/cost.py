@@ -61,7 +61,7 @@ class Cost:
         return (flops / (self.c * ratio)) ** (1 / (1 + self.p))
 
     def words(self, params: float, tokens: float) -> str:
-        """That FLOPs are the table's own, for a model: its cost both ways; without a full stop."""
+        """A sentence without a full stop: FLOPs are the table's own, and a model costs so much both ways."""
         here, six = float(self.flops(params, tokens)), float(training_flops(params, tokens))
         return (
             f"FLOPs are the table's own, fitted as C = {self.c:.3g} N^{self.p:.3g} D: {format_flops(here)} for this "

@@ -94,7 +94,7 @@ class Comparison(Result):
 
     @property
     def close(self) -> list[str]:
-        """Of the warnings, that the best two are not told apart."""
+        """The warning that the best two cannot be told apart, if so."""
         best, second = self.ranking.index[:2]
         gap, se = abs(self.ranking["elpd_diff"].iloc[1]), self.ranking["dse"].iloc[1]
         if gap >= least_difference(se):

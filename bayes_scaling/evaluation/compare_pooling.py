@@ -224,7 +224,7 @@ def _verdict(gain: float, se: float) -> str:
 
 
 def _verdict_of_one(needed: float, needed_se: float, alone: float, alone_se: float) -> str:
-    """Of one parameter: where the others take its place, something differs, and it may be this one."""
+    """The verdict on one parameter: where others take its place, something differs, and it may be this one."""
     verdict, by_itself = _verdict(needed, needed_se), _verdict(alone, alone_se)
     if verdict.startswith("no sign") and by_itself == "differs":
         return "differs, or another in its place"

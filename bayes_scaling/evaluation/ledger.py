@@ -44,7 +44,7 @@ class Ledger(Result):
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """Of those runs that were scored, by the time of that."""
+        """The outcomes of the runs that were scored, in the order in which they were."""
         found = [entry.outcome for entry in self.entries if entry.outcome is not None]
         return sorted(found, key=lambda outcome: outcome.scored)
 

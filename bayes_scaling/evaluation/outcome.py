@@ -70,7 +70,7 @@ class Outcome(Result):
 
     @property
     def scores(self) -> Scores:
-        """Of this one forecast: of log loss as all scores are, of a share or a score as it is."""
+        """The scores of this one forecast: of log loss, as all scores are; of a share or a score as it is."""
         values, reached = np.array(self.card.values)[:, None], np.array([self.loss])
         if self.card.response == "loss":
             values, reached = np.log(values), np.log(reached)
@@ -83,7 +83,7 @@ class Outcome(Result):
 
     @property
     def log_density(self) -> float:
-        """Of the forecast, at what was reached."""
+        """The log density of the forecast at the loss that was reached."""
         return float(self.scores.log_density[0])
 
     def inside(self, prob: float) -> bool:

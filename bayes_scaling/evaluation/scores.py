@@ -12,7 +12,7 @@ SCORES = ("width", "pit", "log_density", "crps")
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Of each run, all in log loss.
+    """Scores of each run, all in log loss.
 
     Attributes
     ----------

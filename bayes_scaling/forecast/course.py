@@ -70,7 +70,7 @@ class Course:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Course:
-        """Of what `dataclasses.asdict` made, lists for tuples; `TypeError` or `KeyError` for anything else."""
+        """A course from what `asdict` made, lists for tuples; `TypeError` or `KeyError` for anything else."""
         plain: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in values.items()}
         plain["covariance"] = tuple(map(tuple, values["covariance"]))
         return cls(**plain)

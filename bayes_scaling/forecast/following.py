@@ -211,7 +211,7 @@ class Following(Result):
 
 
 def points_read(curve: CurveSoFar, course: Course) -> np.ndarray:
-    """Where the history was read, up to now, and now: rising progress at which the curve has a loss."""
+    """The progress at which the curve is read, rising, now being the last; only where it has a loss."""
     now = min(curve.now, 1.0)
     if now * NEAR < course.start:
         return np.zeros(0)

@@ -138,7 +138,7 @@ class Forecast(Result):
 
     @property
     def far_away(self) -> list[str]:
-        """Of the warnings, that on points further beyond the data than intervals have been tested."""
+        """The warning of points further beyond the data than intervals have been tested, if so."""
         far = distance(self.decades_beyond).to_numpy()
         if not (far > FAR).any():
             return []

@@ -31,7 +31,7 @@ class Weighted(NamedTuple):
 
     @property
     def variance(self) -> float:
-        """Of a normal distribution with these quantiles of 5 and 95%, whatever the tails."""
+        """The variance of a normal distribution with these 5% and 95% quantiles, whatever the tails."""
         low, high = np.interp([0.05, 0.95], np.cumsum(self.weights), self.values)
         return float(high - low) ** 2 / 10.82
 

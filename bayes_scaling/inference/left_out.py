@@ -75,7 +75,7 @@ def of_one_law(fit: "Posterior") -> np.ndarray:
 
 
 def without(fit: "Posterior", level: np.ndarray) -> tuple[int, Mode, Mode] | None:
-    """Of some levels, shape (runs,), the one without which the law fits the others best; its mode, and that of all.
+    """The level of some, shape (runs,), without which the law fits the others best; its mode, and that of all.
 
     None where no level can be left out, or none changes much.
     """

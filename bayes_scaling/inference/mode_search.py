@@ -56,7 +56,7 @@ def search(
         return {name: p.forward(x) for (name, p), x in zip(priors.items(), free, strict=True)}
 
     def costs(z: np.ndarray) -> np.ndarray:
-        """Of many points, shape (coordinates, points)."""
+        """The costs of many points, shape (coordinates, points)."""
         free, log_sigma = middle[:, None] + spread[:, None] * z[:-1], z[-1][:, None]
         with np.errstate(all="ignore"):
             law_at = law(*inputs, **{name: x[:, None] for name, x in natural(free).items()})

@@ -89,7 +89,7 @@ def prior_sensitive(fit: "Posterior") -> list[str]:
 
 
 def _resting(table: "pd.DataFrame") -> dict[str, dict[str, float]]:
-    """Of a table of `prior_sensitivity`, by prior: what is more sensitive to it than to any other, and how far."""
+    """For each prior of a `prior_sensitivity` table, what is more sensitive to it than to any other, and how far."""
     own_prior = table.index.to_numpy()[:, None] == table.columns.to_numpy()
     others = table.mask(own_prior, 0.0)
     worst, moved = others.idxmax(axis=1), others.max(axis=1)

@@ -82,7 +82,7 @@ class Parts(NamedTuple):
 
     @property
     def density(self) -> Density:
-        """That of the rows, each of its arrays with one axis."""
+        """The density of the rows, each of its arrays with one axis."""
         s = self.rows.structure
         density = s.noise.density(self.rows)
         if not s.boxed:
@@ -91,7 +91,7 @@ class Parts(NamedTuple):
 
 
 def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None = None) -> Parts:
-    """The model from structure, data and the labels of the groups, but for what was observed."""
+    """The model from structure, data and the labels of the groups, without its observed variable."""
     import pymc as pm
 
     coords = {

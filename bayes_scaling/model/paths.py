@@ -176,13 +176,13 @@ def _weights(at: np.ndarray, count: int) -> tuple[list[np.ndarray], np.ndarray]:
 
 
 def _on_line(at: np.ndarray) -> Known:
-    """On the grid of compute or of D/N, decades from the middle."""
+    """Interpolates on the grid of compute or of D/N, in decades from the middle."""
     weights, first = _weights((at + BEFORE) / STEP, round((BEFORE + AFTER) / STEP) + 1)
     return [(weight, first + i) for i, weight in enumerate(weights)]
 
 
 def _on_plane(n: np.ndarray, d: np.ndarray, low: np.ndarray, step: float, count: tuple[int, ...]) -> Known:
-    """On the grid of log10 N and D, row after row."""
+    """Interpolates on the grid of log10 N and D, row after row."""
     rows, first = _weights((n - low[0]) / step, count[0])
     columns, other = _weights((d - low[1]) / step, count[1])
     return [

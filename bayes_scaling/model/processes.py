@@ -69,7 +69,7 @@ class Basis:
 
     @cached_property
     def _eigen(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Of each process at the distinct places: eigenvalues, (rank,), and eigenvectors, (places, rank)."""
+        """Eigenvalues, (rank,), and eigenvectors, (places, rank), of each process at the distinct places."""
         return [
             _leading(kernel(at, at), rank)
             for kernel, at, rank in zip(self.kernels, self.distinct, self.ranks, strict=True)

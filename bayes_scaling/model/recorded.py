@@ -11,7 +11,7 @@ class Recorded:
     """A dataclass that a file can hold."""
 
     def to_dict(self) -> dict[str, object]:
-        """As JSON values, for the provenance."""
+        """The fields as JSON values, for the provenance."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         return {"family": type(self).__name__} | {name: _plain(value) for name, value in values.items()}
 

@@ -47,7 +47,7 @@ class ByWeights(NamedTuple):
         return solve(self.lower, x.mT)
 
     def off(self, x: Computed, normal: Computed, tied: int) -> Computed:
-        """As that of `ByRows`."""
+        """As `ByRows.off`."""
         return solve(self.lower, normal[..., None], transposed=True)[..., 0]
 
 
@@ -68,7 +68,7 @@ class Arrow(NamedTuple):
         return pt.concatenate(parts, axis=1)
 
     def off(self, x: Computed, normal: Computed, tied: int) -> Computed:
-        """As that of `ByRows`."""
+        """As `ByRows.off`."""
         import pytensor.tensor as pt
 
         common = solve(self.lower_tied, normal[:1, :tied, None], transposed=True)
@@ -114,7 +114,7 @@ class Regression(NamedTuple):
 def regression(
     basis: Computed, scale: Computed, spread: Computed, y: Computed, *, tied: int = 0, sloping: bool = False
 ) -> Regression:
-    """Of rows x = scale * basis * spread.
+    """The regression on rows x = scale * basis * spread.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def _by_arrow(x: Computed, y: Computed, tied: int) -> _Found:
 
 
 def _inverted(square: Computed) -> tuple[Computed, Computed, Computed]:
-    """Of I and this: Cholesky factor, inverse and log determinant."""
+    """The Cholesky factor, the inverse and the log determinant of I plus this."""
     import pytensor.tensor as pt
 
     unit = pt.eye(square.shape[-1])
@@ -227,7 +227,7 @@ def _inverted(square: Computed) -> tuple[Computed, Computed, Computed]:
 
 
 def _of_each(one: Computed, x: Computed, y: Computed) -> list[Computed]:
-    """Of large matrices one after the other takes half as long as all at once."""
+    """Large matrices one after the other, which takes half as long as all at once."""
     import pytensor
 
     if x.type.shape[0] == 1:
@@ -237,7 +237,7 @@ def _of_each(one: Computed, x: Computed, y: Computed) -> list[Computed]:
 
 
 def _summed(weights: Computed, tied: int) -> Computed:
-    """Of each group's share in weights, (groups, rank): that of all groups, where they are tied."""
+    """Each group's share in the weights, (groups, rank), summed over the groups where weights are tied."""
     import pytensor.tensor as pt
 
     if not tied:

@@ -196,7 +196,7 @@ class NoiseModel(Recorded, ABC):
         return posterior["sigma"]
 
     def degrees_of_freedom(self, posterior: "xr.Dataset") -> "xr.DataArray":
-        """Of the Student-t that a new run's log loss is, in units of its scale; a million stand for a normal one."""
+        """Those of a new run's log loss, a Student-t in units of its scale; a million stand for a normal one."""
         return 0 * posterior["sigma"] + 1e6
 
     def standard(

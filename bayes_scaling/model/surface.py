@@ -197,7 +197,7 @@ class Surface(Noise):
 
     @property
     def rank(self) -> int:
-        """Of the processes together, in one group."""
+        """The rank of all processes together, in one group."""
         return self.tied + sum(self.own_ranks if self.shared else self.ranks)
 
     def _spread(self, amplitudes: Computed) -> Computed:

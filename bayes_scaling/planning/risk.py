@@ -211,7 +211,7 @@ def _spaced(low: "xr.DataArray", high: "xr.DataArray", count: int) -> "xr.DataAr
 
 
 def _lowest(loss: "Callable[[xr.DataArray], xr.DataArray]", n: "xr.DataArray") -> "xr.DataArray":
-    """Of candidates for N that with the lowest loss, and then of as many between its neighbours."""
+    """The candidate for N with the lowest loss, and then the best of as many between its neighbours."""
     size = n.sizes["candidate"]
     for _ in range(2):
         k = loss(n).fillna(np.inf).argmin("candidate")

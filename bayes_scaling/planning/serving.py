@@ -169,7 +169,7 @@ def _at_quality(surface: LossSurface, goal: "Labelled", served: "xr.DataArray") 
         return surface.loss(exp(log_n), exp(log_d), *given) - goal
 
     def log_tokens(log_n: Computed, start: Computed, *rest: Computed) -> "xr.DataArray":
-        """Of the least data that reach the goal; NaN where none do."""
+        """Logarithm of the least data that reach the goal; NaN where none do."""
         more = min(_MORE, 2 * AROUND) if surface.departs else _MORE
         return root(excess, start - _LESS, start + more, (log_n, *rest))
 

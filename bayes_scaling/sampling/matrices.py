@@ -49,7 +49,7 @@ def _inverse_root(matrix: jax.Array) -> tuple[Computed, Computed]:
 
 @_inverse_root.defjvp
 def _slope(at: tuple[jax.Array], along: tuple[jax.Array]) -> tuple[Computed, Computed]:
-    """In closed form, of three products."""
+    """The slope in closed form, by three products."""
     root, log_det = _inverse_root(*at)
     moved = root @ along[0] @ root.mT
     lower = np.tril(np.ones(moved.shape[-2:])) - 0.5 * np.eye(moved.shape[-1])

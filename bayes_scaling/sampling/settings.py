@@ -55,7 +55,7 @@ class Sampler:
 
     @property
     def settings(self) -> SamplerSettings:
-        """As keywords."""
+        """The settings as keywords."""
         return cast(SamplerSettings, asdict(self))
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ class State:
 
     @classmethod
     def of(cls, goal: np.ndarray, outcomes: Outcomes) -> "State":
-        """Of draws of the goal, shape (draws,), and of what candidates would show under each."""
+        """The state before any run, by draws of the goal, (draws,), and what candidates would show under each."""
         shown, q = outcomes.shown - outcomes.shown.mean(0), goal - goal.mean()
         n = len(q) - 1
         return cls(

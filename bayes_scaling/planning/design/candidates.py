@@ -157,7 +157,7 @@ def own_candidates(
 
 
 def cost_words(fit: "Posterior", candidates: "pd.DataFrame") -> list[str]:
-    """That budgets are the table's own FLOPs, where they are, for the dearest candidate."""
+    """A sentence on the dearest candidate, where budgets are the table's own FLOPs."""
     cost = cost_of(fit.runs)
     if not cost.own:
         return []

@@ -119,7 +119,7 @@ def design(
     batch = best_batch(first, cost, money, max_runs)
 
     def shares(removed: np.ndarray, cost: np.ndarray) -> dict[str, np.ndarray]:
-        """Of the variance, and that for each share of the budget."""
+        """Shares of the variance, and those per share of the budget."""
         return {"removed": removed / first.variance, "per_flop": removed / first.variance / (cost / money)}
 
     variances = np.array([first.after(batch[:done]) for done in range(len(batch) + 1)])

@@ -137,7 +137,7 @@ def _contours(
 
 
 def _free_places(ax: "Axes", lines: "ContourSet", drawn: np.ndarray) -> list[tuple[float, float]]:
-    """Of each line the vertex that lies furthest from what is drawn, shape (points, 2), and from other labels."""
+    """For each line, the vertex that lies furthest from what is drawn, shape (points, 2), and from other labels."""
     to_axes = ax.transScale + ax.transLimits
     taken = to_axes.transform(drawn)
     # The names of budgets stand to the right of the path.
