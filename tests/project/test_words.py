@@ -11,6 +11,7 @@ import bayes_scaling
 
 HOME = Path(bayes_scaling.__file__).parent
 GLOSSARY = HOME.parent / "docs" / "glossary.md"
+PAGES = [HOME.parent / "README.md", HOME.parent / "CONTRIBUTING.md", *sorted(GLOSSARY.parent.glob("*.md"))]
 
 NAMES = {
     *(
@@ -35,11 +36,11 @@ IN_FILES = {"model/drift.py": ["lean"]}
 """What files of older versions say."""
 
 PHRASES = re.compile(
-    r"\b(doubts?|leans?|leaning|told by|hanging|hangs? on|outlooks?|lanes?|rooms?|whole road|"
-    r"round coordinates|bands? (hold|held)s?|intervals? (hold|held)s?)\b",
+    r"\b(doubts?|leans?|leaning|told\s+by|hanging|hangs? on|outlooks?|lanes?|rooms?|whole road|"
+    r"round coordinates|(bands?|intervals?)\s+(holds?|held))\b",
     re.IGNORECASE,
 )
-"""In no docstring and no message."""
+"""In no docstring, no message and no page; line ends count as spaces."""
 
 
 def sources():
@@ -78,6 +79,11 @@ def strangers(source):
 def test_words_of_the_field(path):
     allowed = IN_FILES.get(str(path.relative_to(HOME)), [])
     assert strangers(path.read_text(encoding="utf-8")) == allowed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_words_of_the_pages(page):
+    assert [m.group() for m in PHRASES.finditer(page.read_text(encoding="utf-8"))] == []
 
 
 @pytest.mark.parametrize(
