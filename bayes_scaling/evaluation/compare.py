@@ -287,6 +287,10 @@ def _same_measure(name: str, fit: "Posterior", other_name: str, other: "Posterio
             f"{name} gives the density of a {fit.law.response} and {other_name} of a {other.law.response}, whose "
             "sums do not measure the same; compare laws of one response"
         )
+    if fit.law.response == "share":
+        one, two = (x.noise.data(x.runs, {})["items"] for x in (fit, other))
+        if not np.array_equal(one, two):
+            raise InputError(f"{name} and {other_name} count test items differently; fit both to one table")
     if not np.array_equal(fit.noise.clusters(fit.runs), other.noise.clusters(other.runs)):
         kinds = " and ".join(
             f"{'whole groups' if x.noise.by_group else 'single configurations'} under noise {x.noise.name!r} ({key})"

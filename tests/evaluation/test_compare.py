@@ -140,6 +140,14 @@ class TestWhatCannotBeCompared:
         ):
             compare({"shares": shares, "losses": losses})
 
+    def test_counted_items_and_shares(self, curve):
+        """Of counts it is a probability, of shares a density: log(500) a run apart, whatever the law."""
+        runs = curve(["a"])
+        counted = bs.load_runs(runs.table.assign(items=500), inputs="flops", name="curves")
+        one, other = (instant_fit(table, "task_of_compute") for table in (counted, runs))
+        with refuses("one and other count test items differently; fit both to one table"):
+            compare({"one": one, "other": other})
+
     def test_a_curve_and_single_runs(self, curve):
         runs = curve(["a", "b", "c", "d"])
         one, other = (instant_fit(runs, "power_floor:flops", noise=noise) for noise in ("curve", "constant"))
