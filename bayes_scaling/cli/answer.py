@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, cast
 
 import click
@@ -47,11 +48,13 @@ class Answer:
     picture: "Callable[[], Axes] | None" = None
     then: str = ""
 
-    def show(self, *, as_json: bool, further: str = "") -> int:
+    def show(self, *, as_json: bool, further: str = "", law_files: Sequence[str] = ()) -> int:
         """Prints it, with the command that may come next, and returns the exit code."""
         for sentence in self.warnings:
             warn(sentence)
         further = f"bayes-scaling {self.then}" if self.then else further
+        for file in law_files:
+            further = further.replace("bayes-scaling", f"bayes-scaling --laws {quote(file)}", 1)
         text = f"{self.text}\n\nNext: {further}" if further else self.text
         try:
             print(self._json() if as_json else printable(text), flush=True)

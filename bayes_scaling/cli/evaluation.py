@@ -10,7 +10,7 @@ import click
 import bayes_scaling as bs
 from bayes_scaling.cli.answer import Answer, answer
 from bayes_scaling.cli.options import COLUMNS, FILE, FIT, JSON, PICTURE, PROB, RUNS, said, verb
-from bayes_scaling.cli.values import Table, at_a_terminal, listed, named_by_law
+from bayes_scaling.cli.values import Table, at_a_terminal, law, listed, named_by_law
 from bayes_scaling.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def compare(
 ) -> Answer:
     """Rank laws by leave-one-out and by held-out larger runs, on one table or of saved fits of one table."""
     saved = [path for path in source if path.endswith(".nc")]
-    fits = _opened(source, saved) if saved else _fitted(source, listed(laws), table, **settings)
+    fits = _opened(source, saved) if saved else _fitted(source, [*map(law, listed(laws))], table, **settings)
     comparison = bs.compare(fits, refit=refit, ahead=ahead, progress=at_a_terminal())
     return answer(comparison, fits, about={"weights": comparison.weights()})
 

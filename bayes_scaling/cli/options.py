@@ -216,7 +216,8 @@ class Verb(click.Command):
         answer: Answer = super().invoke(ctx)
         if picture:
             answer.draw(Path(picture))
-        return answer.show(as_json=as_json, further=next_command(str(self.name), self._then, given))
+        further = next_command(str(self.name), self._then, given)
+        return answer.show(as_json=as_json, further=further, law_files=values.law_files(ctx))
 
 
 def said() -> dict[str, str]:

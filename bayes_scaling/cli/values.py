@@ -1,10 +1,13 @@
 """What is written on the command line, as Python values: lists, pairs, models, groups' poolings, tables, clusters."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import click
 
 import bayes_scaling as bs
 from bayes_scaling.cli.answer import say
@@ -83,11 +86,11 @@ def priors(given: Sequence[str], option: str) -> "dict[str, Prior | float]":
 
 def law(given: str) -> str:
     """A law's name, also where it is given as ``file.py:name`` and the file declares it."""
-    path, _, name = given.rpartition(":")
-    if not path.endswith(".py"):
+    path, suffix, name = given.partition(".py:")
+    if not suffix:
         return given
-    declared = declare(path)
-    if name not in declared:
+    path, declared = f"{path}.py", declare(f"{path}.py")
+    if re.split("[:+@]", name)[0] not in declared:  # as `bayes_scaling.laws.names.get_law` reads it
         raise InputError(f"{path} has no law {name!r}; it declares {', '.join(declared) or 'none'}")
     return name
 
@@ -100,7 +103,15 @@ def declare(path: str) -> list[str]:
         found = runpy.run_path(os.path.abspath(path), run_name=path.removesuffix(".py"))
     except FileNotFoundError:
         raise InputError(f"no file {path}") from None
+    if path not in (files := law_files(click.get_current_context())):
+        files.append(path)
     return [value.name for value in found.values() if isinstance(value, bs.Law)]
+
+
+def law_files(ctx: click.Context) -> list[str]:
+    """The files that declared laws for this command: the next one needs them too."""
+    files: list[str] = ctx.meta.setdefault("law_files", [])
+    return files
 
 
 def _toml(path: str) -> dict[str, object]:

@@ -305,8 +305,14 @@ def test_a_law_of_ones_own_comes_from_a_file(run, table, judged, tmp_path, monke
     (tmp_path / "mine.py").write_text(LAW)
     monkeypatch.delitem(bs.LAWS, "of_a_file", raising=False)
     with instant_sampling():
-        run("fit", table, "-o", "a.nc", "--law", "mine.py:of_a_file")
+        out = run("fit", table, "-o", "a.nc", "--law", "mine.py:of_a_file")[1]
+        run("fit", table, "-o", "tokens.nc", "--law", "mine.py:of_a_file:tokens")
+        compared = run("compare", table, "--no-refit", "--no-ahead", "--laws", "mine.py:of_a_file,kaplan_n")
+    assert "\nNext: bayes-scaling --laws mine.py report a.nc" in out, "without the file it would not open"
     assert bs.open_fit("a.nc").law.name == "of_a_file"
+    assert bs.open_fit("tokens.nc").law.columns == ("tokens",)
+    assert "of_a_file" in compared[1]
+    assert "Next: bayes-scaling --laws mine.py backtest" in compared[1]
     monkeypatch.delitem(bs.LAWS, "of_a_file")
     code, _, err = run("summary", "a.nc")
     assert code == 2
