@@ -15,7 +15,7 @@ from bayes_scaling.errors import InputError
 from bayes_scaling.inference.default_law import default_law
 from bayes_scaling.inference.for_table import for_table
 from bayes_scaling.inference.provenance import FORMAT, Description, Provenance, RunsDescription, values_of
-from bayes_scaling.laws.base import Law
+from bayes_scaling.laws.base import LAWS, Law
 from bayes_scaling.laws.derivatives import endless
 from bayes_scaling.laws.names import DEFAULT, get_law
 from bayes_scaling.laws.pinned import pins, with_pins
@@ -159,9 +159,10 @@ def make_spec(
             "give it another label"
         )
     if runs.response is not None and runs.response != chosen.response:
+        those = ", ".join(name for name, law in LAWS.items() if law.response == runs.response)
         raise InputError(
             f"{runs.name} was declared a table of {SEVERAL[runs.response]}, and law {chosen.name!r} gives a "
-            f"{WORDS[chosen.response]}; choose a law of {SEVERAL[runs.response]}, or read the table with "
+            f"{WORDS[chosen.response]}; choose a law of {SEVERAL[runs.response]} ({those}), or read the table with "
             f"response={chosen.response!r}"
         )
     chosen = for_table(chosen, runs, own_priors)

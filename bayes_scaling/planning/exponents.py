@@ -82,6 +82,8 @@ def exponents(
     if params is None or tokens is None:
         most = fit.runs.extent["flops"][1]
         n = float(split(surface, most)[0].median())
+        if np.isnan(n):  # no split is best, as for a law of N D alone
+            return _result(law, law_exponents(law, largest, parameters), xr.Dataset(), {})
         d = float(surface.cost.tokens(most, n))
     else:
         n, d = parse_quantity(params, "params"), parse_quantity(tokens, "tokens")

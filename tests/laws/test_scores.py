@@ -1,5 +1,7 @@
 """Scores that rise: the families of Kolachina et al. 2012 as printed, priors in the table's own unit, and fits."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -163,8 +165,10 @@ class TestDeclared:
         runs = bs.load_runs(table, inputs="tokens", response=response, name="bleu", silence=silence)
         given = LAWS[law].response
         message = f"bleu was declared a table of {SEVERAL[response]}, and law '{law}' gives a {given}; choose a law of"
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(InputError, match=message) as refused:
             make_spec(runs, law)
+        example = {"score": "pow3", "loss": "chinchilla", "share": "task_of_compute"}[response]
+        assert re.search(rf"\(.*\b{example}\b.*\)", str(refused.value)), "the laws that would do are named"
 
     @pytest.mark.seconds
     def test_it_is_kept_in_the_file(self, tmp_path):

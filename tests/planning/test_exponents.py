@@ -80,6 +80,23 @@ def test_are_the_slopes_of_the_laws_own_curves(law):
 
 
 @pytest.mark.seconds
+def test_a_law_of_the_product_has_exponents_though_no_split_is_best(monkeypatch):
+    monkeypatch.setattr("bayes_scaling.laws.base.LAWS", {})
+    priors = {"E": bs.LogNormal(1.7, 0.3), "A": bs.LogNormal(0.3, 1.0), "alpha": bs.LogNormal(0.15, 0.4)}
+
+    @bs.law(formula="E + A (N D)^-alpha", cite="none", **priors)
+    def of_product(N, D, *, E, A, alpha):
+        return E + A * (N * D) ** -alpha
+
+    medians = {name: p.forward(p.location) for name, p in of_product.priors.items()}
+    fit = instant_fit(bs.load_runs(table_of(of_product, medians)), of_product)
+    found = fit.exponents()
+    for name in ("params", "tokens"):
+        np.testing.assert_allclose(found.exponents[name], fit.draws()["alpha"], rtol=1e-6)
+    assert "to the power -0.1" in found.sentences()[0]
+
+
+@pytest.mark.seconds
 def test_of_a_law_whose_loss_is_no_power_are_refused():
     family = bs.LAWS["farseer"]
     medians = {name: p.forward(p.location) for name, p in family.priors.items()}
