@@ -27,7 +27,11 @@ GROUPS = "groups"
 
 
 def to_arviz(
-    fit: Posterior, rename: Mapping[str, str] = MappingProxyType({}), *, free: bool = True
+    fit: Posterior,
+    rename: Mapping[str, str] = MappingProxyType({}),
+    *,
+    free: bool = True,
+    by_run: bool = False,
 ) -> "xr.DataTree":
     """The tree of a posterior with the groups that are not kept: for the functions of ArviZ.
 
@@ -41,6 +45,10 @@ def to_arviz(
         Whether posterior and prior have the free variables of `fit.model` too (mean, tau_offset, offset, shared, and
         of the posterior mixing): what PyMC does not find of them it draws from the prior, in silence. Plots of every
         variable are half as long without. A discrepancy is integrated out: PyMC draws it anew, as for another table.
+    by_run : bool
+        Whether each run has the log likelihood of its whole cluster, where runs err together: what pairs it with rows
+        (plot_loo_pit, plot_loo_interval, loo_expectations) then leaves the cluster out. Sums of it would count a
+        cluster several times; loo, compare and psense_summary take the default.
 
     Returns
     -------
@@ -48,13 +56,16 @@ def to_arviz(
         Beside the groups of ``fit.tree``: posterior_predictive and prior_predictive of the rows, dims (chain, draw,
         run), and log_prior, one variable for each parameter. The observed variable (``log_loss`` or ``share``) has
         one name in all groups. Its log_likelihood has dims (chain, draw, run); where runs err together (replicates,
-        checkpoints, a curve) it is (chain, draw, cluster), and functions that pair it with rows do not apply.
+        checkpoints, a curve) it is (chain, draw, cluster), but for ``by_run``.
         Posterior draws are thinned to those whose log likelihood was kept.
     """
     import xarray as xr
 
     tree, name, rename = fit.tree.copy(), fit.noise.observed, {"group": GROUPS} | dict(rename)
     kept = tree["log_likelihood"]["draw"]
+    if by_run and fit.structure.scored == "cluster":
+        of_run = xr.DataArray(fit.noise.clusters(fit.runs), dims="run")
+        tree["log_likelihood"] = tree["log_likelihood"].to_dataset().isel(cluster=of_run)
     posterior = fit.posterior.sel(draw=kept)
     tree["sample_stats"] = tree["sample_stats"].to_dataset().sel(draw=kept)
     seen = at_runs(fit)

@@ -56,6 +56,27 @@ def test_runs_that_err_together_have_one_log_likelihood():
         assert arviz_stats.loo(tree).n_data_points == 12
 
 
+def test_each_run_of_a_cluster_is_forecast_without_the_cluster():
+    import arviz_plots
+
+    fit = quiet_fit(small_table(["a", "b"], replicates=2), group="group", draws=100, chains=2, max_warmup=150)
+    tree = fit.to_arviz(by_run=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # 200 draws are few
+        found = arviz_stats.loo_pit(tree)["log_loss"]
+        mean, _ = arviz_stats.loo_expectations(tree, kind="mean")
+        for plot in (arviz_plots.plot_loo_pit, arviz_plots.plot_loo_interval):
+            plot(tree, backend="matplotlib")
+    assert mean.dims == ("run",)
+    density = fit.tree["log_likelihood"]["log_loss"].to_numpy()  # (chain, draw, cluster)
+    weight = np.exp(-density + density.min((0, 1)))[..., fit.noise.clusters(fit.runs)]
+    below = tree["posterior_predictive"]["log_loss"] <= tree["observed_data"]["log_loss"]
+    by_hand = (below.to_numpy() * weight).sum((0, 1)) / weight.sum((0, 1))
+    assert np.abs(found - by_hand).max() < 0.15  # theirs are smoothed
+    assert np.abs(found - by_hand).mean() < 0.03
+    assert fit.to_arviz()["log_likelihood"].sizes["cluster"] == 12
+
+
 def test_pymc_finds_every_free_variable_of_the_model(pile_fit):
     """Those that it does not find it draws from the prior, and says nothing."""
     tree = pile_fit.to_arviz()
