@@ -77,16 +77,16 @@ class Departure:
         return found
 
     def _at_all(self, params: Array, tokens: Array) -> "xr.DataArray":
-        """Delta of all draws at places that they share, which takes a tenth of the time."""
+        """Delta of all draws at points that they share, which takes a tenth of the time."""
         import xarray as xr
 
-        places = xr.broadcast(xr.DataArray(params), xr.DataArray(tokens))
+        points = xr.broadcast(xr.DataArray(params), xr.DataArray(tokens))
         labels = self.draw["group"].to_numpy() if "group" in self.draw.dims else [None]
         one = self.draw if labels[0] is None else self.draw.isel(group=0, drop=True)
         found = []
         for g, label in enumerate(labels):
             n, d = (
-                x if label is None or "group" not in x.dims else x.sel(group=label, drop=True) for x in places
+                x if label is None or "group" not in x.dims else x.sel(group=label, drop=True) for x in points
             )
             with np.errstate(invalid="ignore", divide="ignore"):
                 log_n, log_d = np.log10(n.to_numpy().ravel()), np.log10(d.to_numpy().ravel())

@@ -39,7 +39,7 @@ class Paths:
     def at(
         self, draw: np.ndarray, compute: np.ndarray, ratio: np.ndarray, n: np.ndarray, d: np.ndarray
     ) -> np.ndarray:
-        """Delta of some draws at some places, one each: arrays of one shape; the last two are log10 N and D."""
+        """Delta of some draws at some points, one each: arrays of one shape; the last two are log10 N and D."""
         found = np.zeros(np.shape(draw))
         for table, known in self._read(compute, ratio, n, d):
             flat, row = table.ravel(), draw * table.shape[1]
@@ -50,7 +50,7 @@ class Paths:
     def at_all(
         self, rows: slice, compute: np.ndarray, ratio: np.ndarray, n: np.ndarray, d: np.ndarray
     ) -> np.ndarray:
-        """Delta of each of some rows at places that all share, (rows, places)."""
+        """Delta of each of some rows at points that all share, (rows, points)."""
         each = [_interpolated(table[rows], known) for table, known in self._read(compute, ratio, n, d)]
         return np.sum(each, axis=0)
 
@@ -67,7 +67,7 @@ class Paths:
 
 
 type Known = list[tuple[np.ndarray, np.ndarray]]
-"""Weights of the columns of a table that interpolate it, and which they are: arrays of the shape of the places."""
+"""Weights of the columns of a table that interpolate it, and which they are: arrays of the shape of the points."""
 
 
 def draw_paths(
@@ -193,10 +193,10 @@ def _on_plane(n: np.ndarray, d: np.ndarray, low: np.ndarray, step: float, count:
 
 
 def _interpolated(table: np.ndarray, known: Known) -> np.ndarray:
-    """All rows of a table at some places, (rows, places)."""
-    places = np.arange(len(known[0][0]))
-    matrix = np.zeros((table.shape[1], len(places)))
+    """All rows of a table at some points, (rows, points)."""
+    points = np.arange(len(known[0][0]))
+    matrix = np.zeros((table.shape[1], len(points)))
     for weight, column in known:
-        matrix[column, places] += weight
+        matrix[column, points] += weight
     found: np.ndarray = table @ matrix
     return found

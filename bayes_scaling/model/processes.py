@@ -1,7 +1,7 @@
 """Gaussian processes along the scale of runs, and the basis in which a table sees them.
 
 A table of n runs sees little of a smooth process: a few leading eigenvectors of its covariance. In them a likelihood
-costs no more than a regression on as many columns. At other places a process goes on from there by its
+costs no more than a regression on as many columns. At other points a process goes on from there by its
 kernel (Nystrom's formula), and what the table leaves open of it is drawn anew.
 """
 
@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 
 type Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Covariance of places (n, coordinates) and others (m, coordinates), shape (n, m)."""
+"""Covariance of points (n, coordinates) and others (m, coordinates), shape (n, m)."""
 
-type Places = tuple[np.ndarray, ...]
-"""Coordinates of places for each process, (n, coordinates) each."""
+type Points = tuple[np.ndarray, ...]
+"""Coordinates of points for each process, (n, coordinates) each."""
 
 _SMALLEST = 1e-10
 """Eigenvalues below this share of the largest are rounding."""
@@ -50,44 +50,44 @@ class Basis:
     Attributes
     ----------
     kernels : tuple of callable
-    places : tuple of ndarray, shape (n, coordinates)
+    points : tuple of ndarray, shape (n, coordinates)
         Of the runs, for each kernel.
     ranks : tuple of int
         How many functions of each process there are. Its weights in them are independent standard normals.
     """
 
     kernels: tuple[Kernel, ...]
-    places: Places
+    points: Points
     ranks: tuple[int, ...]
 
     @cached_property
-    def distinct(self) -> Places:
-        """The places without repetitions, which say nothing more of a process."""
-        together = np.hstack(self.places)
+    def distinct(self) -> Points:
+        """The points without repetitions, which say nothing more of a process."""
+        together = np.hstack(self.points)
         _, first = np.unique(together, axis=0, return_index=True)
-        return tuple(at[first] for at in self.places)
+        return tuple(at[first] for at in self.points)
 
     @cached_property
     def _eigen(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Eigenvalues, (rank,), and eigenvectors, (places, rank), of each process at the distinct places."""
+        """Eigenvalues, (rank,), and eigenvectors, (points, rank), of each process at the distinct points."""
         return [
             _leading(kernel(at, at), rank)
             for kernel, at, rank in zip(self.kernels, self.distinct, self.ranks, strict=True)
         ]
 
-    def at(self, places: Places) -> np.ndarray:
-        """The functions of all processes at some places, shape (n, sum of ranks)."""
-        return np.hstack([self.of_process(k, at) for k, at in enumerate(places)])
+    def at(self, points: Points) -> np.ndarray:
+        """The functions of all processes at some points, shape (n, sum of ranks)."""
+        return np.hstack([self.of_process(k, at) for k, at in enumerate(points)])
 
-    def of_process(self, k: int, places: np.ndarray) -> np.ndarray:
-        """The functions of one process at some places, shape (n, rank of it)."""
+    def of_process(self, k: int, points: np.ndarray) -> np.ndarray:
+        """The functions of one process at some points, shape (n, rank of it)."""
         values, vectors = self._eigen[k]
-        found = np.zeros((len(places), self.ranks[k]))
-        found[:, : len(values)] = self.kernels[k](places, self.distinct[k]) @ vectors / np.sqrt(values)
+        found = np.zeros((len(points), self.ranks[k]))
+        found[:, : len(values)] = self.kernels[k](points, self.distinct[k]) @ vectors / np.sqrt(values)
         return found
 
     def projection(self, k: int) -> np.ndarray:
-        """From a process at the distinct places to its weights, shape (rank of it, places)."""
+        """From a process at the distinct points to its weights, shape (rank of it, points)."""
         values, vectors = self._eigen[k]
         found = np.zeros((self.ranks[k], len(self.distinct[k])))
         found[: len(values)] = (vectors / np.sqrt(values)).T

@@ -32,7 +32,7 @@ from bayes_scaling.laws.priors import LogNormal, Normal, Prior
 from bayes_scaling.model.given_others import White, log_density_given_others
 from bayes_scaling.model.likelihood import of_trajectory
 from bayes_scaling.model.pooling import Pooling
-from bayes_scaling.model.processes import Basis, Places, integrated_brownian, squared_exponential
+from bayes_scaling.model.processes import Basis, Points, integrated_brownian, squared_exponential
 from bayes_scaling.model.regression import Regression, regression
 from bayes_scaling.model.structure import Density, Design, ModelData, Rows, Structure
 from bayes_scaling.model.student import Noise
@@ -137,7 +137,7 @@ class Surface(Noise):
         n, d = np.log10(runs.params[own]), np.log10(runs.tokens[own])
         return float((n + d).mean()), float((d - n).mean())
 
-    def places(self, runs: Runs, group: int, params: np.ndarray, tokens: np.ndarray) -> Places:
+    def points(self, runs: Runs, group: int, params: np.ndarray, tokens: np.ndarray) -> Points:
         """Coordinates of each process at some N and D, (n, 1), (n, 1), (n, 2)."""
         n, d = np.log10(params), np.log10(tokens)
         of_compute, of_ratio = self.middle(runs, group)
@@ -146,25 +146,25 @@ class Surface(Noise):
     def basis(self, runs: Runs, group: int) -> Basis:
         """A group's own processes as its runs see them; -1 for a group without runs."""
         own = runs.group_index == group
-        places = self.places(runs, group, runs.params[own], runs.tokens[own])
-        return self._basis(places, self.own_ranks if self.shared else self.ranks)
+        points = self.points(runs, group, runs.params[own], runs.tokens[own])
+        return self._basis(points, self.own_ranks if self.shared else self.ranks)
 
     def common_basis(self, runs: Runs) -> Basis:
         """The processes that groups have together, as all runs see them."""
-        return self._basis(self.places(runs, -1, runs.params, runs.tokens), self.ranks)
+        return self._basis(self.points(runs, -1, runs.params, runs.tokens), self.ranks)
 
-    def _basis(self, places: Places, ranks: tuple[int, ...]) -> Basis:
+    def _basis(self, points: Points, ranks: tuple[int, ...]) -> Basis:
         kernels = (integrated_brownian, integrated_brownian, squared_exponential(self.length))
-        return Basis(kernels, places, ranks)
+        return Basis(kernels, points, ranks)
 
     def data(self, runs: Runs, inputs: Mapping[str, np.ndarray]) -> ModelData:
         basis = np.zeros((len(runs), self.rank))
         if self.shared:
             common = self.common_basis(runs)
-            basis[:, : self.tied] = common.at(common.places)
+            basis[:, : self.tied] = common.at(common.points)
         for g in range(len(runs.groups)):
             own = self.basis(runs, g)
-            basis[runs.group_index == g, self.tied :] = own.at(own.places)
+            basis[runs.group_index == g, self.tied :] = own.at(own.points)
         return super().data(runs, inputs) | {"basis": basis}
 
     def blank(self, s: Structure) -> ModelData:

@@ -67,9 +67,9 @@ def dense(runs, noise, lack=0.0, persistence=None, mixing=None):
     kernels = noise.basis(runs, 0).kernels
 
     def paths(group):
-        places = noise.places(runs, group, n, d)
+        points = noise.points(runs, group, n, d)
         return sum(
-            SIZES[name] ** 2 * k(x, x) for name, k, x in zip(AMPLITUDES[:3], kernels, places, strict=True)
+            SIZES[name] ** 2 * k(x, x) for name, k, x in zip(AMPLITUDES[:3], kernels, points, strict=True)
         )
 
     process = paths(-1) if noise.shared else np.zeros((len(runs), len(runs)))
@@ -211,7 +211,7 @@ def test_paths_go_through_what_the_weights_say_of_the_runs_and_widen_beyond():
     paths = draw_paths(rng, basis, weights, amplitudes, noise.length, seen)
 
     def along(n, d):
-        c, m, place = noise.places(runs, 0, np.array([n]), np.array([d]))
+        c, m, place = noise.points(runs, 0, np.array([n]), np.array([d]))
         one = np.ones(draws)
         return paths.at(np.arange(draws), c[0, 0] * one, m[0, 0] * one, place[0, 0] * one, place[0, 1] * one)
 
@@ -223,7 +223,7 @@ def test_paths_go_through_what_the_weights_say_of_the_runs_and_widen_beyond():
     spread = [along(1e9 * k, 2e10 * k).std() for k in (1, 3, 10, 100, 1000)]
     assert spread == sorted(spread)
     # Far from the runs, the variance of a straight continuation from where they are.
-    c = noise.places(runs, 0, np.array([1e12]), np.array([2e13]))[0][0, 0]
+    c = noise.points(runs, 0, np.array([1e12]), np.array([2e13]))[0][0, 0]
     whole = SIZES["amplitude_flops"] ** 2 * c**3 / 3 + SIZES["amplitude_local"] ** 2
     assert spread[-1] ** 2 < whole
 
