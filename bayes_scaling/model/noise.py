@@ -79,7 +79,10 @@ def noise_from_dict(values: Mapping[str, object], response: Response = "loss") -
         return _of_an_older_file(values, response)
     families = {type(noise).__name__: type(noise) for noise in NOISES.values()}
     if values["family"] not in families:
-        raise InputError(f"noise {values['family']!r} is not known; expected one of {', '.join(families)}")
+        raise InputError(
+            f"noise {values['family']!r} is not known; expected one of {', '.join(families)}, or one of your own that is "
+            "listed in bayes_scaling.model.noise.NOISES"
+        )
     return families[str(values["family"])].from_dict(values)
 
 
