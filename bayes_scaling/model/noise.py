@@ -79,8 +79,9 @@ def noise_from_dict(values: Mapping[str, object], response: Response = "loss") -
         return _of_an_older_file(values, response)
     families = {type(noise).__name__: type(noise) for noise in NOISES.values()}
     if values["family"] not in families:
+        known = ", ".join(families)
         raise InputError(
-            f"noise {values['family']!r} is not known; expected one of {', '.join(families)}, or one of your own that is "
+            f"noise {values['family']!r} is not known; expected one of {known}, or one of your own that is "
             "listed in bayes_scaling.model.noise.NOISES"
         )
     return families[str(values["family"])].from_dict(values)
