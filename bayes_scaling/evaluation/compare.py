@@ -10,6 +10,7 @@ from bayes_scaling.data.units import Quantities
 from bayes_scaling.errors import InputError
 from bayes_scaling.evaluation.backtest import backtest
 from bayes_scaling.evaluation.loo import BAD_K, least_difference, leave_one_out
+from bayes_scaling.evaluation.mixture import about_the_floor, mixed
 from bayes_scaling.evaluation.stacking import stacking_weights
 from bayes_scaling.forecast.forecast import Forecast
 from bayes_scaling.forecast.predict import predict
@@ -66,7 +67,14 @@ class Comparison(Result):
             self._winner(),
             f"weights in the mixture, {self.mixed_by}: {weights}; stacking by leave-one-out (LOO weight) would give "
             f"{stacked} {share:.2f}, but it rewards the fit to these runs",
+            *about_the_floor(self.fits, self.weights(), self.alike, prob),
         ]
+
+    @property
+    def alike(self) -> list[str]:
+        """The best law by leave-one-out, and those that it is not told apart from."""
+        near = self.ranking["elpd_diff"].abs() < self.ranking["dse"].map(least_difference)
+        return [str(name) for name in self.ranking.index[near]]
 
     @property
     def mixed_by(self) -> str:
@@ -154,27 +162,20 @@ class Comparison(Result):
         **inputs: Quantities,
     ) -> Forecast:
         """A forecast that mixes the laws' draws by their `weights`; other arguments as for `predict`."""
-        import xarray as xr
+        forecasts = {
+            name: predict(fit, params, tokens, group=group, drift=drift, **inputs)
+            for name, fit in self.fits.items()
+        }
+        share, seeds = self.weights(by), [fit.seed for fit in self.fits.values()]
 
-        names = list(self.fits)
-        forecasts = [
-            predict(self.fits[name], params, tokens, group=group, drift=drift, **inputs) for name in names
-        ]
-        # As many draws as the shortest fit has.
-        shape = {dim: min(f.mean.sizes[dim] for f in forecasts) for dim in ("chain", "draw")}
-        first = {dim: slice(size) for dim, size in shape.items()}
-        rng = np.random.default_rng([*(fit.seed for fit in self.fits.values()), 303])
-        share = self.weights(by)
-        pick = rng.choice(len(names), size=tuple(shape.values()), p=[share[name] for name in names])
-        chosen = xr.DataArray(pick, dims=tuple(shape))
+        def of_all(what: str) -> "xr.DataArray":
+            draws = mixed({name: getattr(f, what) for name, f in forecasts.items()}, share, seeds)
+            return draws.transpose(..., "point")
 
-        def mixed(what: str) -> "xr.DataArray":
-            # Broadcast, because one fit may tell groups apart where another does not.
-            draws = xr.broadcast(*(getattr(f, what).isel(first) for f in forecasts))
-            drawn: xr.DataArray = xr.concat(draws, dim="law").isel(law=chosen)
-            return drawn.transpose("chain", "draw", ..., "point")
-
-        return replace(forecasts[0], mean=mixed("mean"), drift=mixed("drift"), new_run=mixed("new_run"))
+        return replace(
+            next(iter(forecasts.values())),
+            mean=of_all("mean"), drift=of_all("drift"), new_run=of_all("new_run"),
+        )  # fmt: skip
 
 
 def compare(
