@@ -6,13 +6,8 @@ As in real_tables.py, each section leaves benchmarks/results/catalogue_<section>
 there, and picks up where it was stopped; catalogue.md is written from these files alone.
 """
 
-import argparse
 import json
 import os
-import subprocess
-import time
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +17,12 @@ from real_tables import (
     CHAINS,
     DRAWS,
     MACHINE,
-    PACKAGES,
     RESULTS,
     SEED,
     fitted,
     health_line,
     quantiles,
+    run_sections,
     step,
     table,
 )
@@ -230,36 +225,5 @@ def write_page() -> None:
     (RESULTS / "catalogue.md").write_text("\n".join(lines).rstrip() + "\n")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=list(SECTIONS), action="append")
-    parser.add_argument("--redo", action="store_true", help="make sections again that have results")
-    parser.add_argument("--page", action="store_true", help="only write the page")
-    options = parser.parse_args()
-    RESULTS.mkdir(exist_ok=True)
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty=+"], cwd=RESULTS, capture_output=True, text=True
-    ).stdout.strip()
-    for name in [] if options.page else options.only or SECTIONS:
-        path = RESULTS / f"catalogue_{name}.json"
-        if path.is_file() and not options.redo:
-            print(f"{name}: there already", flush=True)
-            continue
-        if options.redo:
-            path.with_suffix(".partial").unlink(missing_ok=True)
-        print(f"{name} ...", flush=True)
-        began = time.perf_counter()
-        result = SECTIONS[name]()
-        result["meta"] = {
-            "seed": SEED, "draws": DRAWS, "chains": CHAINS, "machine": MACHINE, "commit": commit,
-            "seconds": time.perf_counter() - began, "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {p: version(p) for p in PACKAGES},
-        }  # fmt: skip
-        path.write_text(json.dumps(result, indent=1))
-        path.with_suffix(".partial").unlink(missing_ok=True)
-        write_page()
-    write_page()
-
-
 if __name__ == "__main__":
-    main()
+    run_sections(__doc__, SECTIONS, "catalogue_", write_page)

@@ -622,9 +622,15 @@ def write_page() -> None:
     (RESULTS / "real_tables.md").write_text("\n".join([*lines[:2], *head, *lines[2:]]).rstrip() + "\n")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=list(SECTIONS), action="append")
+def run_sections(
+    about: str | None,
+    sections: dict[str, Callable[[], dict[str, Any]]],
+    prefix: str,
+    write_page: Callable[[], None],
+) -> None:
+    """Runs those that were asked for and have no results yet; a JSON file each, and a page of them all."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--only", choices=list(sections), action="append")
     parser.add_argument("--redo", action="store_true", help="make sections again that have results")
     parser.add_argument("--page", action="store_true", help="only write the page")
     options = parser.parse_args()
@@ -632,8 +638,8 @@ def main() -> None:
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty=+"], cwd=RESULTS, capture_output=True, text=True
     ).stdout.strip()
-    for name in [] if options.page else options.only or SECTIONS:
-        path = RESULTS / f"{name}.json"
+    for name in [] if options.page else options.only or sections:
+        path = RESULTS / f"{prefix}{name}.json"
         if path.is_file() and not options.redo:
             print(f"{name}: there already", flush=True)
             continue
@@ -641,7 +647,7 @@ def main() -> None:
             path.with_suffix(".partial").unlink(missing_ok=True)
         print(f"{name} ...", flush=True)
         began = time.perf_counter()
-        result = SECTIONS[name]()
+        result = sections[name]()
         result["meta"] = {
             "seed": SEED, "draws": DRAWS, "chains": CHAINS, "machine": MACHINE,
             "seconds": time.perf_counter() - began, "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -657,4 +663,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_sections(__doc__, SECTIONS, "", write_page)
