@@ -2,7 +2,7 @@
 # # Would the forecast have been right?
 #
 # **Would my smaller runs have forecast my larger ones?** In the sweep that ships with the package, on
-# Python code: with `chinchilla` and its drift no, as 90% bands hold 3 of 11 forecasts, and the median is 7% too high; with a ceiling
+# Python code: with `chinchilla` and its drift no, as 90% bands cover 3 of 11 forecasts, and the median is 7% too high; with a ceiling
 # on large losses yes, as they hold all 11, and the median is .3% too low.
 
 # %%

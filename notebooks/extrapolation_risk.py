@@ -193,7 +193,7 @@ print(f"its prior: median {prior.median:g}, 90% between {prior.median * np.exp(-
 # %% [markdown]
 # ## Layer 3: a suite that nobody has seen
 # The three suites were a sample of recipes. For a fourth, `group="new"` draws its floor and noise from the
-# population that the three suggest. Three groups say little about a population, so this layer leans on its prior.
+# population that the three suggest. Three groups say little about a population, so this layer depends on its prior.
 
 # %%
 new = fit.predict("100B", "2T", group="new")
@@ -215,7 +215,7 @@ print(f"In the hold-out the truth moved by {np.expm1(seen):+.1%} of the loss per
 print(f"forecasts let it drift by {fit.drift.mean:+.1%}, give or take {fit.drift.sd:.1%} (one standard deviation).")
 
 # %% [markdown]
-# How much does the decision hang on it?
+# How much does the decision depend on it?
 
 # %%
 TARGET = 1.42

@@ -78,7 +78,7 @@ pd.DataFrame.from_dict(rows, orient="index")
 # With the other corpora the interval is the narrowest, and still has more of the larger runs than the five runs alone: these
 # do not say which of their parameters are off. Taken for one, the corpora's differences pass for noise, and the interval is
 # more than twice as wide. None is exact: the larger runs of one corpus err together, and so far from its five runs the law
-# itself is in doubt, which the default noise knows and `noise="constant"` does not (`extrapolation_risk`).
+# itself is uncertain, which the default noise knows and `noise="constant"` does not (`extrapolation_risk`).
 #
 # ## A corpus that nobody has trained on yet
 # `group="new"` draws its parameters from the population:

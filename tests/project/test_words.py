@@ -12,6 +12,7 @@ import bayes_scaling
 HOME = Path(bayes_scaling.__file__).parent
 GLOSSARY = HOME.parent / "docs" / "glossary.md"
 PAGES = [HOME.parent / "README.md", HOME.parent / "CONTRIBUTING.md", *sorted(GLOSSARY.parent.glob("*.md"))]
+NOTEBOOKS = sorted((HOME.parent / "notebooks").glob("*.py"))
 
 NAMES = {
     *(
@@ -81,7 +82,7 @@ def test_words_of_the_field(path):
     assert strangers(path.read_text(encoding="utf-8")) == allowed
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS], ids=lambda page: page.name)
 def test_words_of_the_pages(page):
     assert [m.group() for m in PHRASES.finditer(page.read_text(encoding="utf-8"))] == []
 
