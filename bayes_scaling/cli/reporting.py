@@ -62,11 +62,12 @@ def planner(fit: str, output: str, **asked: Any) -> Answer:
 @verb(
     FIT, *output("The .png, .svg or .pdf to write. Default: named after fit and kind.", "{stem}-{kind}.png"),
     click.Option(["--kind"], type=click.Choice(list(KINDS)), default="overview", help="What it shows."),
+    click.Option(["--dark"], is_flag=True, help="For a dark page."),
     *KINDS.values(),
     required=False,
     then="report {fit}",
 )  # fmt: skip
-def plot(fit: str, output: str, kind: str, force: bool, **asked: Any) -> Answer:
+def plot(fit: str, output: str, kind: str, dark: bool, force: bool, **asked: Any) -> Answer:
     """One picture of a fit, as .png, .svg or .pdf; each kind takes options of its own."""
     from bayes_scaling.reporting.image_files import save_picture
 
@@ -82,7 +83,7 @@ def plot(fit: str, output: str, kind: str, force: bool, **asked: Any) -> Answer:
             raise InputError(f"pictures of kind {kind} need --{name}")
     opened = bs.open_fit(fit)
     picture = getattr(bs.plot, kind)(opened, **{name: asked[name] for name in given})
-    save_picture(picture, Path(output))
+    save_picture(bs.plot.dark(picture) if dark else picture, Path(output))
     return Answer(f"Wrote {output}.", {}, {fit: opened})
 
 

@@ -2,7 +2,7 @@
 
 Without ``ax`` a new pyplot figure is made; with it pyplot is not touched. A picture of several panels draws them
 instead of the Axes; `panels` gives them. The law's band is dark and that of a new run light; beyond the data lines are
-dashed and bands hatched.
+dashed and bands hatched. `dark` turns a picture over for a dark page.
 
 To add a picture, write its function in a file of ``fits/`` or ``results/`` and list it in `__init__.pyi`. One of a fit
 is then a kind of the command line's ``plot``; one of a result under ``@plot_of`` is what its `Result.plot` draws.

@@ -1,3 +1,4 @@
+from .dark import dark as dark
 from .fits.chains import pair as pair
 from .fits.chains import trace as trace
 from .fits.chances import chances as chances
