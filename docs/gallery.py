@@ -176,7 +176,8 @@ def page() -> str:
     """The page of all pictures."""
     parts = [
         "# Gallery",
-        "Each picture takes a fit and, if wanted, Axes to draw on: `bs.plot.<name>(fit, ax=ax)`; `bs.plot.dark(ax)` (`--dark`) turns it over for a dark page. All are of the demo's "
+        "Each picture takes a fit and, if wanted, Axes to draw on: `bs.plot.<name>(fit, ax=ax)`; `bs.plot.dark(ax)` "
+        "(`--dark`) turns it over for a dark page. All are of the demo's "
         "fit but for the isoFLOP profiles and the approaches, and made by `python docs/gallery.py`.",
     ]
     for name, (title, call, command, words) in PICTURES.items():

@@ -148,6 +148,6 @@ def test_every_picture_of_a_fit_is_a_kind_with_its_arguments_as_options():
     options = {parameter.name: parameter for parameter in command("plot").params}
     assert options["kind"].type.choices == tuple(KINDS)
     arguments = arguments_of(*(getattr(bs.plot, kind) for kind in KINDS))
-    assert options.keys() - arguments.keys() == {"output", "force", "kind"}
+    assert options.keys() - arguments.keys() == {"output", "force", "kind", "dark"}
     assert arguments.keys() - options.keys() == {"ax"}
     assert [name for name, option in options.items() if option.required] == ["fit"]

@@ -23,7 +23,7 @@ def dark(ax: "Axes") -> "Axes":
     Parameters
     ----------
     ax : Axes
-        What a function of this room returned; its figure is changed.
+        What another picture returned; its figure is changed.
 
     Returns
     -------
