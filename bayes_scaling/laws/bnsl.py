@@ -69,7 +69,7 @@ def bnsl1(D, *, E, A, c0, c1, d1, f1):
 
 
 @law(
-    formula="bnsl1 with a second break at d2 = d1 g, to slope -(c0 + c1 + c2)",
+    formula="E + A D^-c0 b(c1, d1, f1) b(c2, d1 g, f2), b(c, d, f) = [(1 + (D/d)^(1/f)) / (1 + d^(-1/f))]^(-c f)",
     cite="Caballero et al. 2023, arXiv:2210.14891, equation 1 with two breaks",
     roles=ROLES
     | {

@@ -71,7 +71,7 @@ def task_of_loss(L, *, chance, ceiling, k, m):
 
 
 @law(
-    formula="g + (1 - g) c sigmoid(k (log C - m))",
+    formula="g + (1 - g) c sigmoid(k (log C - m)), g chance, c the ceiling's share of 1 - g",
     cite="sigmoid of log compute, as Owen 2024, arXiv:2401.04757, and Ruan et al. 2024, arXiv:2405.10938",
     response="share",
     reparametrise=_reparametrise(-1.0),

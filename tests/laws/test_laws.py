@@ -61,7 +61,8 @@ MAY_TURN = {("farseer", "N"), ("step_law", "N"), ("step_law", "D"), ("sparsity",
 class TestEveryLaw:
     def test_says_what_it_is(self, any_law):
         assert bs.LAWS[any_law.name] is any_law
-        assert any_law.formula
+        named = set(re.findall(r"[A-Za-z_]\w*", any_law.formula))
+        assert set(any_law.parameters) <= named
         assert any_law.cite
         assert any_law.function.__doc__
 
