@@ -104,7 +104,8 @@ def build_structure(s: Structure, data: ModelData, groups: Sequence[str] | None 
         "offset_parameter": s.pooled("partial", "none"),
         "shared_parameter": list(s.global_priors),
     }
-    with pm.Model(coords={name: values for name, values in coords.items() if len(values)}) as model:
+    known = {name: values for name, values in coords.items() if len(values)}
+    with pm.Model(coords=known, model=None) as model:  # no part of one that is being written
         d = {name: _data(s, name, values) for name, values in data.items()}
         if s.noise.mixed and "mixing" not in d:
             half = s.noise.degrees / 2

@@ -211,3 +211,13 @@ def test_tables_of_one_shape_share_a_structure():
     assert structure(one, CHINCHILLA, Noise()) == structure(other, CHINCHILLA, Noise())
     assert hash(structure(one, CHINCHILLA, Noise())) == hash(structure(other, CHINCHILLA, Noise()))
     assert structure(one, CHINCHILLA, Noise()) != structure(small_table(["a"]), CHINCHILLA, Noise())
+
+
+def test_a_model_is_no_part_of_the_one_in_whose_block_it_is_built():
+    """As in ``with model: fit = bs.Fit.from_draws(model, pm.sample())``, which ended in PyMC's 'Duplicate' error."""
+    outer = bs.build_model(small_table(["a"]))
+    with outer:
+        inner = bs.build_model(small_table(["b", "c"]))
+    assert inner.parent is None
+    assert len(inner.coords["run"]) == 2 * len(outer.coords["run"])
+    assert [v.name for v in inner.observed_RVs] == [v.name for v in outer.observed_RVs] == ["log_loss"]
