@@ -39,7 +39,7 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "flops|total|cost": format_flops,
     "params|tokens|served": format_quantity,
     "regret": "{:.2g}".format,
-    "coverage|width|interior|answered|removed|share|error.size": "{:.1%}".format,
+    "coverage|width|interior|answered|removed|share|error.size|^progress$": "{:.1%}".format,
     "^error$": "{:+.1%}".format,
     "prob|weight": "{:.2f}".format,
     "expected|quantile|crps|sd$": partial(format_loss, digits=4),

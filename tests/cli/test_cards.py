@@ -69,6 +69,9 @@ def test_follow_says_whether_the_run_has_left_its_band(answers, run, tmp_path):
     assert out.startswith(
         "hero has left its band at 50% of training: it ends outside of the registered 90% interval with"
     )
+    _, _, rows = out.partition("\nprogress ")
+    shown = [row.split()[0] for row in rows.splitlines()[1:6]]
+    assert shown == ["10.0%", "25.0%", "50.0%", "75.0%", "100.0%"]
     assert out.endswith("Next: bayes-scaling score hero.json --loss LOSS\n")
 
 
