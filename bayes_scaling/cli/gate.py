@@ -43,7 +43,11 @@ def gate(source: str, law: str, table: Table, save: str | None, prob: float, **a
     else:
         if save:
             check_writable(Path(save), "force" in given)
-        opened = _fit_of_variants(table.read(source, law), law, **asked)
+        from bayes_scaling.planning.gate import check_variants
+
+        runs = table.read(source, law)
+        check_variants(runs.groups, own["baseline"])
+        opened = _fit_of_variants(runs, law, **asked)
         if save:
             opened.save(save, force="force" in given)
     return answer(opened.gate(**own), {save or source: opened}, prob, picture="gate")

@@ -5,7 +5,7 @@ shared, and amplitudes are drawn from one population whose spread is learnt. So 
 interval, and the best-looking of forty variants is drawn towards the others by as much as chance made it look better.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -109,18 +109,30 @@ def gate(
     )
 
 
-def _variants(fit: "Posterior", baseline: str) -> list[str]:
-    """All groups but the baseline, of a fit that can be asked."""
-    law = fit.law
-    if len(fit.groups) < 2 or all(fit.pooling[name] == "complete" for name in law.parameters):
+def check_variants(groups: Sequence[str], baseline: str) -> None:
+    """Whether there are groups of a law of their own to compare, the baseline among them: known before a fit.
+
+    Raises
+    ------
+    InputError
+        If not.
+    """
+    if len(groups) < 2:
         raise InputError(
             "the runs of this fit share one law: there are no variants to compare; fit a table grouped by variant "
             '(group="variant", command line: --group variant) whose amplitudes differ, as for_variants has it'
         )
-    if baseline not in fit.groups:
+    if baseline not in groups:
         raise InputError(
-            f"no group {baseline!r} to be the baseline; the groups of this fit are {', '.join(fit.groups)}"
+            f"no group {baseline!r} to be the baseline; the groups of this fit are {', '.join(groups)}"
         )
+
+
+def _variants(fit: "Posterior", baseline: str) -> list[str]:
+    """All groups but the baseline, of a fit that can be asked."""
+    law = fit.law
+    groups = [] if all(fit.pooling[name] == "complete" for name in law.parameters) else fit.groups
+    check_variants(groups, baseline)
     if law.response != "loss" or law.rises or not (law.of_n_and_d or len(law.columns) == 1):
         raise InputError(
             f"law {law.name!r} takes {', '.join(law.columns)} and gives a {law.response}; a gate compares losses that "

@@ -68,10 +68,20 @@ class TestATable:
         assert err.startswith("error: fit.nc exists and is kept")
         assert (tmp_path / "fit.nc").read_text() == "mine"
 
-    def test_a_table_without_variants(self, run, variants):
-        code, _, err = run("gate", variants, "--baseline", "base")
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            (("--baseline", "base"), "there are no variants to compare; fit a table grouped by variant"),
+            (("--group", "variant", "--baseline", "bass"), "the groups of this fit are base, better, worse"),
+        ],
+    )
+    def test_what_has_nothing_to_compare_is_refused_before_it_is_fitted(
+        self, run, variants, given, message, tmp_path
+    ):
+        code, _, err = run("gate", variants, *given, "--save", "fit.nc")
         assert code == 2
-        assert "there are no variants to compare; fit a table grouped by variant" in err
+        assert message in err
+        assert not (tmp_path / "fit.nc").exists()
 
     @pytest.mark.parametrize(
         ("given", "message"),
