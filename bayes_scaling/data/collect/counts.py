@@ -176,9 +176,12 @@ def tokens_at(history: History, step: float, named: str | None, per_step: Quanti
     seen = keys.find(history.curves, keys.TOKENS)
     if seen and per_step is None:
         return Count(history.curves[seen].at(step), f"{seen} as logged")
+    if not step:  # as results of the harness, whose model does not say its step
+        raise InputError(
+            "has no step to count its tokens by; name what has them with tokens='...' (command line: --tokens), a key "
+            "of its config"
+        )
     each = _tokens_per_step(history.config) if per_step is None else _given(history, per_step)
-    if not step:
-        raise InputError("has no step to count its tokens by; name what has them with tokens='...'")
     return Count(step * each.value, f"{step:g} steps x {each.how}")
 
 
@@ -204,7 +207,10 @@ def _tokens_per_step(config: Mapping[str, object]) -> Count:
         (names for names in (keys.GLOBAL_BATCH, keys.DEVICE_BATCH, keys.BATCH) if keys.number(config, names)),
         None,
     )
-    remedy = "give tokens_per_step=..., or name what has the tokens with tokens='...'"
+    remedy = (
+        "give tokens_per_step=... (command line: --tokens-per-step), or name what has the tokens with tokens='...' "
+        "(--tokens)"
+    )
     if found is None or length is None:
         lacking = " and ".join(
             what for what, there in (("batch size", found), ("sequence length", length)) if there is None

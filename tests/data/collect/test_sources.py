@@ -337,6 +337,15 @@ def test_results_of_the_harness_are_shares(tmp_path):
         bs.collect(tmp_path, tokens_per_step=2097152)
 
 
+def test_results_without_a_step_take_their_tokens_from_the_config(tmp_path):
+    (tmp_path / "results.json").write_text(json.dumps(results("")))
+    asked = {"metric": "arc_easy/acc"}
+    with pytest.raises(bs.InputError, match=r"has no step to count its tokens by; name what has them with"):
+        bs.collect(tmp_path, **asked)
+    (tmp_path / "config.json").write_text(json.dumps({"trained_on": 3e11}))
+    assert only_row(bs.collect(tmp_path, tokens="trained_on", **asked))["tokens"] == 3e11
+
+
 def test_results_beside_a_log_are_of_its_run(write):
     folder = write("a", lines())
     (folder / "a" / "results.json").write_text(json.dumps(results("")))
