@@ -124,6 +124,7 @@ def open_posterior(path: str | Path) -> Posterior:
             f"{path} has a discrepancy of an earlier version, whose weights belong to other functions than today's: "
             "its forecasts would be others; fit again"
         )
+    _check_parameters(found, family, path)
     try:
         fit = _made(tree, found, family)
         _check_draws(fit)
@@ -134,6 +135,17 @@ def open_posterior(path: str | Path) -> Posterior:
         ) from error
     _check_formula(fit, path)
     return fit
+
+
+def _check_parameters(found: Mapping[str, Any], family: Law, path: Path) -> None:
+    """`InputError` where the law of that name has other parameters by now."""
+    drawn = found.get("priors")
+    if found["format"] != FORMAT or not isinstance(drawn, dict) or set(drawn) == set(family.priors):
+        return
+    raise InputError(
+        f"{path} has draws of {', '.join(drawn)}, where today's law {family.name!r} has {', '.join(family.priors)}; "
+        "open it with the law as it was, or fit again"
+    )
 
 
 def _check_formula(fit: Posterior, path: Path) -> None:

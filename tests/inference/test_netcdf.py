@@ -248,6 +248,17 @@ class TestFormula:
         self.declared(-0.3)
         assert bs.open_fit(path).law.name == "mine"
 
+    def test_one_with_other_parameters_is_refused(self, path):
+        def mine(N, *, E, B):
+            return E + B / N**0.3
+
+        mine.__module__, mine.__qualname__ = "__main__", bs.LAWS["mine"].function.__qualname__
+        bs.law(formula="E + B / N^.3", cite="nobody", E=LogNormal(1.7, 0.3), B=LogNormal(0.3, 1.0))(mine)
+        with pytest.raises(
+            InputError, match="draws of E, A, where today's law 'mine' has E, B; open it with the law"
+        ):
+            bs.open_fit(path)
+
     def test_another_one_is_refused(self, path):
         self.declared(-0.5)
         with pytest.raises(InputError, match="draws of another formula than today's law 'mine', which gives"):
