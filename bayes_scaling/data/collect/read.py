@@ -93,9 +93,10 @@ def _folder(top: Path) -> Iterator[History]:
     for folder, below, files in os.walk(top):
         below[:] = sorted(name for name in below if not name.startswith("."))
         here, found = Path(folder), [Path(folder, name) for name in sorted(files)]
-        if _CHECKPOINT.fullmatch(here.name) and not _is_last(here):
+        checkpoint = here != top and _CHECKPOINT.fullmatch(here.name)  # one that is asked for by name is read
+        if checkpoint and not _is_last(here):
             continue
-        run = here.parent if _CHECKPOINT.fullmatch(here.name) else here
+        run = here.parent if checkpoint else here
         name = run.relative_to(top).as_posix() if run != top else run.resolve().name
         logs = [path for path in found if _is_log(path) and not is_event_file(path) and not is_results(path)]
         logs += [path for path in found if is_event_file(path)][:1]  # all of them are one run

@@ -115,6 +115,18 @@ def test_trainer_state(tmp_path):
     agrees(only_row(bs.collect(tmp_path)), tokens=1_900_000, flops=6.0 * (LAYERS + EMBEDDINGS) * 1_900_000)
 
 
+@pytest.mark.parametrize("checkpoint", [500, 1000])
+def test_a_checkpoint_that_is_named_is_read(tmp_path, checkpoint):
+    for each in (500, 1000):
+        folder = tmp_path / "gpt" / f"checkpoint-{each}"
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text(json.dumps(GPT2))
+        (folder / "trainer_state.json").write_text(json.dumps(trainer_state(each)))
+    source = tmp_path / "gpt" / f"checkpoint-{checkpoint}"
+    row = only_row(bs.collect(source, tokens_per_step=2048, keep=("stopped", "decaying")))
+    assert (row["run"], row["step"]) == (source.name, checkpoint)
+
+
 @pytest.mark.seconds
 def test_a_state_and_a_config_as_the_trainer_itself_writes_them(tmp_path):
     from transformers import GPT2Config, GPTNeoXConfig
