@@ -272,7 +272,7 @@ def page(found: dict[str, list[list[bool]]]) -> str:
     heads = ["kind", "right", "tables", "right answers", "wrong, and said", "wrong and silent"]
     return (
         "# The kinds of tables that people bring, varied\n\nSizes, rows, seeds, units and strengths at random; fits of 50 draws x 2 "
-        f"chains (of recipes: 500 x 4) without a discrepancy. Of {tried} tables {silent} have an answer that is wrong while nothing is said "
+        f"chains (of recipes and of samples for a target: 500 x 4) without a discrepancy. Of {tried} tables {silent} have an answer that is wrong while nothing is said "
         "(intervals of 95% miss in one of twenty by chance).\n\n"
         f"{markdown(heads, rows)}\n\nMade by `{COMMAND}`.\n"
     )

@@ -112,9 +112,10 @@ def questions(fit: "Posterior", baseline: str, column: str) -> Iterator[str]:
 
 def rungs(budgets: np.ndarray) -> np.ndarray:
     """The rungs of some budgets, in order; those that are nearly alike are one."""
-    logs = np.sort(np.log(budgets))
-    parts = np.split(logs, np.flatnonzero(np.diff(logs) > SAME) + 1)
-    return np.exp([part.mean() for part in parts])
+    ordered = np.sort(budgets)
+    parts = np.split(ordered, np.flatnonzero(np.diff(np.log(ordered)) > SAME) + 1)
+    # Equal ones to the last digit, so that tables can be joined on them.
+    return np.array([x[0] if x[0] == x[-1] else np.exp(np.log(x).mean()) for x in parts])
 
 
 def _rising(fit: "Posterior", column: str) -> Iterator[str]:

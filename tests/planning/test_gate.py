@@ -10,6 +10,7 @@ from scipy.special import ndtr
 
 import bayes_scaling as bs
 from bayes_scaling.planning.speedups import settled
+from bayes_scaling.planning.variants import rungs
 
 E, ALPHA = 1.6, 0.15
 LAW = f"gpt4@E={E}@alpha={ALPHA}"
@@ -70,6 +71,10 @@ class TestTheSpeedup:
 
 
 class TestTheDecision:
+    def test_a_rung_is_its_budget_to_the_last_digit(self):
+        assert rungs(np.array([1e20, 1e19, 3e18, 1e19, 1e19])).tolist() == [3e18, 1e19, 1e20]
+        assert rungs(np.array([1.01e19, 1e19])) == pytest.approx([1.005e19], rel=1e-3)
+
     def test_rungs_are_the_baselines_budgets_and_the_next_goes_on_as_they_do(self, fit):
         found = fit.gate("base", at="1e23")
         np.testing.assert_allclose(found.budgets, [1e19, 1e20, 1e21, 1e23])
