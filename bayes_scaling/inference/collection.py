@@ -197,6 +197,11 @@ def collect(
         raise InputError(f"stretch is {stretch!r}; expected a share of the steps between 0 and 1")
     if not sources:
         raise InputError("name a folder, a file or a store to collect from")
+    for source in sources:
+        if not isinstance(source, str | os.PathLike):
+            raise InputError(
+                f"a source is {source!r}; expected a path or an address, several one after another: collect('a', 'b')"
+            )
     request = Request(
         metric,
         params,

@@ -8,6 +8,7 @@ import numpy as np
 from bayes_scaling.errors import InputError
 from bayes_scaling.inference.arviz import GROUPS
 from bayes_scaling.inference.posterior import Posterior
+from bayes_scaling.inference.provenance import ELSEWHERE
 from bayes_scaling.inference.sample_posterior import posterior_of
 from bayes_scaling.inference.spec import Spec
 from bayes_scaling.model.data import model_data
@@ -28,6 +29,8 @@ def from_draws(model: Any, tree: "xr.DataTree") -> Posterior:
         What a sampler of PyMC models gives. Its group ``posterior`` has the law's parameters and those of the noise on
         their natural scales, dims (chain, draw), and group (or groups) where they differ between groups; under partial
         pooling ``E_population`` and ``E_tau`` too. Log likelihoods are taken from it, or computed where it has none.
+        Nothing else of the model that was sampled is known: new runs scatter by the noise of ``model``, and what
+        rests on priors is reckoned with those of ``model``.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def from_draws(model: Any, tree: "xr.DataTree") -> Posterior:
         _stats(tree, (chains, draws)),
         prior,
         warmup=0,
-        device="drawn elsewhere",
+        device=ELSEWHERE,
         weights=elsewhere.weights(sampler.seed),
         mixing=mixing if s.noise.mixed else None,
     )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayes_scaling.inference.provenance import ELSEWHERE
+
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
@@ -84,6 +86,11 @@ def prior_sensitive(fit: "Posterior") -> list[str]:
         found.append(
             f"{', '.join(about)}{place} {rest} in part on the prior of {prior}: with that prior counted twice, "
             f"{they} would move by up to {most:.2f} of {their} posterior sd"
+        )
+    if found and fit.provenance.get("device") == ELSEWHERE:
+        found.append(
+            "these draws were made elsewhere, and what rests on priors is reckoned with those of bs.build_model: where "
+            "the model that was sampled has others, look at ArviZ's psense_summary of its own draws"
         )
     return found
 

@@ -20,6 +20,10 @@ WITH_CHECKSUM = 4
 """The first format whose provenance has a checksum over the whole file."""
 
 
+ELSEWHERE = "drawn elsewhere"
+"""The device of draws that another sampler made."""
+
+
 class RunsDescription(TypedDict):
     """The table of runs, beside its values."""
 

@@ -25,7 +25,8 @@ def compared(monkeypatch):
         )
         frame.loc["two", "dse"] = np.nan
         ahead = pd.DataFrame({"one": [2.0], "two": [1.0]}, index=["3x"])
-        return bs.Comparison(dict(fits), frame, frame, frame, ahead)
+        of_rows = dict(zip(("one", "two"), fits.values(), strict=True))
+        return bs.Comparison(of_rows, frame, frame, frame, ahead)
 
     monkeypatch.setattr(bs, "compare", fake)
     return calls

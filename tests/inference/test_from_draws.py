@@ -8,6 +8,7 @@ import xarray as xr
 from helpers import quiet_fit, simulated_runs, small_table
 
 import bayes_scaling as bs
+from bayes_scaling.inference.prior_sensitivity import prior_sensitive
 
 pytestmark = pytest.mark.sampling
 
@@ -50,6 +51,15 @@ def test_a_tree_for_arviz_gives_the_fit_back():
     again = bs.Fit.from_draws(fit, fit.to_arviz())
     xr.testing.assert_identical(again.posterior, fit.posterior)
     np.testing.assert_allclose(again.log_likelihood, fit.log_likelihood, rtol=1e-9)
+
+
+def test_whose_priors_an_answer_is_reckoned_with_is_said():
+    fit = quiet_fit(small_table(["b", "a"]), draws=20, chains=2, max_warmup=100)
+    before = prior_sensitive(fit)
+    *same, last = prior_sensitive(bs.Fit.from_draws(fit, fit.to_arviz()))
+    assert before
+    assert same == before
+    assert last.startswith("these draws were made elsewhere")
 
 
 def test_what_is_missing_is_named(single_fit):

@@ -1,11 +1,13 @@
 """Pictures for dark pages: the lightness of every colour turned over, its hue kept."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.typing import ColorType
 
 CONTRAST = 0.9
 """White becomes 1 less this, as in the dark mode of reports."""
@@ -46,11 +48,12 @@ def dark(ax: "Axes") -> "Axes":
     return ax
 
 
-def _turn(artist: Any) -> None:
+def _turn(artist: "Artist") -> None:
     """Colours of one artist, or of its colour map."""
-    if hasattr(artist, "get_cmap") and artist.get_array() is not None:
-        from matplotlib.colors import ListedColormap
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap
 
+    if isinstance(artist, ScalarMappable) and artist.get_array() is not None:
         cmap = artist.get_cmap()
         artist.set_cmap(ListedColormap(turned(cmap(np.linspace(0, 1, cmap.N)))))
         return
@@ -66,7 +69,7 @@ def _turn(artist: Any) -> None:
         getattr(artist, f"set_{name}")(_of_one(colour))
 
 
-def _of_one(colour: Any) -> Any:
+def _of_one(colour: "ColorType | np.ndarray") -> "tuple[float, ...] | np.ndarray | str":
     """A colour, or an array of colours, turned over; that of something else stays so."""
     from matplotlib.colors import to_rgba_array
 

@@ -352,3 +352,5 @@ def test_wrong_requests(write):
         bs.collect("nowhere")
     with pytest.raises(bs.InputError, match="name a folder"):
         bs.collect()
+    with pytest.raises(bs.InputError, match=r"a source is \['a', 'b'\]; expected a path or an address"):
+        bs.collect(["a", "b"])
