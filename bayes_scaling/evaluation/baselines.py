@@ -81,10 +81,7 @@ def _by_group(law: "Law", train: "Runs", test: "Runs", answer: Answer) -> np.nda
 
 def _log(law: "Law", x: list[np.ndarray], theta: np.ndarray) -> np.ndarray:
     """Log of the law at parameters in standard deviations of their priors."""
-    values = {
-        name: prior.forward(prior.location + prior.spread * z)
-        for (name, prior), z in zip(law.priors.items(), theta, strict=True)
-    }
+    values = {name: prior.at(z) for (name, prior), z in zip(law.priors.items(), theta, strict=True)}
     loss: np.ndarray = law(*x, **values)
     return np.nan_to_num(np.log(loss), nan=50.0, posinf=50.0, neginf=-50.0)
 

@@ -49,17 +49,15 @@ def search(
 
     priors, log_loss = law.priors, runs.log_loss[kept]
     inputs = [runs.column(c)[kept] / runs.reference[c] for c in law.columns]
-    middle = np.array([p.location for p in priors.values()])
-    spread = np.array([p.spread for p in priors.values()])
 
-    def natural(free: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: p.forward(x) for (name, p), x in zip(priors.items(), free, strict=True)}
+    def natural(z: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: p.at(x) for (name, p), x in zip(priors.items(), z, strict=True)}
 
     def costs(z: np.ndarray) -> np.ndarray:
         """The costs of many points, shape (coordinates, points)."""
-        free, log_sigma = middle[:, None] + spread[:, None] * z[:-1], z[-1][:, None]
+        log_sigma = z[-1][:, None]
         with np.errstate(all="ignore"):
-            law_at = law(*inputs, **{name: x[:, None] for name, x in natural(free).items()})
+            law_at = law(*inputs, **{name: x[:, None] for name, x in natural(z[:-1]).items()})
             away = (log_loss - np.log(law_at)) / np.exp(log_sigma)
         of_runs = np.sum(log_sigma + (nu + 1) / 2 * np.log1p(away**2 / nu), axis=1)
         total = 0.5 * np.sum(z[:-1] ** 2, axis=0) + of_runs
@@ -75,5 +73,5 @@ def search(
     begun = [float(p.offset(start[name])) if name in start else 0.0 for name, p in priors.items()]
     bounds = [(-8, 8)] * len(begun) + [(-12, 3)]
     best = minimize(cost_and_slope, [*begun, np.log(sigma)], jac=True, method="L-BFGS-B", bounds=bounds)
-    parameters = {name: float(x) for name, x in natural(middle + spread * best.x[:-1]).items()}
+    parameters = {name: float(x) for name, x in natural(best.x[:-1]).items()}
     return Found(float(best.fun), parameters, float(np.exp(best.x[-1])))

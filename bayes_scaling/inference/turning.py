@@ -89,7 +89,7 @@ def _rises(fit: "Posterior", own: np.ndarray, start: dict[str, float]) -> Iterat
 
 def _parameters(law: Law, z: np.ndarray) -> dict[str, np.ndarray]:
     """The law's parameters at standard normal offsets from their priors, of shape (coordinates, ...)."""
-    return {n: p.forward(p.location + p.spread * x) for (n, p), x in zip(law.priors.items(), z, strict=False)}
+    return {name: p.at(x) for (name, p), x in zip(law.priors.items(), z, strict=False)}
 
 
 def _with_parabola(

@@ -72,6 +72,11 @@ class Prior:
         offset: A = (self.inverse(natural) - self.location) / self.spread
         return offset
 
+    def at[A: Array](self, offset: A) -> A:
+        """Where a standard normal lies on the natural scale: the inverse of `offset`."""
+        natural: A = self.forward(self.location + self.spread * offset)
+        return natural
+
     def within(self, low: float, high: float) -> "Prior":
         """The prior in the unit of responses that lie from low to high: itself, unless it is `OfRange`."""
         return self

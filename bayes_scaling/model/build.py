@@ -161,10 +161,7 @@ def _of_rows(s: Structure, value: Computed, group_index: Computed) -> Computed:
 def _named_normals(name: str, priors: Mapping[str, Prior]) -> dict[str, Computed]:
     """One standard-normal vector for these parameters, pushed forward to their natural scales."""
     free = _normal(name, (f"{name}_parameter", len(priors)))
-    return {
-        key: prior.forward(prior.location + prior.spread * free[i])
-        for i, (key, prior) in enumerate(priors.items())
-    }
+    return {key: prior.at(free[i]) for i, (key, prior) in enumerate(priors.items())}
 
 
 def _theta(s: Structure, unit: Computed) -> Computed:

@@ -20,6 +20,11 @@ class TestEveryPrior:
         free = np.linspace(prior.location - 3 * prior.spread, prior.location + 3 * prior.spread, 13)
         np.testing.assert_allclose(prior.inverse(prior.forward(free)), free, rtol=1e-10, atol=1e-12)
 
+    def test_a_standard_normal_lies_where_its_offset_says(self, prior):
+        offsets = np.linspace(-3, 3, 7)
+        np.testing.assert_allclose(prior.offset(prior.at(offsets)), offsets, atol=1e-12)
+        assert prior.at(0.0) == prior.forward(prior.location)
+
     def test_forward_rises(self, prior):
         free = np.linspace(-4, 4, 33)
         assert np.all(np.diff(prior.forward(free)) > 0)

@@ -87,9 +87,7 @@ def isoflop_grid(
     flops = money / (sizes * shares.sum()) * shares
     middle = np.exp(np.log(flops).mean())
     rng = np.random.default_rng(seed)
-    draws = {
-        n: p.forward(p.location + p.spread * rng.standard_normal(4000)) for n, p in chosen.priors.items()
-    }
+    draws = {n: p.at(rng.standard_normal(4000)) for n, p in chosen.priors.items()}
     rows = []
     for c in flops:
         away = closed_form(chosen, draws, c / middle)
